@@ -1,0 +1,129 @@
+//! All checkpoints of one root, as the planner asks for them.
+
+use super::layout::{RUNS_FOLDER, inputs_path, manifest_path};
+use super::manifest::{Inputs, Manifest, contents_of};
+use super::{CheckpointError, CheckpointReader};
+use crate::fingerprint::{FORMAT_VERSION, Fields, Fingerprint};
+use crate::plan::{Contents, Manifests};
+use crate::store::SharedStore;
+use std::collections::BTreeMap;
+
+/// Looks manifests up by stage and fingerprint.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    store: SharedStore,
+    last: BTreeMap<String, Fingerprint>,
+}
+
+impl Catalog {
+    /// Opens the checkpoints below a root; `last` is the fingerprint that the latest run with
+    /// each stage used.
+    #[must_use]
+    pub fn new(store: SharedStore, last: BTreeMap<String, Fingerprint>) -> Self {
+        Self { store, last }
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    /// The fingerprint that the latest run with this stage used.
+    #[must_use]
+    pub fn last(&self, stage: &str) -> Option<&Fingerprint> {
+        self.last.get(stage)
+    }
+
+    /// Reads a manifest; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Damaged`] for one that cannot be read as such.
+    pub fn manifest(
+        &self,
+        stage: &str,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<Manifest>, CheckpointError> {
+        let path = manifest_path(stage, fingerprint);
+        let bytes = match self.store.get(&path) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            other => other?,
+        };
+        let damaged = |detail: String| CheckpointError::Damaged {
+            stage: stage.to_owned(),
+            url: format!("{}/{path}", self.store.url()),
+            detail,
+        };
+        let manifest: Manifest =
+            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        if manifest.format_version != FORMAT_VERSION || manifest.fingerprint != *fingerprint {
+            return Err(damaged("it is not the manifest of this checkpoint".to_owned()));
+        }
+        Ok(Some(manifest))
+    }
+
+    /// Opens a complete checkpoint; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::manifest`].
+    pub fn reader(
+        &self,
+        stage: &str,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<CheckpointReader>, CheckpointError> {
+        let manifest = self.manifest(stage, fingerprint)?;
+        Ok(manifest.map(|manifest| CheckpointReader::new(self.store.clone(), manifest)))
+    }
+
+    /// Withdraws a manifest, so that the next run makes the checkpoint again.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn withdraw(&self, stage: &str, fingerprint: &Fingerprint) -> Result<(), CheckpointError> {
+        Ok(self.store.delete(&manifest_path(stage, fingerprint))?)
+    }
+
+    fn inputs(&self, stage: &str, fingerprint: &Fingerprint) -> Option<Inputs> {
+        let bytes = self.store.get(&inputs_path(stage, fingerprint)).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// The fingerprints of the latest run per stage, from the run records of a root, newest last.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn last_fingerprints(
+        store: &SharedStore,
+        parse: impl Fn(&[u8]) -> BTreeMap<String, Fingerprint>,
+    ) -> Result<BTreeMap<String, Fingerprint>, CheckpointError> {
+        const RECENT_RUNS: usize = 20;
+        let mut last = BTreeMap::new();
+        let records = store.list(RUNS_FOLDER)?;
+        let recent = records.len().saturating_sub(RECENT_RUNS);
+        for record in &records[recent..] {
+            if let Ok(bytes) = store.get(&record.path) {
+                last.extend(parse(&bytes));
+            }
+        }
+        Ok(last)
+    }
+}
+
+impl Manifests for Catalog {
+    fn contents(&self, stage: &str, fingerprint: &Fingerprint) -> Result<Option<Contents>, String> {
+        let manifest = self.manifest(stage, fingerprint).map_err(|error| error.to_string())?;
+        Ok(manifest.as_ref().map(contents_of))
+    }
+
+    fn last_fields(&self, stage: &str) -> Option<Fields> {
+        self.inputs(stage, self.last.get(stage)?).map(|inputs| inputs.fields)
+    }
+
+    fn is_begun(&self, stage: &str, fingerprint: &Fingerprint) -> bool {
+        matches!(self.store.head(&inputs_path(stage, fingerprint)), Ok(Some(_)))
+    }
+}

@@ -1,0 +1,22 @@
+//! Checkpoints: the committed outputs of one stage at one fingerprint.
+//!
+//! *Invariant*: an object is written whole, once, under a name that its content or its inputs
+//! decide; the manifest is written last. So a reader that goes by manifests never sees half a
+//! stage, a writer that is killed leaves only whole parts, and the next one takes them over.
+
+mod catalog;
+mod error;
+mod layout;
+mod manifest;
+pub mod parquet;
+mod reader;
+mod writer;
+
+pub use catalog::Catalog;
+pub use error::CheckpointError;
+pub use layout::{RUNS_FOLDER, LOCK_FILE, stage_folder};
+pub use manifest::{
+    DatasetManifest, FILES, FileManifest, Inputs, Manifest, PartManifest, contents_of,
+};
+pub use reader::CheckpointReader;
+pub use writer::CheckpointWriter;

@@ -1,0 +1,281 @@
+//! Writes one checkpoint: parts in any order and from any thread, the manifest last.
+//!
+//! A part is found again by its key, in this checkpoint (an earlier run stopped half way) or in
+//! another one of the same stage (a parameter of another part of the graph changed, rows were
+//! added elsewhere). It is taken over by a copy inside the store once its bytes are verified.
+
+use super::layout::{
+    checkpoint_folder, inputs_path, manifest_path, parse_part_file, part_file, stage_folder,
+};
+use super::manifest::{
+    DatasetManifest, FILES, FileManifest, Inputs, Manifest, PartManifest, dataset_content,
+};
+use super::parquet::Shape;
+use super::{CheckpointError, parquet};
+use crate::fingerprint::{Digest, FORMAT_VERSION, Fields, Fingerprint};
+use crate::store::{SharedStore, StoreError, create_idempotent};
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+/// Where a part that can be taken over lies.
+#[derive(Debug, Clone)]
+struct Candidate {
+    path: String,
+    short_digest: String,
+}
+
+#[derive(Debug, Default)]
+struct Written {
+    parts: BTreeMap<String, BTreeMap<usize, PartManifest>>,
+    schemas: BTreeMap<String, Vec<String>>,
+    files: BTreeMap<String, FileManifest>,
+}
+
+/// Writes the checkpoint of one stage at one fingerprint.
+#[derive(Debug)]
+pub struct CheckpointWriter {
+    store: SharedStore,
+    stage: String,
+    kind: String,
+    fields: Fields,
+    fingerprint: Fingerprint,
+    candidates: HashMap<(String, Digest), Vec<Candidate>>,
+    written: Mutex<Written>,
+}
+
+impl CheckpointWriter {
+    /// Begins a checkpoint; `fresh_start` ignores what earlier runs left.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn begin(
+        store: SharedStore,
+        stage: &str,
+        kind: &str,
+        fields: Fields,
+        keys: BTreeMap<String, Vec<Digest>>,
+        fresh_start: bool,
+    ) -> Result<Self, CheckpointError> {
+        let fingerprint = fields.fingerprint();
+        let has_keys = keys.values().any(|keys| !keys.is_empty());
+        let candidates = if fresh_start {
+            // Uncommit first: a forced run that stops half way must not look complete.
+            store.delete(&manifest_path(stage, &fingerprint))?;
+            HashMap::new()
+        } else if has_keys {
+            find_candidates(&store, stage)?
+        } else {
+            HashMap::new()
+        };
+        let inputs = Inputs { fields: fields.clone(), keys };
+        let (stage, kind) = (stage.to_owned(), kind.to_owned());
+        let path = inputs_path(&stage, &fingerprint);
+        put_or_mend(&store, &path, to_json(&inputs))?;
+        Ok(Self { store, stage, kind, fields, fingerprint, candidates, written: Mutex::default() })
+    }
+
+    /// The fingerprint under which it writes.
+    #[must_use]
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// Takes over the part with this key where a whole one is found, and says how many rows it has.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store; a candidate that is damaged is passed over.
+    pub fn take_over(
+        &self,
+        dataset: &str,
+        index: usize,
+        key: &Digest,
+    ) -> Result<Option<u64>, CheckpointError> {
+        let found = self.candidates.get(&(dataset.to_owned(), key.clone()));
+        for candidate in found.into_iter().flatten() {
+            let Some((bytes, shape)) = self.read_candidate(candidate)? else { continue };
+            let digest = Digest::of(&bytes);
+            let path = self.part_path(dataset, &part_file(index, &digest));
+            if path != candidate.path {
+                match self.store.copy(&candidate.path, &path) {
+                    Ok(()) => {}
+                    // There already: verify by content, mend if need be.
+                    Err(StoreError::AlreadyExists { .. }) => {
+                        put_or_mend(&self.store, &path, bytes.clone())?;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let rows = shape.rows;
+            self.note_part(dataset, index, key, &bytes, shape);
+            return Ok(Some(rows));
+        }
+        Ok(None)
+    }
+
+    fn read_candidate(
+        &self,
+        candidate: &Candidate,
+    ) -> Result<Option<(Bytes, Shape)>, CheckpointError> {
+        let bytes = match self.store.get(&candidate.path) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            other => other?,
+        };
+        if Digest::of(&bytes).short() != candidate.short_digest {
+            tracing::warn!(stage = self.stage, part = candidate.path, "part is damaged and is made again");
+            return Ok(None);
+        }
+        // The rows are counted from the file itself: a stopped run left no manifest to tell.
+        Ok(parquet::inspect(bytes.clone(), &candidate.path).ok().map(|shape| (bytes, shape)))
+    }
+
+    /// Writes one part.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store and of the encoder.
+    pub fn write_part(
+        &self,
+        dataset: &str,
+        index: usize,
+        key: &Digest,
+        batch: &RecordBatch,
+    ) -> Result<(), CheckpointError> {
+        let bytes = parquet::encode(batch, dataset)?;
+        let digest = Digest::of(&bytes);
+        let path = self.part_path(dataset, &part_file(index, &digest));
+        put_or_mend(&self.store, &path, bytes.clone())?;
+        self.note_part(dataset, index, key, &bytes, Shape::of(batch));
+        Ok(())
+    }
+
+    fn part_path(&self, dataset: &str, file: &str) -> String {
+        format!("{}/{dataset}/{file}", checkpoint_folder(&self.stage, &self.fingerprint))
+    }
+
+    fn note_part(
+        &self,
+        dataset: &str,
+        index: usize,
+        key: &Digest,
+        bytes: &Bytes,
+        shape: Shape,
+    ) {
+        let digest = Digest::of(bytes);
+        let part = PartManifest {
+            file: part_file(index, &digest),
+            rows: shape.rows,
+            bytes: bytes.len() as u64,
+            digest,
+            key: key.clone(),
+        };
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.schemas.insert(dataset.to_owned(), shape.schema);
+        written.parts.entry(dataset.to_owned()).or_default().insert(index, part);
+    }
+
+    /// Writes a file beside the datasets; `is_content` says whether dependants are keyed on it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn write_file(&self, name: &str, bytes: Bytes, is_content: bool) -> Result<(), CheckpointError> {
+        let path = self.part_path(FILES, name);
+        let file = FileManifest {
+            name: name.to_owned(),
+            bytes: bytes.len() as u64,
+            digest: Digest::of(&bytes),
+            is_content,
+        };
+        put_or_mend(&self.store, &path, bytes)?;
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.files.insert(name.to_owned(), file);
+        Ok(())
+    }
+
+    /// The manifest as it would be committed now; checks look at the datasets through it.
+    #[must_use]
+    pub fn manifest(&self, summary: serde_json::Map<String, serde_json::Value>) -> Manifest {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let datasets = written.parts.iter().map(|(name, parts)| {
+            let parts: Vec<PartManifest> = parts.values().cloned().collect();
+            let schema = written.schemas.get(name).cloned().unwrap_or_default();
+            let dataset = DatasetManifest {
+                rows: parts.iter().map(|part| part.rows).sum(),
+                content: dataset_content(&schema, &parts),
+                schema,
+                parts,
+            };
+            (name.clone(), dataset)
+        });
+        Manifest {
+            format_version: FORMAT_VERSION,
+            stage: self.stage.clone(),
+            kind: self.kind.clone(),
+            fingerprint: self.fingerprint.clone(),
+            fields: self.fields.clone(),
+            datasets: datasets.collect(),
+            files: written.files.values().cloned().collect(),
+            summary,
+        }
+    }
+
+    /// Writes the manifest: from now on the checkpoint is complete.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn commit(self, summary: serde_json::Map<String, serde_json::Value>) -> Result<Manifest, CheckpointError> {
+        let manifest = self.manifest(summary);
+        let path = manifest_path(&self.stage, &self.fingerprint);
+        put_or_mend(&self.store, &path, to_json(&manifest))?;
+        Ok(manifest)
+    }
+}
+
+/// Creates an object whose content its name or its inputs decide; one that is there with other
+/// bytes is damaged, and is mended.
+fn put_or_mend(store: &SharedStore, path: &str, bytes: Bytes) -> Result<(), CheckpointError> {
+    match create_idempotent(&**store, path, bytes.clone()) {
+        Err(StoreError::Conflict { url }) => {
+            tracing::warn!(object = url, "object is damaged and is written again");
+            Ok(store.replace(path, bytes)?)
+        }
+        other => Ok(other?),
+    }
+}
+
+fn to_json(value: &impl serde::Serialize) -> Bytes {
+    let mut text = serde_json::to_vec_pretty(value).expect("manifests hold only JSON values");
+    text.push(b'\n');
+    Bytes::from(text)
+}
+
+/// Finds every part of a stage by key, in all its checkpoints, complete or not.
+fn find_candidates(
+    store: &SharedStore,
+    stage: &str,
+) -> Result<HashMap<(String, Digest), Vec<Candidate>>, CheckpointError> {
+    let mut found: HashMap<(String, Digest), Vec<Candidate>> = HashMap::new();
+    let folder = stage_folder(stage);
+    for fingerprint in store.folders(&folder)? {
+        let fingerprint = Fingerprint::from_folder(&fingerprint);
+        let Ok(bytes) = store.get(&inputs_path(stage, &fingerprint)) else { continue };
+        let Ok(inputs) = serde_json::from_slice::<Inputs>(&bytes) else { continue };
+        let base = checkpoint_folder(stage, &fingerprint);
+        for (dataset, keys) in &inputs.keys {
+            for object in store.list(&format!("{base}/{dataset}"))? {
+                let Some((_, file)) = object.path.rsplit_once('/') else { continue };
+                let Some((index, short)) = parse_part_file(file) else { continue };
+                let Some(key) = keys.get(index) else { continue };
+                let candidate =
+                    Candidate { short_digest: short.to_owned(), path: object.path.clone() };
+                found.entry((dataset.clone(), key.clone())).or_default().push(candidate);
+            }
+        }
+    }
+    Ok(found)
+}

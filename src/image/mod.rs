@@ -1,0 +1,16 @@
+//! Image kernels: bytes of an image file in, a fixed-size RGB tensor with statistics out.
+//!
+//! The only module that knows codecs. Everything here is a pure function of the bytes and the
+//! options: no files, no clock, no threads. A bad image is a value ([`ImageFault`]), never a panic.
+
+mod decode;
+mod encode;
+mod prepare;
+mod statistics;
+mod status;
+
+pub use decode::{DecodeLimits, DecodedImage, ImageDecoder};
+pub use encode::{encode_jpeg, encode_png};
+pub use prepare::{Filter, ImagePreparer, PrepareOptions, PreparedImage};
+pub use statistics::ImageStatistics;
+pub use status::{ImageError, ImageFault, ImageStatus};

@@ -1,0 +1,538 @@
+//! What networks eat, on the host and in plain Rust.
+//!
+//! [`Rows`] is asked for batches of its rows, so that a stage can stream images from disk;
+//! [`MemoryRows`] holds everything. Invariant: an [`Inputs`] is checked when it is made, so that
+//! what reaches the device has the lengths it claims.
+
+use super::ModelError;
+
+/// Sparse rows in compressed form (CSR), as TF-IDF makes them.
+///
+/// # Shapes
+///
+/// Row `i` has the columns `indices[indptr[i]..indptr[i + 1]]`, strictly ascending, each below
+/// `width`, with `values` in the same places. A row that stores nothing is a row without text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SparseRows {
+    width: usize,
+    indptr: Vec<usize>,
+    indices: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl SparseRows {
+    /// Makes rows from their parts.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Inputs`] where the parts contradict each other.
+    pub fn new(
+        width: usize,
+        indptr: Vec<usize>,
+        indices: Vec<u32>,
+        values: Vec<f32>,
+    ) -> Result<Self, ModelError> {
+        check(indices.len() == values.len(), || {
+            format!("{} indices for {} values", indices.len(), values.len())
+        })?;
+        let spans = indptr.first() == Some(&0)
+            && indptr.last() == Some(&indices.len())
+            && indptr.is_sorted();
+        check(spans, || "row pointers do not span the indices".to_owned())?;
+        for row in indptr.windows(2) {
+            check_columns(width, &indices[row[0]..row[1]])?;
+        }
+        Ok(Self {
+            width,
+            indptr,
+            indices,
+            values,
+        })
+    }
+
+    /// Makes zero rows, to [`push`](Self::push) to.
+    #[must_use]
+    pub fn empty(width: usize) -> Self {
+        Self {
+            width,
+            indptr: vec![0],
+            indices: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// Appends a row.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Inputs`] where the columns are not ascending, too large, or not as many as
+    /// the values.
+    pub fn push(&mut self, indices: &[u32], values: &[f32]) -> Result<(), ModelError> {
+        check(indices.len() == values.len(), || {
+            format!("{} indices for {} values", indices.len(), values.len())
+        })?;
+        check_columns(self.width, indices)?;
+        self.push_checked(indices, values);
+        Ok(())
+    }
+
+    fn push_checked(&mut self, indices: &[u32], values: &[f32]) {
+        self.indices.extend_from_slice(indices);
+        self.values.extend_from_slice(values);
+        self.indptr.push(self.indices.len());
+    }
+
+    /// Returns the number of columns.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Returns the number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.indptr.len() - 1
+    }
+
+    /// Returns whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the columns and values that a row stores.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such row.
+    #[must_use]
+    pub fn row(&self, row: usize) -> (&[u32], &[f32]) {
+        let span = self.indptr[row]..self.indptr[row + 1];
+        (&self.indices[span.clone()], &self.values[span])
+    }
+
+    /// Returns the rows named, in that order.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such row.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let mut selected = Self::empty(self.width);
+        for &row in rows {
+            let (indices, values) = self.row(row);
+            selected.push_checked(indices, values);
+        }
+        selected
+    }
+
+    /// Returns for each row whether it stores anything.
+    pub(super) fn presence(&self) -> Vec<bool> {
+        self.indptr.windows(2).map(|row| row[0] < row[1]).collect()
+    }
+
+    /// Returns the columns that any row stores, ascending.
+    pub(super) fn active_columns(&self) -> Vec<u32> {
+        let mut seen = vec![false; self.width];
+        for &column in &self.indices {
+            seen[column as usize] = true;
+        }
+        (0u32..)
+            .zip(seen)
+            .filter_map(|(column, seen)| seen.then_some(column))
+            .collect()
+    }
+
+    /// Returns the rows as a dense matrix of the columns named (ascending, all active ones among
+    /// them), row after row.
+    pub(super) fn dense(&self, columns: &[u32]) -> Vec<f32> {
+        let mut place = vec![0; self.width];
+        for (position, &column) in columns.iter().enumerate() {
+            place[column as usize] = position;
+        }
+        let mut dense = vec![0.0; self.len() * columns.len()];
+        for row in 0..self.len() {
+            let (indices, values) = self.row(row);
+            for (&column, &value) in indices.iter().zip(values) {
+                dense[row * columns.len() + place[column as usize]] = value;
+            }
+        }
+        dense
+    }
+}
+
+fn check_columns(width: usize, columns: &[u32]) -> Result<(), ModelError> {
+    let ascending = columns.windows(2).all(|pair| pair[0] < pair[1]);
+    check(ascending, || {
+        "columns of a row are not strictly ascending".to_owned()
+    })?;
+    let fits = columns.last().is_none_or(|&last| (last as usize) < width);
+    check(fits, || format!("a column is not below the width {width}"))
+}
+
+/// Square colour images, and which rows have one.
+///
+/// # Shapes
+///
+/// `pixels` is `[rows, size, size, 3]`, row after row from the top, red, green, blue. A row
+/// without image has any pixels, best 0.
+///
+/// # Units
+///
+/// 0 to 255.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Images {
+    size: usize,
+    pixels: Vec<u8>,
+    present: Vec<bool>,
+}
+
+impl Images {
+    /// Makes images from their pixels.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Inputs`] where there are not `size` · `size` · 3 pixels for each row.
+    pub fn new(size: usize, pixels: Vec<u8>, present: Vec<bool>) -> Result<Self, ModelError> {
+        let expected = present.len() * size * size * 3;
+        check(pixels.len() == expected, || {
+            let found = pixels.len();
+            let rows = present.len();
+            format!("{found} pixel values for {rows} images of {size} × {size} × 3")
+        })?;
+        Ok(Self {
+            size,
+            pixels,
+            present,
+        })
+    }
+
+    /// Returns width and height in pixels.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Returns the number of rows, with or without image.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.present.len()
+    }
+
+    /// Returns whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.present.is_empty()
+    }
+
+    /// Returns all pixels.
+    #[must_use]
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// Returns for each row whether it has an image.
+    #[must_use]
+    pub fn present(&self) -> &[bool] {
+        &self.present
+    }
+
+    /// Returns the rows named, in that order.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such row.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let length = self.size * self.size * 3;
+        let mut pixels = Vec::with_capacity(rows.len() * length);
+        for &row in rows {
+            pixels.extend_from_slice(&self.pixels[row * length..(row + 1) * length]);
+        }
+        Self {
+            size: self.size,
+            pixels,
+            present: rows.iter().map(|&row| self.present[row]).collect(),
+        }
+    }
+}
+
+/// Dense rows, such as the features of a frozen network.
+///
+/// # Shapes
+///
+/// `[rows, width]`, row after row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dense {
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl Dense {
+    /// Makes rows from their values.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Inputs`] where the values are not whole rows.
+    pub fn new(width: usize, values: Vec<f32>) -> Result<Self, ModelError> {
+        check(width > 0 && values.len() % width == 0, || {
+            format!("{} values are not rows of {width}", values.len())
+        })?;
+        Ok(Self { width, values })
+    }
+
+    /// Returns the number of columns.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Returns the number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.values.len() / self.width
+    }
+
+    /// Returns whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Returns all values.
+    #[must_use]
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// Returns the rows named, in that order.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such row.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let mut values = Vec::with_capacity(rows.len() * self.width);
+        for &row in rows {
+            values.extend_from_slice(&self.values[row * self.width..(row + 1) * self.width]);
+        }
+        Self {
+            width: self.width,
+            values,
+        }
+    }
+}
+
+/// A batch of inputs: of each modality that there is, the same rows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Inputs {
+    /// Sparse text features.
+    pub text: Option<SparseRows>,
+    /// Images.
+    pub images: Option<Images>,
+    /// Dense features.
+    pub features: Option<Dense>,
+}
+
+impl Inputs {
+    /// Returns the number of rows of each modality that there is.
+    fn lengths(&self) -> impl Iterator<Item = usize> {
+        let text = self.text.as_ref().map(SparseRows::len);
+        let images = self.images.as_ref().map(Images::len);
+        let features = self.features.as_ref().map(Dense::len);
+        [text, images, features].into_iter().flatten()
+    }
+
+    /// Returns the number of rows, where there is a modality.
+    pub(super) fn rows(&self) -> Option<usize> {
+        self.lengths().next()
+    }
+
+    /// Checks that every modality has that many rows.
+    pub(super) fn check_rows(&self, expected: usize) -> Result<(), ModelError> {
+        for found in self.lengths() {
+            check(found == expected, || {
+                format!("a batch has {found} rows, expected {expected}")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            text: self.text.as_ref().map(|text| text.select(rows)),
+            images: self.images.as_ref().map(|images| images.select(rows)),
+            features: self.features.as_ref().map(|dense| dense.select(rows)),
+        }
+    }
+}
+
+/// Rows that can be asked for in batches.
+pub trait Rows: Sync {
+    /// Returns the number of rows.
+    fn len(&self) -> usize;
+
+    /// Returns the inputs of the rows named (each below [`len`](Self::len)), in that order.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Source`] where they cannot be read, [`ModelError::Interrupted`] to end a
+    /// training or prediction before the next batch.
+    fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError>;
+
+    /// Returns whether there is no row.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Rows whose class is known.
+pub trait Examples: Rows {
+    /// Returns the class of every row.
+    fn labels(&self) -> &[usize];
+}
+
+/// Rows held in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemoryRows {
+    rows: usize,
+    inputs: Inputs,
+}
+
+impl MemoryRows {
+    /// Makes rows of their inputs.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Inputs`] where a modality has another number of rows.
+    pub fn new(rows: usize, inputs: Inputs) -> Result<Self, ModelError> {
+        inputs.check_rows(rows)?;
+        Ok(Self { rows, inputs })
+    }
+}
+
+impl Rows for MemoryRows {
+    fn len(&self) -> usize {
+        self.rows
+    }
+
+    fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
+        let inside = rows.iter().all(|&row| row < self.rows);
+        check(inside, || format!("a row is not below {}", self.rows))?;
+        Ok(self.inputs.select(rows))
+    }
+}
+
+/// Examples held in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemoryExamples {
+    rows: MemoryRows,
+    labels: Vec<usize>,
+}
+
+impl MemoryExamples {
+    /// Makes examples of their classes and inputs.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Inputs`] where a modality has another number of rows than there are classes.
+    pub fn new(labels: Vec<usize>, inputs: Inputs) -> Result<Self, ModelError> {
+        let rows = MemoryRows::new(labels.len(), inputs)?;
+        Ok(Self { rows, labels })
+    }
+}
+
+impl Rows for MemoryExamples {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
+        self.rows.inputs(rows)
+    }
+}
+
+impl Examples for MemoryExamples {
+    fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+}
+
+pub(super) fn check(holds: bool, reason: impl FnOnce() -> String) -> Result<(), ModelError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(ModelError::Inputs { reason: reason() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sparse() -> SparseRows {
+        SparseRows::new(6, vec![0, 2, 2, 3], vec![1, 4, 4], vec![0.5, 2.0, 3.0]).unwrap()
+    }
+
+    #[test]
+    fn sparse_rows_are_selected_in_the_order_asked_for() {
+        let selected = sparse().select(&[2, 0, 1, 2]);
+        assert_eq!(selected.len(), 4);
+        assert_eq!(selected.row(0), (&[4u32][..], &[3.0f32][..]));
+        assert_eq!(selected.row(1), (&[1u32, 4][..], &[0.5f32, 2.0][..]));
+        assert_eq!(selected.presence(), [true, true, false, true]);
+    }
+
+    #[test]
+    fn dense_rows_hold_the_columns_named() {
+        assert_eq!(sparse().active_columns(), [1, 4]);
+        assert_eq!(sparse().dense(&[1, 4]), [0.5, 2.0, 0.0, 0.0, 0.0, 3.0]);
+        let all = sparse().dense(&[0, 1, 2, 3, 4, 5]);
+        assert_eq!(all[..6], [0.0, 0.5, 0.0, 0.0, 2.0, 0.0]);
+    }
+
+    #[test]
+    fn parts_that_contradict_each_other_are_refused() {
+        for (indptr, indices, values) in [
+            (vec![0, 1], vec![6], vec![1.0]),
+            (vec![0, 2], vec![2, 2], vec![1.0, 1.0]),
+            (vec![0, 2], vec![3, 2], vec![1.0, 1.0]),
+            (vec![0, 1], vec![1], vec![]),
+            (vec![0, 2], vec![1], vec![1.0]),
+            (vec![1, 1], vec![1], vec![1.0]),
+            (vec![], vec![], vec![]),
+        ] {
+            assert!(SparseRows::new(6, indptr, indices, values).is_err());
+        }
+        assert!(SparseRows::empty(3).push(&[0, 3], &[1.0, 1.0]).is_err());
+        assert!(Images::new(2, vec![0; 13], vec![true]).is_err());
+        assert!(Dense::new(3, vec![0.0; 4]).is_err());
+    }
+
+    #[test]
+    fn modalities_must_agree_on_the_rows() {
+        let inputs = Inputs {
+            text: Some(sparse()),
+            images: Some(Images::new(1, vec![0; 6], vec![true, false]).unwrap()),
+            features: None,
+        };
+        assert!(MemoryExamples::new(vec![0, 1, 0], inputs).is_err());
+    }
+
+    #[test]
+    fn memory_rows_give_every_modality_of_the_rows_asked_for() {
+        let inputs = Inputs {
+            text: Some(sparse()),
+            images: Some(Images::new(1, (0..9).collect(), vec![true, false, true]).unwrap()),
+            features: Some(Dense::new(2, (0..6u8).map(f32::from).collect()).unwrap()),
+        };
+        let rows = MemoryRows::new(3, inputs).unwrap();
+        let batch = rows.inputs(&[2, 1]).unwrap();
+        assert_eq!(batch.text.unwrap().row(0).0, [4]);
+        let images = batch.images.unwrap();
+        assert_eq!(images.pixels(), [6, 7, 8, 3, 4, 5]);
+        assert_eq!(images.present(), [true, false]);
+        assert_eq!(batch.features.unwrap().values(), [4.0, 5.0, 2.0, 3.0]);
+        assert!(rows.inputs(&[3]).is_err());
+    }
+}

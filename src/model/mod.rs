@@ -1,0 +1,30 @@
+//! Neural networks: their declarations, training, prediction, weights files and scores.
+//!
+//! The only module that knows Burn. What goes in ([`Rows`], [`Examples`]) and what comes out
+//! ([`Probabilities`], [`Fitted`], the bytes of [`Network::save`]) is plain Rust. Invariant: with
+//! the same inputs, options, device kind, CPU type and LibTorch thread count, the same bytes
+//! come out; every random number is drawn on the host from a seed, a purpose and an epoch.
+
+mod batch;
+mod device;
+mod error;
+mod labels;
+mod metrics;
+mod networks;
+mod predict;
+mod random;
+mod schedule;
+mod trainer;
+mod weights;
+
+pub use batch::{
+    Dense, Examples, Images, Inputs, MemoryExamples, MemoryRows, Rows, SparseRows,
+};
+pub use device::{DeviceChoice, Runtime};
+pub use error::ModelError;
+pub use labels::LabelMap;
+pub use metrics::{ClassScores, Confusion};
+pub use networks::{Network, NetworkSpec, ParameterCounts};
+pub use predict::{Probabilities, predict};
+pub use schedule::{EarlyStopping, Plateau};
+pub use trainer::{EpochRecord, Fitted, Stopped, TrainOptions, fit};

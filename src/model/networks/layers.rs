@@ -1,0 +1,307 @@
+//! What the networks are made of: the sum of all of them, initial weights, dropout.
+
+use burn::module::{Module, Param};
+use burn::nn::Linear;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::tensor::{Device, Tensor, TensorData};
+use rand_chacha::ChaCha8Rng;
+
+use super::fusion::{Fusion, FusionHead, HeadInput};
+use super::lenet::LeNet;
+use super::neural_simple::NeuralSimple;
+use super::spec::{Modality, NetworkSpec};
+use crate::model::ModelError;
+use crate::model::batch::Inputs;
+use crate::model::random::{dropout_mask, uniform};
+
+/// A module that gives the unnormalised log probabilities of classes.
+pub(in crate::model) trait Classifier: Module {
+    /// # Shapes
+    ///
+    /// `[rows, classes]`
+    fn logits(&self, inputs: &Inputs, dropout: &mut Dropout<'_>) -> Result<Tensor<2>, ModelError>;
+}
+
+/// The layers of any network.
+#[derive(Module, Debug)]
+pub(in crate::model) enum Layers {
+    NeuralSimple(NeuralSimple),
+    LeNet(LeNet),
+    Fusion(Fusion),
+}
+
+impl Layers {
+    /// Makes the layers of a valid declaration.
+    pub(super) fn new(spec: &NetworkSpec, initializer: &mut Initializer<'_>) -> Self {
+        Self::build(spec, true, initializer)
+    }
+
+    fn build(spec: &NetworkSpec, with_output: bool, initializer: &mut Initializer<'_>) -> Self {
+        match *spec {
+            NetworkSpec::NeuralSimple {
+                features,
+                hidden,
+                dropout,
+                classes,
+            } => {
+                let classes = with_output.then_some(classes);
+                Self::NeuralSimple(NeuralSimple::new(
+                    features,
+                    hidden,
+                    dropout,
+                    classes,
+                    initializer,
+                ))
+            }
+            NetworkSpec::LeNet {
+                size,
+                dropout,
+                classes,
+            } => {
+                let classes = with_output.then_some(classes);
+                Self::LeNet(LeNet::new(size, dropout, classes, initializer))
+            }
+            NetworkSpec::Fusion {
+                ref text,
+                ref image,
+                ..
+            } => {
+                let branches = [text, image].map(|branch| Self::build(branch, false, initializer));
+                Self::fusion(spec, branches.into(), initializer)
+            }
+        }
+    }
+
+    /// Makes a fusion, as declared, of branches that are there.
+    pub(super) fn fusion(
+        spec: &NetworkSpec,
+        branches: Vec<Self>,
+        initializer: &mut Initializer<'_>,
+    ) -> Self {
+        let NetworkSpec::Fusion {
+            text,
+            image,
+            hidden,
+            dropout,
+            classes,
+        } = spec
+        else {
+            unreachable!("the callers hold the declaration of a fusion");
+        };
+        let inputs = [text, image].map(|branch| HeadInput {
+            width: branch.penultimate_width(),
+            dropout: branch.penultimate_dropout(),
+        });
+        Self::Fusion(Fusion::new(
+            branches,
+            inputs.into(),
+            *hidden,
+            *dropout,
+            *classes,
+            initializer,
+        ))
+    }
+
+    /// Drops the output layer.
+    pub(super) fn without_output(self) -> Self {
+        match self {
+            Self::NeuralSimple(network) => Self::NeuralSimple(network.without_output()),
+            Self::LeNet(network) => Self::LeNet(network.without_output()),
+            Self::Fusion(_) => self,
+        }
+    }
+
+    pub(super) fn modality(&self) -> Modality {
+        match self {
+            Self::NeuralSimple(_) => Modality::Text,
+            Self::LeNet(_) => Modality::Image,
+            Self::Fusion(_) => Modality::Both,
+        }
+    }
+
+    /// Returns the device of the layers, without autodiff.
+    pub(super) fn device(&self) -> Device {
+        let devices = self.devices();
+        let device = devices.into_iter().next().unwrap_or_default();
+        device.without_autodiff()
+    }
+
+    /// Returns the number of parameters that a training changes.
+    pub(super) fn trainable(&self) -> usize {
+        match self {
+            Self::Fusion(fusion) => fusion.head().num_params(),
+            Self::NeuralSimple(_) | Self::LeNet(_) => self.num_params(),
+        }
+    }
+
+    /// The penultimate layer.
+    ///
+    /// # Shapes
+    ///
+    /// `[rows, penultimate width]`
+    pub(super) fn features(
+        &self,
+        inputs: &Inputs,
+        dropout: &mut Dropout<'_>,
+    ) -> Result<Tensor<2>, ModelError> {
+        match self {
+            Self::NeuralSimple(network) => network.features(inputs),
+            Self::LeNet(network) => network.features(inputs, dropout),
+            Self::Fusion(network) => network.features(inputs),
+        }
+    }
+
+    /// What a fusion trains, and `None` for other networks.
+    pub(in crate::model) fn fusion_head(&self) -> Option<&FusionHead> {
+        match self {
+            Self::Fusion(fusion) => Some(fusion.head()),
+            Self::NeuralSimple(_) | Self::LeNet(_) => None,
+        }
+    }
+
+    /// Puts a trained head into a fusion.
+    pub(in crate::model) fn with_fusion_head(self, head: FusionHead) -> Self {
+        match self {
+            Self::Fusion(fusion) => Self::Fusion(fusion.with_head(head)),
+            other => other,
+        }
+    }
+
+    /// What the head of a fusion takes; of other networks the penultimate layer.
+    pub(in crate::model) fn head_features(&self, inputs: &Inputs) -> Result<Tensor<2>, ModelError> {
+        match self {
+            Self::Fusion(fusion) => fusion.branch_features(inputs),
+            other => other.features(inputs, &mut Dropout::off()),
+        }
+    }
+}
+
+impl Classifier for Layers {
+    fn logits(&self, inputs: &Inputs, dropout: &mut Dropout<'_>) -> Result<Tensor<2>, ModelError> {
+        match self {
+            Self::NeuralSimple(network) => network.logits(inputs, dropout),
+            Self::LeNet(network) => network.logits(inputs, dropout),
+            Self::Fusion(network) => network.logits(inputs, dropout),
+        }
+    }
+}
+
+/// Draws initial weights on the host, or makes zeros for weights that are loaded over.
+///
+/// # Source
+///
+/// Keras' defaults: Glorot uniform weights, zero biases.
+pub(in crate::model) struct Initializer<'a> {
+    generator: Option<ChaCha8Rng>,
+    device: &'a Device,
+}
+
+impl<'a> Initializer<'a> {
+    pub(in crate::model) fn random(generator: ChaCha8Rng, device: &'a Device) -> Self {
+        Self {
+            generator: Some(generator),
+            device,
+        }
+    }
+
+    pub(in crate::model) fn zeros(device: &'a Device) -> Self {
+        Self {
+            generator: None,
+            device,
+        }
+    }
+
+    fn weight<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        fan_in: usize,
+        fan_out: usize,
+    ) -> Param<Tensor<D>> {
+        let count = shape.iter().product();
+        let limit = (6.0 / (fan_in + fan_out) as f64).sqrt() as f32;
+        let values = match &mut self.generator {
+            Some(generator) => uniform(generator, count, limit),
+            None => vec![0.0; count],
+        };
+        Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), self.device))
+    }
+
+    fn bias(&self, width: usize) -> Option<Param<Tensor<1>>> {
+        Some(Param::from_tensor(Tensor::zeros([width], self.device)))
+    }
+}
+
+pub(super) fn linear(inputs: usize, outputs: usize, initializer: &mut Initializer<'_>) -> Linear {
+    Linear {
+        weight: initializer.weight([inputs, outputs], inputs, outputs),
+        bias: initializer.bias(outputs),
+    }
+}
+
+pub(super) fn conv2d(
+    channels: [usize; 2],
+    kernel: usize,
+    initializer: &mut Initializer<'_>,
+) -> Conv2d {
+    let [inputs, outputs] = channels;
+    let area = kernel * kernel;
+    let shape = [outputs, inputs, kernel, kernel];
+    let mut layer = Conv2dConfig::new(channels, [kernel, kernel]).init(initializer.device);
+    layer.weight = initializer.weight(shape, inputs * area, outputs * area);
+    layer.bias = initializer.bias(outputs);
+    layer
+}
+
+/// Applies an output layer, where there is one.
+pub(super) fn output(layer: Option<&Linear>, features: Tensor<2>) -> Tensor<2> {
+    match layer {
+        Some(layer) => layer.forward(features),
+        None => features,
+    }
+}
+
+/// Dropout with masks drawn on the host: on in training, off in evaluation.
+pub(in crate::model) struct Dropout<'a> {
+    generator: Option<&'a mut ChaCha8Rng>,
+}
+
+impl<'a> Dropout<'a> {
+    pub(in crate::model) fn off() -> Self {
+        Self { generator: None }
+    }
+
+    pub(in crate::model) fn on(generator: &'a mut ChaCha8Rng) -> Self {
+        Self {
+            generator: Some(generator),
+        }
+    }
+
+    /// Drops values with one probability.
+    pub(super) fn apply(&mut self, values: Tensor<2>, probability: f64) -> Tensor<2> {
+        let [_, width] = values.dims();
+        self.apply_columns(values, &[(width, probability)])
+    }
+
+    /// Drops values with a probability for each run of columns (width, probability).
+    pub(super) fn apply_columns(
+        &mut self,
+        values: Tensor<2>,
+        columns: &[(usize, f64)],
+    ) -> Tensor<2> {
+        let Some(generator) = self.generator.as_deref_mut() else {
+            return values;
+        };
+        if columns.iter().all(|&(_, probability)| probability == 0.0) {
+            return values;
+        }
+        let [rows, width] = values.dims();
+        let mut mask = Vec::with_capacity(rows * width);
+        for _ in 0..rows {
+            for &(run, probability) in columns {
+                mask.extend(dropout_mask(generator, run, probability));
+            }
+        }
+        let device = values.device().without_autodiff();
+        values * Tensor::from_data(TensorData::new(mask, [rows, width]), &device)
+    }
+}

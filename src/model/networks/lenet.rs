@@ -1,0 +1,127 @@
+//! `lenet`: LeNet-5 on colour images, two convolutions with pooling and three dense layers.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::nn::conv::Conv2d;
+use burn::tensor::module::max_pool2d;
+use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::{Device, Tensor, TensorData, activation};
+
+use super::layers::{Dropout, Initializer, conv2d, linear, output};
+use crate::model::ModelError;
+use crate::model::batch::{Images, Inputs, check};
+
+const FILTERS_1: usize = 6;
+const FILTERS_2: usize = 16;
+const KERNEL: usize = 5;
+const DENSE_1: usize = 120;
+/// Width of the penultimate layer.
+pub(super) const DENSE_2: usize = 54;
+/// The smallest image that leaves a pixel after both convolutions and poolings.
+pub(super) const MIN_SIZE: usize = 16;
+
+/// The layers; without `output` where another network takes the features.
+#[derive(Module, Debug)]
+pub(in crate::model) struct LeNet {
+    conv_1: Conv2d,
+    conv_2: Conv2d,
+    dense_1: Linear,
+    dense_2: Linear,
+    output: Option<Linear>,
+    dropout: f64,
+    size: usize,
+}
+
+impl LeNet {
+    pub(super) fn new(
+        size: usize,
+        dropout: f64,
+        classes: Option<usize>,
+        initializer: &mut Initializer<'_>,
+    ) -> Self {
+        let side = pooled(pooled(size));
+        Self {
+            conv_1: conv2d([3, FILTERS_1], KERNEL, initializer),
+            conv_2: conv2d([FILTERS_1, FILTERS_2], KERNEL, initializer),
+            dense_1: linear(FILTERS_2 * side * side, DENSE_1, initializer),
+            dense_2: linear(DENSE_1, DENSE_2, initializer),
+            output: classes.map(|classes| linear(DENSE_2, classes, initializer)),
+            dropout,
+            size,
+        }
+    }
+
+    pub(super) fn without_output(self) -> Self {
+        Self {
+            output: None,
+            ..self
+        }
+    }
+
+    /// # Shapes
+    ///
+    /// `[rows, 54]`
+    pub(super) fn features(
+        &self,
+        inputs: &Inputs,
+        dropout: &mut Dropout<'_>,
+    ) -> Result<Tensor<2>, ModelError> {
+        let images = self.images(inputs)?;
+        let pixels = tensor(images, &self.conv_1.weight.device().without_autodiff());
+        let maps = pool(activation::relu(self.conv_1.forward(pixels)));
+        let maps = pool(activation::relu(self.conv_2.forward(maps)));
+        let hidden = activation::relu(self.dense_1.forward(maps.flatten::<2>(1, 3)));
+        let hidden = dropout.apply(hidden, self.dropout);
+        Ok(activation::relu(self.dense_2.forward(hidden)))
+    }
+
+    /// # Shapes
+    ///
+    /// `[rows, classes]`
+    pub(super) fn logits(
+        &self,
+        inputs: &Inputs,
+        dropout: &mut Dropout<'_>,
+    ) -> Result<Tensor<2>, ModelError> {
+        let features = self.features(inputs, dropout)?;
+        Ok(output(self.output.as_ref(), features))
+    }
+
+    fn images<'a>(&self, inputs: &'a Inputs) -> Result<&'a Images, ModelError> {
+        let images = inputs.images.as_ref().ok_or_else(|| ModelError::Inputs {
+            reason: "lenet takes images, and there are none".to_owned(),
+        })?;
+        check(images.size() == self.size, || {
+            let expected = self.size;
+            format!("images are {} pixels wide, expected {expected}", images.size())
+        })?;
+        Ok(images)
+    }
+}
+
+/// Side of an image after a convolution and a pooling.
+fn pooled(side: usize) -> usize {
+    (side + 1 - KERNEL) / 2
+}
+
+fn pool(maps: Tensor<4>) -> Tensor<4> {
+    max_pool2d(maps, MaxPoolOptions::new([2, 2]))
+}
+
+/// Colour planes in `[0, 1]`.
+///
+/// # Shapes
+///
+/// `[rows, 3, size, size]`
+fn tensor(images: &Images, device: &Device) -> Tensor<4> {
+    let area = images.size() * images.size();
+    let mut planes = Vec::with_capacity(images.pixels().len());
+    for image in images.pixels().chunks_exact(area * 3) {
+        for channel in 0..3 {
+            let plane = image[channel..].iter().step_by(3);
+            planes.extend(plane.map(|&value| f32::from(value) / 255.0));
+        }
+    }
+    let shape = [images.len(), 3, images.size(), images.size()];
+    Tensor::from_data(TensorData::new(planes, shape), device)
+}

@@ -1,0 +1,12 @@
+//! The networks of the pipeline: declarations, layers, and the [`Network`] that holds them.
+
+mod fusion;
+mod layers;
+mod lenet;
+mod network;
+mod neural_simple;
+mod spec;
+
+pub(super) use layers::{Classifier, Dropout, Initializer, Layers};
+pub use network::{Network, ParameterCounts};
+pub use spec::NetworkSpec;

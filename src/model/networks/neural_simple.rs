@@ -1,0 +1,100 @@
+//! `neural_simple`: TF-IDF features → dense → ReLU → dropout → classes.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor, TensorData, activation};
+
+use super::layers::{Dropout, Initializer, linear, output};
+use crate::model::batch::{Inputs, SparseRows, check};
+use crate::model::ModelError;
+
+/// The layers; without `output` where another network takes the features.
+#[derive(Module, Debug)]
+pub(in crate::model) struct NeuralSimple {
+    dense: Linear,
+    output: Option<Linear>,
+    dropout: f64,
+}
+
+impl NeuralSimple {
+    pub(super) fn new(
+        features: usize,
+        hidden: usize,
+        dropout: f64,
+        classes: Option<usize>,
+        initializer: &mut Initializer<'_>,
+    ) -> Self {
+        Self {
+            dense: linear(features, hidden, initializer),
+            output: classes.map(|classes| linear(hidden, classes, initializer)),
+            dropout,
+        }
+    }
+
+    pub(super) fn without_output(self) -> Self {
+        Self {
+            output: None,
+            ..self
+        }
+    }
+
+    /// # Shapes
+    ///
+    /// `[rows, hidden]`
+    pub(super) fn features(&self, inputs: &Inputs) -> Result<Tensor<2>, ModelError> {
+        let [width, _] = self.dense.weight.dims();
+        let text = text(inputs, width)?;
+        let hidden = self.project(text, width);
+        Ok(activation::relu(hidden))
+    }
+
+    /// # Shapes
+    ///
+    /// `[rows, classes]`
+    pub(super) fn logits(
+        &self,
+        inputs: &Inputs,
+        dropout: &mut Dropout<'_>,
+    ) -> Result<Tensor<2>, ModelError> {
+        let features = dropout.apply(self.features(inputs)?, self.dropout);
+        Ok(output(self.output.as_ref(), features))
+    }
+
+    /// The product of sparse rows and weights. The columns that no row of the batch stores add
+    /// nothing to it and get no gradient; where they are many, only the others are multiplied.
+    fn project(&self, text: &SparseRows, width: usize) -> Tensor<2> {
+        let device = self.dense.weight.device().without_autodiff();
+        let columns = text.active_columns();
+        if columns.len() * 2 > width || columns.is_empty() {
+            let all: Vec<u32> = (0u32..).take(width).collect();
+            return self.dense.forward(matrix(text, &all, &device));
+        }
+        let rows = self.dense.weight.val().select(0, indices(&columns, &device));
+        let product = matrix(text, &columns, &device).matmul(rows);
+        match &self.dense.bias {
+            Some(bias) => product + bias.val().unsqueeze(),
+            None => product,
+        }
+    }
+}
+
+fn text(inputs: &Inputs, width: usize) -> Result<&SparseRows, ModelError> {
+    let text = inputs.text.as_ref().ok_or_else(|| ModelError::Inputs {
+        reason: "neural_simple takes text, and there is none".to_owned(),
+    })?;
+    check(text.width() == width, || {
+        format!("text has {} features, expected {width}", text.width())
+    })?;
+    Ok(text)
+}
+
+fn matrix(text: &SparseRows, columns: &[u32], device: &Device) -> Tensor<2> {
+    let shape = [text.len(), columns.len()];
+    Tensor::from_data(TensorData::new(text.dense(columns), shape), device)
+}
+
+fn indices(columns: &[u32], device: &Device) -> Tensor<1, burn::tensor::Int> {
+    let indices: Vec<i64> = columns.iter().map(|&column| i64::from(column)).collect();
+    let count = indices.len();
+    Tensor::from_data(TensorData::new(indices, [count]), device)
+}

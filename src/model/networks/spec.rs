@@ -1,0 +1,261 @@
+//! Declarations of networks, as weights files and stages write them.
+
+use serde::{Deserialize, Serialize};
+
+use super::lenet;
+use crate::model::ModelError;
+
+/// What a network takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Modality {
+    Text,
+    Image,
+    Both,
+}
+
+/// The declaration of a network; with a seed it is a whole untrained network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "network", rename_all = "snake_case", deny_unknown_fields)]
+pub enum NetworkSpec {
+    /// TF-IDF features → dense → ReLU → dropout → classes.
+    NeuralSimple {
+        /// Number of TF-IDF features.
+        features: usize,
+        /// Width of the dense layer.
+        #[serde(default = "neural_simple_hidden")]
+        hidden: usize,
+        /// Share of the dense layer dropped in training.
+        #[serde(default = "default_dropout")]
+        dropout: f64,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// LeNet-5 on colour images: 6 and 16 filters 5 × 5 with 2 × 2 pooling, dense 120, dropout,
+    /// dense 54, classes.
+    #[serde(rename = "lenet")]
+    LeNet {
+        /// Width and height of the images in pixels.
+        #[serde(default = "lenet_size")]
+        size: usize,
+        /// Share of the dense layer of 120 dropped in training.
+        #[serde(default = "default_dropout")]
+        dropout: f64,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// The penultimate layers of a text and an image network, frozen, side by side → dense → ReLU
+    /// → dropout → classes.
+    Fusion {
+        /// The text network.
+        text: Box<NetworkSpec>,
+        /// The image network.
+        image: Box<NetworkSpec>,
+        /// Width of the dense layer.
+        #[serde(default = "fusion_hidden")]
+        hidden: usize,
+        /// Share of the dense layer dropped in training.
+        #[serde(default = "default_dropout")]
+        dropout: f64,
+        /// Number of classes.
+        classes: usize,
+    },
+}
+
+fn neural_simple_hidden() -> usize {
+    54
+}
+
+fn lenet_size() -> usize {
+    224
+}
+
+fn fusion_hidden() -> usize {
+    128
+}
+
+fn default_dropout() -> f64 {
+    0.2
+}
+
+impl NetworkSpec {
+    /// Returns the report's `neural_simple` for a vocabulary.
+    #[must_use]
+    pub fn neural_simple(features: usize, classes: usize) -> Self {
+        Self::NeuralSimple {
+            features,
+            hidden: neural_simple_hidden(),
+            dropout: default_dropout(),
+            classes,
+        }
+    }
+
+    /// Returns the report's `lenet` for an image size.
+    #[must_use]
+    pub fn lenet(size: usize, classes: usize) -> Self {
+        Self::LeNet {
+            size,
+            dropout: default_dropout(),
+            classes,
+        }
+    }
+
+    /// Returns the name of the network, as in `pipeline.yaml`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NeuralSimple { .. } => "neural_simple",
+            Self::LeNet { .. } => "lenet",
+            Self::Fusion { .. } => "fusion",
+        }
+    }
+
+    /// Returns the number of classes.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        match *self {
+            Self::NeuralSimple { classes, .. }
+            | Self::LeNet { classes, .. }
+            | Self::Fusion { classes, .. } => classes,
+        }
+    }
+
+    /// Returns the width of the layer before the classes.
+    #[must_use]
+    pub fn penultimate_width(&self) -> usize {
+        match *self {
+            Self::NeuralSimple { hidden, .. } | Self::Fusion { hidden, .. } => hidden,
+            Self::LeNet { .. } => lenet::DENSE_2,
+        }
+    }
+
+    /// Returns whether the network takes text.
+    #[must_use]
+    pub fn takes_text(&self) -> bool {
+        self.modality() != Modality::Image
+    }
+
+    /// Returns whether the network takes images.
+    #[must_use]
+    pub fn takes_images(&self) -> bool {
+        self.modality() != Modality::Text
+    }
+
+    pub(super) fn modality(&self) -> Modality {
+        match self {
+            Self::NeuralSimple { .. } => Modality::Text,
+            Self::LeNet { .. } => Modality::Image,
+            Self::Fusion { .. } => Modality::Both,
+        }
+    }
+
+    /// Share of the penultimate layer that the network drops in training.
+    pub(super) fn penultimate_dropout(&self) -> f64 {
+        match *self {
+            Self::NeuralSimple { dropout, .. } | Self::Fusion { dropout, .. } => dropout,
+            // Dropout comes before the dense layer of 54 there, none after it.
+            Self::LeNet { .. } => 0.0,
+        }
+    }
+
+    fn dropout(&self) -> f64 {
+        match *self {
+            Self::NeuralSimple { dropout, .. }
+            | Self::LeNet { dropout, .. }
+            | Self::Fusion { dropout, .. } => dropout,
+        }
+    }
+
+    /// Checks that the network can be built.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Spec`] where a width is 0, a dropout not in `[0, 1)`, an image too small, or
+    /// a branch of a fusion of the wrong kind.
+    pub fn validate(&self) -> Result<(), ModelError> {
+        require(self.classes() > 0, "there are no classes")?;
+        require(
+            (0.0..1.0).contains(&self.dropout()),
+            "dropout is not in [0, 1)",
+        )?;
+        match self {
+            Self::NeuralSimple {
+                features, hidden, ..
+            } => require(*features > 0 && *hidden > 0, "a width is 0"),
+            Self::LeNet { size, .. } => {
+                require(*size >= lenet::MIN_SIZE, "images are smaller than 16 pixels")
+            }
+            Self::Fusion {
+                text,
+                image,
+                hidden,
+                ..
+            } => {
+                require(*hidden > 0, "a width is 0")?;
+                require(
+                    text.modality() == Modality::Text,
+                    "the text branch takes no text",
+                )?;
+                require(
+                    image.modality() == Modality::Image,
+                    "the image branch takes no images",
+                )?;
+                text.validate()?;
+                image.validate()
+            }
+        }
+    }
+}
+
+fn require(holds: bool, reason: &str) -> Result<(), ModelError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(ModelError::Spec {
+            reason: reason.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_are_tagged_by_name_and_have_the_defaults_of_the_report() {
+        let json = r#"{"network":"neural_simple","features":5000,"classes":27}"#;
+        let spec: NetworkSpec = serde_json::from_str(json).unwrap();
+        assert_eq!(spec, NetworkSpec::neural_simple(5000, 27));
+        assert_eq!((spec.penultimate_width(), spec.name()), (54, "neural_simple"));
+        let json = r#"{"network":"lenet","classes":27}"#;
+        let spec: NetworkSpec = serde_json::from_str(json).unwrap();
+        assert_eq!(spec, NetworkSpec::lenet(224, 27));
+        let unknown = r#"{"network":"lenet","classes":27,"hidden":3}"#;
+        assert!(serde_json::from_str::<NetworkSpec>(unknown).is_err());
+    }
+
+    #[test]
+    fn specs_that_cannot_be_built_are_refused() {
+        let text = Box::new(NetworkSpec::neural_simple(5, 2));
+        let image = Box::new(NetworkSpec::lenet(16, 2));
+        let fusion = |text: &NetworkSpec, image: &NetworkSpec, dropout| NetworkSpec::Fusion {
+            text: Box::new(text.clone()),
+            image: Box::new(image.clone()),
+            hidden: 8,
+            dropout,
+            classes: 2,
+        };
+        fusion(&text, &image, 0.0).validate().unwrap();
+        for spec in [
+            NetworkSpec::neural_simple(0, 2),
+            NetworkSpec::neural_simple(5, 0),
+            NetworkSpec::lenet(15, 2),
+            fusion(&image, &text, 0.0),
+            fusion(&text, &text, 0.0),
+            fusion(&text, &image, 1.0),
+            fusion(&text, &image, f64::NAN),
+        ] {
+            let error = spec.validate().unwrap_err();
+            assert!(matches!(error, ModelError::Spec { .. }), "{spec:?}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Random numbers on the host, by purpose: initial weights, the order of the rows, dropout.
+//!
+//! Invariant: a generator is a function of (seed, purpose, epoch) alone. So an epoch draws the
+//! same numbers whether or not the ones before it ran in this process, on any device, with any
+//! number of threads, and whatever else the process draws (LibTorch's generator is one for all).
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// What random numbers are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The initial weights.
+    Weights = 1,
+    /// The order of the training rows.
+    Order = 2,
+    /// Dropout masks.
+    Dropout = 3,
+}
+
+/// Returns the generator of a purpose in an epoch (0: before the first).
+pub(super) fn generator(seed: u64, purpose: Purpose, epoch: usize) -> ChaCha8Rng {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8] = purpose as u8;
+    bytes[16..24].copy_from_slice(&(epoch as u64).to_le_bytes());
+    ChaCha8Rng::from_seed(bytes)
+}
+
+/// Draws values uniformly from `[-limit, limit)`.
+pub(super) fn uniform(generator: &mut ChaCha8Rng, count: usize, limit: f32) -> Vec<f32> {
+    (0..count)
+        .map(|_| {
+            // 24 bits: every multiple of 2⁻²⁴ below 1 is an f32.
+            let unit = (generator.next_u32() >> 8) as f32 / (1 << 24) as f32;
+            limit.mul_add(2.0 * unit, -limit)
+        })
+        .collect()
+}
+
+/// Returns `0..count` in random order (Fisher and Yates).
+pub(super) fn permutation(generator: &mut ChaCha8Rng, count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    for last in (1..count).rev() {
+        order.swap(last, below(generator, last + 1));
+    }
+    order
+}
+
+/// Draws a number below `bound` by multiplication; the bias is below `bound` / 2⁶⁴.
+fn below(generator: &mut ChaCha8Rng, bound: usize) -> usize {
+    ((u128::from(generator.next_u64()) * bound as u128) >> 64) as usize
+}
+
+/// Draws a dropout mask: 0 with the given probability, else 1 / (1 − probability).
+pub(super) fn dropout_mask(
+    generator: &mut ChaCha8Rng,
+    count: usize,
+    probability: f64,
+) -> Vec<f32> {
+    let dropped_below = (probability * 2f64.powi(32)) as u32;
+    let kept = (1.0 / (1.0 - probability)) as f32;
+    (0..count)
+        .map(|_| {
+            if generator.next_u32() < dropped_below {
+                0.0
+            } else {
+                kept
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generators_differ_by_seed_purpose_and_epoch() {
+        let first =
+            |seed, purpose, epoch| generator(seed, purpose, epoch).next_u64();
+        let reference = first(123, Purpose::Order, 1);
+        assert_eq!(reference, first(123, Purpose::Order, 1));
+        assert_ne!(reference, first(124, Purpose::Order, 1));
+        assert_ne!(reference, first(123, Purpose::Dropout, 1));
+        assert_ne!(reference, first(123, Purpose::Order, 2));
+    }
+
+    #[test]
+    fn a_permutation_holds_every_row_once_and_is_not_the_identity() {
+        let order = permutation(&mut generator(1, Purpose::Order, 1), 1000);
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..1000).collect::<Vec<_>>());
+        assert!(order.iter().enumerate().filter(|&(i, &row)| i == row).count() < 10);
+        assert!(permutation(&mut generator(1, Purpose::Order, 1), 0).is_empty());
+    }
+
+    #[test]
+    fn uniform_values_stay_in_range_around_zero() {
+        let values = uniform(&mut generator(1, Purpose::Weights, 0), 100_000, 0.5);
+        assert!(values.iter().all(|value| (-0.5..0.5).contains(value)));
+        let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / 1e5;
+        let square = values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>() / 1e5;
+        assert!(mean.abs() < 0.003, "{mean}");
+        assert!((square - 1.0 / 12.0).abs() < 0.001, "{square}");
+    }
+
+    #[test]
+    fn a_dropout_mask_drops_its_share_and_keeps_the_expectation() {
+        let mask = dropout_mask(&mut generator(1, Purpose::Dropout, 1), 100_000, 0.2);
+        let dropped = mask.iter().filter(|&&value| value == 0.0).count();
+        assert!((19_500..20_500).contains(&dropped), "{dropped}");
+        assert!(mask.iter().all(|&value| value == 0.0 || value == 1.25));
+    }
+}

@@ -1,0 +1,428 @@
+//! Training: one loop for every network.
+//!
+//! Adam on the sparse categorical cross-entropy, as Keras does it. Invariant: an epoch depends on
+//! the weights and the optimiser before it and on (seed, epoch), on nothing else that ran before.
+//! Losses and scores are computed on the host in double precision from the logits, which are
+//! copied from the device many steps at a time: a step waits for nothing.
+
+use std::ops::ControlFlow;
+
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::tensor::{Tensor, TensorData, activation};
+
+use super::batch::{Dense, Examples, Inputs, MemoryExamples};
+use super::networks::{Classifier, Dropout, Layers};
+use super::predict::{argmax, checked_inputs, in_batches, log_sum_exp, read};
+use super::random::{Purpose, generator, permutation};
+use super::schedule::{EarlyStopping, Plateau, Schedule};
+use super::{Confusion, ModelError, Network};
+
+/// Keras' ε, against PyTorch's 1e-8 and Burn's 1e-5.
+const ADAM_EPSILON: f32 = 1e-7;
+
+/// Steps after which logits are copied from the device.
+const STEPS_PER_COPY: usize = 64;
+
+/// Rows of a validation batch of a network that takes no images.
+const EVALUATION_ROWS: usize = 1024;
+
+/// How to train.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainOptions {
+    /// Largest number of epochs.
+    pub epochs: usize,
+    /// Rows per step; the last step of an epoch takes what is left.
+    pub batch_size: usize,
+    /// Learning rate of the first epoch.
+    pub learning_rate: f64,
+    /// Seed of the order of the rows and of dropout.
+    pub seed: u64,
+    /// When to stop early, if at all.
+    pub early_stopping: Option<EarlyStopping>,
+    /// When to lower the learning rate, if at all.
+    pub plateau: Option<Plateau>,
+    /// Whether rows weigh inversely to the number of rows of their class (scikit-learn's
+    /// `balanced`) in the training loss; the validation loss weighs all rows alike.
+    pub class_weights: bool,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self {
+            epochs: 30,
+            batch_size: 64,
+            learning_rate: 1e-3,
+            seed: 123,
+            early_stopping: Some(EarlyStopping::default()),
+            plateau: Some(Plateau::default()),
+            class_weights: false,
+        }
+    }
+}
+
+/// What an epoch came to.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct EpochRecord {
+    /// Number of the epoch, from 1.
+    pub epoch: usize,
+    /// Mean training loss, measured during the epoch with dropout on, as Keras does.
+    pub loss: f64,
+    /// Training accuracy, measured likewise.
+    pub accuracy: f64,
+    /// Mean validation loss after the epoch.
+    pub validation_loss: f64,
+    /// Validation accuracy after the epoch.
+    pub validation_accuracy: f64,
+    /// Weighted F1 on the validation rows after the epoch.
+    pub validation_f1: f64,
+    /// Learning rate of the epoch.
+    pub learning_rate: f64,
+}
+
+/// Why a training ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stopped {
+    /// All epochs ran.
+    Epochs,
+    /// The validation loss no longer fell.
+    EarlyStopping,
+}
+
+/// A trained network.
+#[derive(Debug, Clone)]
+pub struct Fitted {
+    /// The network with the weights of the best epoch.
+    pub network: Network,
+    /// All epochs.
+    pub history: Vec<EpochRecord>,
+    /// The epoch with the lowest validation loss, from 1.
+    pub best_epoch: usize,
+    /// Why the training ended.
+    pub stopped: Stopped,
+}
+
+/// Trains a network; of a fusion, its head on the features of its branches.
+///
+/// The observer sees each epoch when it ends; `Break` ends the training.
+///
+/// # Errors
+///
+/// [`ModelError::Interrupted`] on `Break`, [`ModelError::Diverged`] where a loss is not finite,
+/// [`ModelError::Empty`], [`ModelError::Class`] and [`ModelError::Inputs`] where the examples do
+/// not fit, and what [`Rows::inputs`](super::Rows::inputs) returns.
+pub fn fit(
+    network: Network,
+    train: &dyn Examples,
+    validation: &dyn Examples,
+    options: &TrainOptions,
+    observer: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
+) -> Result<Fitted, ModelError> {
+    let classes = network.spec().classes();
+    check_options(options)?;
+    check_examples(train, "training", classes)?;
+    check_examples(validation, "validation", classes)?;
+    network.runtime().bind_thread();
+    let evaluation_rows = if network.spec().takes_images() {
+        options.batch_size
+    } else {
+        EVALUATION_ROWS
+    };
+    let mut training = Training {
+        train,
+        validation,
+        options,
+        classes,
+        evaluation_rows,
+        observer,
+    };
+    let layers = network.layers().clone();
+    let Some(head) = layers.fusion_head().cloned() else {
+        let run = training.run(layers)?;
+        return Ok(run.fitted(|layers| network.with_layers(layers)));
+    };
+    let train = cached_features(&layers, train, evaluation_rows)?;
+    let validation = cached_features(&layers, validation, evaluation_rows)?;
+    let mut training = Training {
+        train: &train,
+        validation: &validation,
+        evaluation_rows: EVALUATION_ROWS,
+        ..training
+    };
+    let run = training.run(head)?;
+    Ok(run.fitted(|head| network.with_layers(layers.with_fusion_head(head))))
+}
+
+fn check_options(options: &TrainOptions) -> Result<(), ModelError> {
+    let error = |reason: &str| {
+        Err(ModelError::Options {
+            reason: reason.to_owned(),
+        })
+    };
+    if options.epochs == 0 {
+        return error("epochs is 0");
+    }
+    if options.batch_size == 0 {
+        return error("batch_size is 0");
+    }
+    if !(options.learning_rate.is_finite() && options.learning_rate > 0.0) {
+        return error("learning_rate is not a positive number");
+    }
+    Ok(())
+}
+
+fn check_examples(
+    examples: &dyn Examples,
+    fold: &'static str,
+    classes: usize,
+) -> Result<(), ModelError> {
+    if examples.is_empty() {
+        return Err(ModelError::Empty { fold });
+    }
+    let labels = examples.labels();
+    if labels.len() != examples.len() {
+        let reason = format!("{} labels for {} {fold} rows", labels.len(), examples.len());
+        return Err(ModelError::Inputs { reason });
+    }
+    match labels.iter().position(|&class| class >= classes) {
+        Some(row) => Err(ModelError::Class {
+            row,
+            class: labels[row],
+            classes,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Computes what the head of a fusion takes, once for all epochs.
+fn cached_features(
+    layers: &Layers,
+    examples: &dyn Examples,
+    batch_size: usize,
+) -> Result<MemoryExamples, ModelError> {
+    let mut width = 1;
+    let mut values = Vec::new();
+    in_batches(examples, batch_size, |inputs, _| {
+        let features = layers.head_features(inputs)?;
+        width = features.dims()[1];
+        values.extend(read(features)?);
+        Ok(())
+    })?;
+    let inputs = Inputs {
+        features: Some(Dense::new(width, values)?),
+        ..Inputs::default()
+    };
+    MemoryExamples::new(examples.labels().to_vec(), inputs)
+}
+
+struct Training<'a> {
+    train: &'a dyn Examples,
+    validation: &'a dyn Examples,
+    options: &'a TrainOptions,
+    classes: usize,
+    evaluation_rows: usize,
+    observer: &'a mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
+}
+
+/// What a training came to, without the network around it.
+struct Run<C> {
+    best: C,
+    best_epoch: usize,
+    history: Vec<EpochRecord>,
+    stopped: Stopped,
+}
+
+impl<C> Run<C> {
+    fn fitted(self, network: impl FnOnce(C) -> Network) -> Fitted {
+        Fitted {
+            network: network(self.best),
+            history: self.history,
+            best_epoch: self.best_epoch,
+            stopped: self.stopped,
+        }
+    }
+}
+
+impl Training<'_> {
+    fn run<C: Classifier>(&mut self, classifier: C) -> Result<Run<C>, ModelError> {
+        let options = self.options;
+        let weights = self.class_weights();
+        let mut schedule = Schedule::new(
+            options.learning_rate,
+            options.early_stopping,
+            options.plateau,
+        );
+        let mut optimizer = AdamConfig::new().with_epsilon(ADAM_EPSILON).init();
+        let mut run = Run {
+            best: classifier.clone(),
+            best_epoch: 0,
+            history: Vec::new(),
+            stopped: Stopped::Epochs,
+        };
+        let mut classifier = classifier.train();
+        for epoch in 1..=options.epochs {
+            let learning_rate = schedule.learning_rate();
+            let scores;
+            (classifier, scores) =
+                self.epoch(classifier, &mut optimizer, epoch, learning_rate, &weights)?;
+            let evaluated = classifier.valid();
+            let validation = self.evaluate(&evaluated)?;
+            let record = record(epoch, learning_rate, &scores, &validation);
+            if !(record.loss.is_finite() && record.validation_loss.is_finite()) {
+                return Err(ModelError::Diverged { epoch });
+            }
+            let decision = schedule.observe(record.validation_loss);
+            if decision.is_best {
+                run.best = evaluated;
+                run.best_epoch = epoch;
+            }
+            let observed = (self.observer)(&record);
+            run.history.push(record);
+            if observed.is_break() {
+                return Err(ModelError::Interrupted);
+            }
+            if decision.stop {
+                run.stopped = Stopped::EarlyStopping;
+                break;
+            }
+        }
+        Ok(run)
+    }
+
+    fn epoch<C: Classifier>(
+        &self,
+        mut classifier: C,
+        optimizer: &mut ModuleOptimizer,
+        epoch: usize,
+        learning_rate: f64,
+        weights: &[f64],
+    ) -> Result<(C, Scores), ModelError> {
+        let seed = self.options.seed;
+        let order = permutation(&mut generator(seed, Purpose::Order, epoch), self.train.len());
+        let mut dropout = generator(seed, Purpose::Dropout, epoch);
+        let mut scores = Scores::new(self.classes, weights);
+        let mut pending = Pending::default();
+        for batch in order.chunks(self.options.batch_size) {
+            let inputs = checked_inputs(self.train, batch)?;
+            let classes: Vec<usize> = batch.iter().map(|&row| self.train.labels()[row]).collect();
+            let logits = classifier.logits(&inputs, &mut Dropout::on(&mut dropout))?;
+            let loss = cross_entropy(logits.clone(), &classes, weights);
+            pending.push(logits.without_autodiff(), classes);
+            let gradients = GradientsParams::from_grads(loss.backward(), &classifier);
+            classifier = optimizer.step(learning_rate, classifier, gradients);
+            if pending.logits.len() == STEPS_PER_COPY {
+                pending.drain_into(&mut scores)?;
+            }
+        }
+        pending.drain_into(&mut scores)?;
+        Ok((classifier, scores))
+    }
+
+    fn evaluate<C: Classifier>(&self, classifier: &C) -> Result<Scores, ModelError> {
+        let mut scores = Scores::new(self.classes, &vec![1.0; self.classes]);
+        let labels = self.validation.labels();
+        in_batches(self.validation, self.evaluation_rows, |inputs, rows| {
+            let logits = read(classifier.logits(inputs, &mut Dropout::off())?)?;
+            scores.add(&logits, rows.iter().map(|&row| labels[row]));
+            Ok(())
+        })?;
+        Ok(scores)
+    }
+
+    /// The weight of a row of each class; their mean over the rows is 1.
+    fn class_weights(&self) -> Vec<f64> {
+        let mut counts = vec![0usize; self.classes];
+        for &class in self.train.labels() {
+            counts[class] += 1;
+        }
+        let occurring = counts.iter().filter(|&&count| count > 0).count();
+        let weight = |count: usize| {
+            if self.options.class_weights && count > 0 {
+                self.train.len() as f64 / (occurring * count) as f64
+            } else {
+                1.0
+            }
+        };
+        counts.into_iter().map(weight).collect()
+    }
+}
+
+fn record(
+    epoch: usize,
+    learning_rate: f64,
+    scores: &Scores,
+    validation: &Scores,
+) -> EpochRecord {
+    EpochRecord {
+        epoch,
+        loss: scores.mean_loss(),
+        accuracy: scores.confusion.accuracy(),
+        validation_loss: validation.mean_loss(),
+        validation_accuracy: validation.confusion.accuracy(),
+        validation_f1: validation.confusion.weighted_f1(),
+        learning_rate,
+    }
+}
+
+/// The mean over the rows of −weight · log probability of the row's class.
+fn cross_entropy(logits: Tensor<2>, classes: &[usize], weights: &[f64]) -> Tensor<1> {
+    let rows = classes.len();
+    let mut targets = vec![0.0f32; rows * weights.len()];
+    for (target, &class) in targets.chunks_exact_mut(weights.len()).zip(classes) {
+        target[class] = (-weights[class] / rows as f64) as f32;
+    }
+    let device = logits.device().without_autodiff();
+    let targets = Tensor::from_data(TensorData::new(targets, [rows, weights.len()]), &device);
+    (activation::log_softmax(logits, 1) * targets).sum()
+}
+
+/// Logits that are still on the device, and the classes of their rows.
+#[derive(Default)]
+struct Pending {
+    logits: Vec<Tensor<2>>,
+    classes: Vec<usize>,
+}
+
+impl Pending {
+    fn push(&mut self, logits: Tensor<2>, classes: Vec<usize>) {
+        self.logits.push(logits);
+        self.classes.extend(classes);
+    }
+
+    fn drain_into(&mut self, scores: &mut Scores) -> Result<(), ModelError> {
+        if self.logits.is_empty() {
+            return Ok(());
+        }
+        let logits = Tensor::cat(std::mem::take(&mut self.logits), 0);
+        scores.add(&read(logits)?, self.classes.drain(..));
+        Ok(())
+    }
+}
+
+/// Sums over rows: the weighted losses, and who was taken for what.
+struct Scores {
+    weights: Vec<f64>,
+    loss: f64,
+    confusion: Confusion,
+}
+
+impl Scores {
+    fn new(classes: usize, weights: &[f64]) -> Self {
+        Self {
+            weights: weights.to_vec(),
+            loss: 0.0,
+            confusion: Confusion::new(classes),
+        }
+    }
+
+    fn add(&mut self, logits: &[f32], classes: impl Iterator<Item = usize>) {
+        for (row, class) in logits.chunks_exact(self.weights.len()).zip(classes) {
+            self.loss += self.weights[class] * (log_sum_exp(row) - f64::from(row[class]));
+            self.confusion.add(class, argmax(row));
+        }
+    }
+
+    fn mean_loss(&self) -> f64 {
+        self.loss / self.confusion.total() as f64
+    }
+}

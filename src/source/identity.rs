@@ -1,0 +1,195 @@
+//! What a file of the source is, without reading it again.
+//!
+//! On a disk the identity of a file is the digest of its content. A table of (path, size, modification
+//! time, inode) → digest keeps unchanged files from being read again; it is a cache of facts about this
+//! machine and may be deleted at any time. In a bucket the store's own entity tag is the identity, so that
+//! no machine downloads an image to learn that it is unchanged.
+
+use super::SourceError;
+use crate::fingerprint::Digest;
+use crate::store::{ObjectInfo, Store, StoreError};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Identity and size of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileIdentity {
+    /// Digest of the content, or the store's tag of it.
+    pub identity: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+}
+
+/// Identities of the files of a folder by path.
+pub type Identities = HashMap<String, FileIdentity>;
+
+/// A file changed within this time of being digested may change again within one tick of the file system's
+/// clock, and look unchanged.
+const RACY_NS: i128 = 2_000_000_000;
+
+/// Remembers digests of local files from run to run.
+#[derive(Debug, Default)]
+pub struct DigestTable {
+    path: Option<PathBuf>,
+    known: HashMap<String, (String, String)>,
+    is_changed: bool,
+}
+
+impl DigestTable {
+    /// Reads the table; one that is not there or is damaged is empty.
+    #[must_use]
+    pub fn load(path: Option<PathBuf>) -> Self {
+        let text = path.as_deref().and_then(|path| std::fs::read_to_string(path).ok());
+        let known = text.as_deref().map(parse).unwrap_or_default();
+        Self { path, known, is_changed: false }
+    }
+
+    /// Writes the table, aside and then renamed; a failure costs only time in the next run.
+    pub fn save(&self) {
+        let Some(path) = self.path.as_deref().filter(|_| self.is_changed) else { return };
+        if let Err(error) = write_aside(path, &self.known) {
+            tracing::warn!(path = %path.display(), %error, "cannot keep the table of file digests");
+        }
+    }
+
+    /// Identifies one file.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn file(&mut self, store: &dyn Store, path: &str) -> Result<FileIdentity, SourceError> {
+        let info = store.head(path)?.ok_or_else(|| StoreError::NotFound {
+            url: format!("{}/{path}", store.url()),
+        })?;
+        let identified = self.identify(store, vec![info])?;
+        identified.into_iter().next().map(|(_, identity)| identity).ok_or_else(|| {
+            SourceError::Store(StoreError::NotFound { url: format!("{}/{path}", store.url()) })
+        })
+    }
+
+    /// Identifies every file below a folder.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn folder(&mut self, store: &dyn Store, folder: &str) -> Result<Identities, SourceError> {
+        let infos = store.list(folder)?;
+        Ok(self.identify(store, infos)?.into_iter().collect())
+    }
+
+    fn identify(
+        &mut self,
+        store: &dyn Store,
+        infos: Vec<ObjectInfo>,
+    ) -> Result<Vec<(String, FileIdentity)>, SourceError> {
+        if store.local_root().is_none() {
+            return Ok(infos.into_iter().map(by_tag).collect());
+        }
+        let root = store.url();
+        let found: Vec<(ObjectInfo, String, bool)> = infos
+            .into_par_iter()
+            .map(|info| {
+                let key = format!("{root}/{}", info.path);
+                match self.known.get(&key) {
+                    Some((stat, digest)) if *stat == info.identity => {
+                        Ok((info, digest.clone(), false))
+                    }
+                    _ => {
+                        let digest = Digest::of(&store.get(&info.path)?);
+                        Ok((info, digest.as_str().to_owned(), true))
+                    }
+                }
+            })
+            .collect::<Result<_, StoreError>>()?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        let now = i128::try_from(now).unwrap_or(0);
+        let mut identities = Vec::with_capacity(found.len());
+        for (info, digest, is_new) in found {
+            if is_new && now - i128::from(info.modified_ns) > RACY_NS {
+                let key = format!("{root}/{}", info.path);
+                self.known.insert(key, (info.identity.clone(), digest.clone()));
+                self.is_changed = true;
+            }
+            let identity = FileIdentity { identity: digest, size_bytes: info.size_bytes };
+            identities.push((info.path, identity));
+        }
+        Ok(identities)
+    }
+}
+
+fn by_tag(info: ObjectInfo) -> (String, FileIdentity) {
+    (info.path, FileIdentity { identity: info.identity, size_bytes: info.size_bytes })
+}
+
+/// One line a file: identity on the disk, digest, URL.
+fn parse(text: &str) -> HashMap<String, (String, String)> {
+    let entry = |line: &str| {
+        let (stat, rest) = line.split_once('\t')?;
+        let (digest, url) = rest.split_once('\t')?;
+        (digest.len() == 64).then(|| (url.to_owned(), (stat.to_owned(), digest.to_owned())))
+    };
+    text.lines().filter_map(entry).collect()
+}
+
+fn write_aside(path: &Path, known: &HashMap<String, (String, String)>) -> std::io::Result<()> {
+    let mut lines: Vec<_> = known.iter().collect();
+    lines.sort();
+    let mut text = String::new();
+    for (url, (stat, digest)) in lines {
+        let _ = writeln!(text, "{stat}\t{digest}\t{url}");
+    }
+    let aside = path.with_extension("tmp");
+    std::fs::write(&aside, text)?;
+    std::fs::rename(aside, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::ObjectBackedStore;
+    use std::fs::File;
+    use std::time::Duration;
+
+    fn age(path: &Path, seconds: u64) {
+        let when = SystemTime::now() - Duration::from_secs(seconds);
+        File::options().write(true).open(path).unwrap().set_modified(when).unwrap();
+    }
+
+    #[test]
+    fn unchanged_files_are_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a/x.jpg");
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        std::fs::write(&file, b"one").unwrap();
+        age(&file, 60);
+        let store = ObjectBackedStore::local(folder.path()).unwrap();
+        let table = folder.path().join("table");
+        let mut first = DigestTable::load(Some(table.clone()));
+        let identities = first.folder(&store, "a").unwrap();
+        assert_eq!(identities["a/x.jpg"].identity, Digest::of(b"one").as_str());
+        first.save();
+
+        let mut again = DigestTable::load(Some(table.clone()));
+        assert_eq!(again.folder(&store, "a").unwrap(), identities);
+        assert!(!again.is_changed);
+
+        std::fs::write(&file, b"two").unwrap();
+        let mut changed = DigestTable::load(Some(table));
+        let identities = changed.folder(&store, "a").unwrap();
+        assert_eq!(identities["a/x.jpg"].identity, Digest::of(b"two").as_str());
+        // Written a moment ago: not trusted to stay as it is.
+        assert!(!changed.is_changed);
+    }
+
+    #[test]
+    fn in_a_bucket_the_tag_is_the_identity() {
+        let store = ObjectBackedStore::memory();
+        store.create("a/x", bytes::Bytes::from_static(b"x")).unwrap();
+        let identity = DigestTable::default().file(&store, "a/x").unwrap();
+        assert_ne!(identity.identity, Digest::of(b"x").as_str());
+        assert_eq!(identity.size_bytes, 1);
+    }
+}

@@ -1,0 +1,346 @@
+//! The queries of `sql/`: plain SQL that analysts edit, run by Polars over rows of checkpoints.
+//!
+//! *Invariant*: a query is one `SELECT` (or `WITH … SELECT`) over the tables it is handed and
+//! nothing else: no table function can read a file behind the fingerprint's back. Its text is part of
+//! the fingerprint of the stage that uses it.
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use polars::prelude::{CompatLevel, DataFrame, IntoLazy, IpcStreamReader, IpcStreamWriter, SerReader, SerWriter};
+use polars::sql::SQLContext;
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::path::Path;
+use thiserror::Error;
+
+/// What went wrong with a query.
+#[derive(Debug, Error)]
+pub enum SqlError {
+    /// A file of the folder cannot be read.
+    #[error("cannot read query {path}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The text is not one `SELECT` over checkpoints.
+    #[error("query {name}: {reason}")]
+    Refused {
+        /// Name of the query.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no such query.
+    #[error("there is no query {name}.sql")]
+    Unknown {
+        /// Name of the query.
+        name: String,
+    },
+    /// Polars refused the query.
+    #[error("query {name} failed")]
+    Run {
+        /// Name of the query.
+        name: String,
+        /// Why.
+        source: polars::error::PolarsError,
+    },
+    /// Rows could not be handed over.
+    #[error("cannot hand rows over to query {name}")]
+    Exchange {
+        /// Name of the query.
+        name: String,
+        /// Why not.
+        source: arrow::error::ArrowError,
+    },
+}
+
+/// What a check does when it finds rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The stage fails.
+    Fail,
+    /// A warning is logged and recorded.
+    Warn,
+}
+
+/// A query that returns the rows that break a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// File name without `.sql`.
+    pub name: String,
+    /// Stage after which it runs.
+    pub stage: String,
+    /// What it does when it finds rows.
+    pub severity: Severity,
+    /// The query.
+    pub text: String,
+}
+
+/// The queries and checks of a folder; shipped ones stand in for those that it lacks.
+#[derive(Debug, Clone)]
+pub struct Queries {
+    queries: BTreeMap<String, String>,
+    checks: Vec<Check>,
+}
+
+const SHIPPED: [(&str, &str); 4] = [
+    ("merge_text", include_str!("../sql/merge_text.sql")),
+    ("translate", include_str!("../sql/translate.sql")),
+    ("pending", include_str!("../sql/pending.sql")),
+    ("export", include_str!("../sql/export.sql")),
+];
+
+const SHIPPED_CHECKS: [(&str, &str); 4] = [
+    ("products_have_text", include_str!("../sql/checks/products_have_text.sql")),
+    ("labels_are_present", include_str!("../sql/checks/labels_are_present.sql")),
+    ("folds_are_known", include_str!("../sql/checks/folds_are_known.sql")),
+    ("predictions_are_probable", include_str!("../sql/checks/predictions_are_probable.sql")),
+];
+
+impl Queries {
+    /// The shipped queries and checks.
+    ///
+    /// # Panics
+    ///
+    /// Never: the tests parse every shipped query.
+    #[must_use]
+    pub fn shipped() -> Self {
+        Self::parse(owned(&SHIPPED), owned(&SHIPPED_CHECKS)).expect("the shipped queries are tested")
+    }
+
+    /// Reads a folder; without it, the shipped ones. Checks are those of the folder alone, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`SqlError::Read`] and [`SqlError::Refused`].
+    pub fn load(folder: &Path) -> Result<Self, SqlError> {
+        if !folder.is_dir() {
+            return Ok(Self::shipped());
+        }
+        let mut queries = owned(&SHIPPED);
+        queries.extend(read_folder(folder)?);
+        let checks = folder.join("checks");
+        let checks = if checks.is_dir() { read_folder(&checks)? } else { BTreeMap::new() };
+        Self::parse(queries, checks)
+    }
+
+    fn parse(
+        queries: BTreeMap<String, String>,
+        checks: BTreeMap<String, String>,
+    ) -> Result<Self, SqlError> {
+        for (name, text) in &queries {
+            validate(name, text)?;
+        }
+        let checks = checks.into_iter().map(|(name, text)| parse_check(name, text));
+        Ok(Self { queries, checks: checks.collect::<Result<_, _>>()? })
+    }
+
+    /// The text of a query.
+    ///
+    /// # Errors
+    ///
+    /// [`SqlError::Unknown`].
+    pub fn text(&self, name: &str) -> Result<&str, SqlError> {
+        let found = self.queries.get(name).map(String::as_str);
+        found.ok_or_else(|| SqlError::Unknown { name: name.to_owned() })
+    }
+
+    /// The checks that run after a stage, by name.
+    pub fn checks_of<'a>(&'a self, stage: &'a str) -> impl Iterator<Item = &'a Check> {
+        self.checks.iter().filter(move |check| check.stage == stage)
+    }
+
+    /// Every check.
+    #[must_use]
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// Runs a query over tables.
+    ///
+    /// # Errors
+    ///
+    /// [`SqlError::Run`] with what Polars says.
+    pub fn run(&self, name: &str, tables: &[(&str, &RecordBatch)]) -> Result<RecordBatch, SqlError> {
+        run(name, self.text(name)?, tables)
+    }
+}
+
+fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, SqlError> {
+    let failed = |path: &Path, source| SqlError::Read { path: path.display().to_string(), source };
+    let mut texts = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).map_err(|source| failed(folder, source))? {
+        let path = entry.map_err(|source| failed(folder, source))?.path();
+        if path.extension().is_some_and(|extension| extension == "sql") {
+            let text = std::fs::read_to_string(&path).map_err(|source| failed(&path, source))?;
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            texts.insert(name, text);
+        }
+    }
+    Ok(texts)
+}
+
+/// Reads `-- stage:` and `-- severity:` from the head of a check.
+fn parse_check(name: String, text: String) -> Result<Check, SqlError> {
+    validate(&name, &text)?;
+    let refuse = |reason: &str| SqlError::Refused { name: name.clone(), reason: reason.to_owned() };
+    let header = |key: &str| {
+        text.lines().find_map(|line| Some(line.strip_prefix("-- ")?.strip_prefix(key)?.trim().to_owned()))
+    };
+    let stage = header("stage:").ok_or_else(|| refuse("its head lacks `-- stage: NAME`"))?;
+    let severity = match header("severity:").as_deref() {
+        None | Some("fail") => Severity::Fail,
+        Some("warn") => Severity::Warn,
+        Some(_) => return Err(refuse("`-- severity:` is `fail` or `warn`")),
+    };
+    Ok(Check { name, stage, severity, text })
+}
+
+/// Refuses what is not one query over the tables it is handed.
+fn validate(name: &str, text: &str) -> Result<(), SqlError> {
+    let refuse = |reason: &str| Err(SqlError::Refused { name: name.to_owned(), reason: reason.to_owned() });
+    let code = without_comments_and_strings(text).to_lowercase();
+    let code = code.trim().trim_end_matches(';');
+    if code.contains(';') {
+        return refuse("one query per file");
+    }
+    if !code.starts_with("select") && !code.starts_with("with") {
+        return refuse("a query is one SELECT");
+    }
+    let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+    if words.clone().any(|word| word.starts_with("read_") || word.starts_with("scan_")) {
+        return refuse("table functions would read files that no fingerprint knows of");
+    }
+    Ok(())
+}
+
+/// Blanks comments and string literals, so that words in them mean nothing.
+fn without_comments_and_strings(text: &str) -> String {
+    let mut code = String::new();
+    for line in text.lines() {
+        let mut is_string = false;
+        let mut rest = line.chars().peekable();
+        while let Some(c) = rest.next() {
+            match c {
+                '\'' => is_string = !is_string,
+                '-' if !is_string && rest.peek() == Some(&'-') => break,
+                c if !is_string => code.push(c),
+                _ => {}
+            }
+        }
+        code.push(' ');
+    }
+    code
+}
+
+/// Runs one query over tables.
+///
+/// # Errors
+///
+/// [`SqlError::Run`] with what Polars says.
+pub fn run(name: &str, text: &str, tables: &[(&str, &RecordBatch)]) -> Result<RecordBatch, SqlError> {
+    let failed = |source| SqlError::Run { name: name.to_owned(), source };
+    let mut context = SQLContext::new();
+    for (table, rows) in tables {
+        context.register(table, to_polars(name, rows)?.lazy());
+    }
+    let frame = context.execute(text).and_then(polars::prelude::LazyFrame::collect).map_err(failed)?;
+    from_polars(name, frame)
+}
+
+fn to_polars(name: &str, rows: &RecordBatch) -> Result<DataFrame, SqlError> {
+    let failed = |source| SqlError::Exchange { name: name.to_owned(), source };
+    let mut bytes = Vec::new();
+    let mut writer = StreamWriter::try_new(&mut bytes, &rows.schema()).map_err(failed)?;
+    writer.write(rows).and_then(|()| writer.finish()).map_err(failed)?;
+    drop(writer);
+    let reader = IpcStreamReader::new(Cursor::new(bytes));
+    reader.finish().map_err(|source| SqlError::Run { name: name.to_owned(), source })
+}
+
+fn from_polars(name: &str, mut frame: DataFrame) -> Result<RecordBatch, SqlError> {
+    let failed = |source| SqlError::Exchange { name: name.to_owned(), source };
+    let mut bytes = Vec::new();
+    IpcStreamWriter::new(&mut bytes)
+        .with_compat_level(CompatLevel::oldest())
+        .finish(&mut frame)
+        .map_err(|source| SqlError::Run { name: name.to_owned(), source })?;
+    let reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(failed)?;
+    let schema = reader.schema();
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    concat_batches(&schema, &batches).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema;
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
+    use std::sync::Arc;
+
+    fn strings(values: &[&str]) -> ArrayRef {
+        Arc::new(StringArray::from(values.to_vec()))
+    }
+
+    fn table(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    #[test]
+    fn merge_text_joins_what_is_there() {
+        let products = table(vec![
+            ("id", strings(&["1", "2", "3"])),
+            ("title", strings(&["a", "", "c"])),
+            ("description", strings(&["x", "y", ""])),
+        ]);
+        let merged = Queries::shipped().run("merge_text", &[("products", &products)]).unwrap();
+        let expected = table(vec![("id", strings(&["1", "2", "3"])), ("text", strings(&["a x", "y", "c"]))]);
+        let merged = schema::conform(&merged, &expected.schema()).unwrap();
+        assert_eq!(merged.columns(), expected.columns());
+    }
+
+    #[test]
+    fn pending_counts_and_orders() {
+        let missing = table(vec![
+            ("source_lang", strings(&["de", "en", "en"])),
+            ("source_text", strings(&["z", "b", "b"])),
+        ]);
+        let pending = Queries::shipped().run("pending", &[("missing", &missing)]).unwrap();
+        let pending = schema::conform(&pending, &schema::pending()).unwrap();
+        let rows: &Int64Array = schema::column(&pending, "rows").unwrap();
+        assert_eq!(rows.values(), &[2, 1]);
+    }
+
+    #[test]
+    fn no_rows_keep_their_columns() {
+        let missing = table(vec![("source_lang", strings(&[])), ("source_text", strings(&[]))]);
+        let pending = Queries::shipped().run("pending", &[("missing", &missing)]).unwrap();
+        assert_eq!(schema::conform(&pending, &schema::pending()).unwrap().num_rows(), 0);
+    }
+
+    #[test]
+    fn only_one_select_over_checkpoints() {
+        for bad in ["DELETE FROM a", "SELECT 1; SELECT 2", "SELECT * FROM read_csv('x')", ""] {
+            assert!(validate("q", bad).is_err(), "{bad}");
+        }
+        for good in ["-- read_csv; here\nSELECT 'a;b' FROM t;", "WITH a AS (SELECT 1) SELECT * FROM a"] {
+            assert!(validate("q", good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn checks_say_when_and_how() {
+        let check = parse_check("c".into(), "-- stage: ingest\n-- severity: warn\nSELECT 1".into()).unwrap();
+        assert_eq!((check.stage.as_str(), check.severity), ("ingest", Severity::Warn));
+        assert!(parse_check("c".into(), "SELECT 1".into()).is_err());
+        assert_eq!(Queries::shipped().checks_of("ingest").count(), 2);
+    }
+}

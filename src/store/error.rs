@@ -1,0 +1,86 @@
+//! Errors of stores; each names the URL it is about.
+
+use thiserror::Error;
+
+/// What went wrong in an object store.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The URL cannot be used as a store.
+    #[error("cannot open {url:?} as a store: {reason}")]
+    Url {
+        /// The URL or path as it was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no such object.
+    #[error("{url} does not exist")]
+    NotFound {
+        /// The object.
+        url: String,
+    },
+    /// An object is there already.
+    #[error("{url} exists already")]
+    AlreadyExists {
+        /// The object.
+        url: String,
+    },
+    /// An object is there already, with other bytes than those to be written.
+    #[error("{url} exists already with different content")]
+    Conflict {
+        /// The object.
+        url: String,
+    },
+    /// Somebody else holds the lock.
+    #[error("{url} is held by {owner}")]
+    Locked {
+        /// The lock object.
+        url: String,
+        /// What its holder wrote into it.
+        owner: String,
+    },
+    /// A relative path that leaves the root or cannot be an object's name.
+    #[error("{path:?} is not a path inside {root}")]
+    Path {
+        /// The path as it was given.
+        path: String,
+        /// The root of the store.
+        root: String,
+    },
+    /// The operating system refused.
+    #[error("cannot {operation} {url}")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// The object.
+        url: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The store answered with an error.
+    #[error("cannot {operation} {url}")]
+    Store {
+        /// What was tried.
+        operation: &'static str,
+        /// The object.
+        url: String,
+        /// Why not.
+        source: object_store::Error,
+    },
+    /// A fault that a test injected.
+    #[error("injected fault in {operation} {url}")]
+    Injected {
+        /// What was tried.
+        operation: &'static str,
+        /// The object.
+        url: String,
+    },
+}
+
+impl StoreError {
+    /// Whether the object was simply not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound { .. })
+    }
+}

@@ -1,0 +1,106 @@
+//! A store that fails on purpose.
+//!
+//! It counts the operations that change the store and, at the chosen one, either refuses it or
+//! does it and loses the answer. After that it is dead: every further change is refused, as for
+//! a process that was killed.
+
+use super::{LockGuard, ObjectInfo, SharedStore, Store, StoreError};
+use bytes::Bytes;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Where a [`FaultStore`] stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Every operation works.
+    Never,
+    /// The k-th change (from 0) and all later ones are refused and not done.
+    Before(usize),
+    /// The k-th change is done, but its answer is an error; all later ones are refused.
+    AnswerLost(usize),
+}
+
+/// Passes operations on until its fault strikes.
+#[derive(Debug)]
+pub struct FaultStore {
+    inner: SharedStore,
+    fault: Fault,
+    changes: AtomicUsize,
+}
+
+impl FaultStore {
+    /// Wraps a store.
+    #[must_use]
+    pub fn new(inner: SharedStore, fault: Fault) -> Self {
+        Self { inner, fault, changes: AtomicUsize::new(0) }
+    }
+
+    fn change(
+        &self,
+        operation: &'static str,
+        path: &str,
+        change: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let index = self.changes.fetch_add(1, Ordering::SeqCst);
+        let injected = || {
+            let url = format!("{}/{path}", self.inner.url());
+            Err(StoreError::Injected { operation, url })
+        };
+        match self.fault {
+            Fault::Before(k) if index >= k => injected(),
+            Fault::AnswerLost(k) if index > k => injected(),
+            Fault::AnswerLost(k) if index == k => change().and_then(|()| injected()),
+            _ => change(),
+        }
+    }
+}
+
+impl Store for FaultStore {
+    fn url(&self) -> &str {
+        self.inner.url()
+    }
+
+    fn get(&self, path: &str) -> Result<Bytes, StoreError> {
+        self.inner.get(path)
+    }
+
+    fn get_range(&self, path: &str, start: u64, end: u64) -> Result<Bytes, StoreError> {
+        self.inner.get_range(path, start, end)
+    }
+
+    fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StoreError> {
+        self.inner.head(path)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>, StoreError> {
+        self.inner.list(prefix)
+    }
+
+    fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        self.inner.folders(prefix)
+    }
+
+    fn create(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
+        self.change("create", path, || self.inner.create(path, bytes))
+    }
+
+    fn replace(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
+        self.change("replace", path, || self.inner.replace(path, bytes))
+    }
+
+    fn copy(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        self.change("copy", to, || self.inner.copy(from, to))
+    }
+
+    fn delete(&self, path: &str) -> Result<(), StoreError> {
+        self.change("delete", path, || self.inner.delete(path))
+    }
+
+    fn lock(&self, path: &str, owner: &str) -> Result<LockGuard, StoreError> {
+        self.inner.lock(path, owner)
+    }
+
+    fn local_root(&self) -> Option<&Path> {
+        self.inner.local_root()
+    }
+}

@@ -1,0 +1,108 @@
+//! Object stores: the one place that knows `object_store` and `tokio`.
+//!
+//! Everything above speaks to a [`Store`]: whole objects by relative path, created once,
+//! replaced atomically, listed, copied. On a disk and in a bucket the same protocol holds,
+//! because nothing above renames or appends.
+//!
+//! [`RecordingStore`] and [`FaultStore`] wrap any store; the crash tests are built on them.
+
+mod error;
+mod fault;
+mod lock;
+mod object;
+mod record;
+
+pub use error::StoreError;
+pub use fault::{Fault, FaultStore};
+pub use lock::LockGuard;
+pub use object::{ObjectBackedStore, open};
+pub use record::{Operation, RecordingStore};
+
+use bytes::Bytes;
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a listing tells of one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Path relative to the root of the store, with `/` between its segments.
+    pub path: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// What changes when the object does, without reading it: the store's `ETag`; on a disk
+    /// a value made of size, modification time and inode.
+    pub identity: String,
+    /// Last modification in nanoseconds since 1970, by the store's clock.
+    pub modified_ns: i64,
+}
+
+/// A tree of immutable objects under one root URL.
+///
+/// Paths are relative to the root, `/`-separated, without `.` and `..`.
+///
+/// # Errors
+///
+/// Every method returns a [`StoreError`] that names the URL of the object.
+pub trait Store: Send + Sync + Debug {
+    /// The URL of the root, without credentials.
+    fn url(&self) -> &str;
+
+    /// Reads a whole object.
+    fn get(&self, path: &str) -> Result<Bytes, StoreError>;
+
+    /// Reads the bytes from `start` up to `end` (exclusive) of an object.
+    fn get_range(&self, path: &str, start: u64, end: u64) -> Result<Bytes, StoreError>;
+
+    /// Describes an object, or `None` where there is none.
+    fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StoreError>;
+
+    /// Lists every object below `prefix` (a folder), sorted by path.
+    fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>, StoreError>;
+
+    /// Lists the names of the folders directly below `prefix`, sorted.
+    fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
+
+    /// Writes a new object, whole and durable; [`StoreError::AlreadyExists`] where there is one.
+    fn create(&self, path: &str, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// Writes an object whether or not there is one, atomically and durably.
+    fn replace(&self, path: &str, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// Copies an object inside the store; [`StoreError::AlreadyExists`] where `to` exists.
+    fn copy(&self, from: &str, to: &str) -> Result<(), StoreError>;
+
+    /// Deletes an object; an object that is not there is no error.
+    fn delete(&self, path: &str) -> Result<(), StoreError>;
+
+    /// Takes the lock object at `path` without waiting; [`StoreError::Locked`] where somebody
+    /// else holds it. `owner` is what the other side is told.
+    fn lock(&self, path: &str, owner: &str) -> Result<LockGuard, StoreError>;
+
+    /// The folder behind a `file://` store.
+    fn local_root(&self) -> Option<&Path>;
+}
+
+/// A shared store.
+pub type SharedStore = Arc<dyn Store>;
+
+/// Creates an object, or accepts one that is there with the same bytes.
+///
+/// Every object name in a checkpoint holds the digest of its content or stands for one set of
+/// inputs, so a repeated create, after a lost answer or by a resumed run, is the same write.
+///
+/// # Errors
+///
+/// [`StoreError::Conflict`] where an object with other bytes is there.
+pub fn create_idempotent(store: &dyn Store, path: &str, bytes: Bytes) -> Result<(), StoreError> {
+    match store.create(path, bytes.clone()) {
+        Err(StoreError::AlreadyExists { url }) => {
+            if store.get(path)? == bytes {
+                Ok(())
+            } else {
+                Err(StoreError::Conflict { url })
+            }
+        }
+        other => other,
+    }
+}

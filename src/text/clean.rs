@@ -1,0 +1,700 @@
+//! Cleaning: from a raw field to the tokens a bag of words is made of.
+//!
+//! Order, each step switchable: entities decoded, tags out, lower case, everything but letters out, the first `max_words` words,
+//! stop words out, stems. Letters are Unicode's, of any script, with the combining marks that follow them; a word is put in NFC,
+//! so an accent typed as a code point of its own is the same word.
+//!
+//! Invariant: the result depends on the text and the options alone. Stems are cached, which no output shows. Without stems, stop
+//! words and entities, cleaning what was cleaned changes nothing.
+
+use super::{TextError, decode_entities, html_text, strip_tags};
+use rust_stemmers::{Algorithm, Stemmer};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+/// A language whose stop words and stems are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the variants are their own names")]
+pub enum WordLanguage {
+    Dutch,
+    English,
+    French,
+    German,
+    Italian,
+    Portuguese,
+    Spanish,
+}
+
+/// The language of a stop-word list.
+///
+/// # Source
+///
+/// stopwords-iso (crate `stop-words`). Python's `stop_words` has shorter lists for the same languages, so tokens differ by the
+/// words that only one of them lists (French: 691 against 348).
+pub type StopWords = WordLanguage;
+
+/// The language of a Snowball stemmer.
+///
+/// # Source
+///
+/// rust-stemmers, the Snowball algorithms that NLTK ports too.
+pub type Stem = WordLanguage;
+
+impl WordLanguage {
+    /// All of them, by name.
+    pub const ALL: [Self; 7] = [
+        Self::Dutch,
+        Self::English,
+        Self::French,
+        Self::German,
+        Self::Italian,
+        Self::Portuguese,
+        Self::Spanish,
+    ];
+
+    /// Returns the name, as in `french`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dutch => "dutch",
+            Self::English => "english",
+            Self::French => "french",
+            Self::German => "german",
+            Self::Italian => "italian",
+            Self::Portuguese => "portuguese",
+            Self::Spanish => "spanish",
+        }
+    }
+
+    /// Returns the stop words, which may hold apostrophes and hyphens.
+    #[must_use]
+    pub fn stop_words(self) -> &'static [&'static str] {
+        let code = match self {
+            Self::Dutch => "nl",
+            Self::English => "en",
+            Self::French => "fr",
+            Self::German => "de",
+            Self::Italian => "it",
+            Self::Portuguese => "pt",
+            Self::Spanish => "es",
+        };
+        stop_words::lookup(code).unwrap_or_default()
+    }
+
+    fn stemmer(self) -> Stemmer {
+        Stemmer::create(match self {
+            Self::Dutch => Algorithm::Dutch,
+            Self::English => Algorithm::English,
+            Self::French => Algorithm::French,
+            Self::German => Algorithm::German,
+            Self::Italian => Algorithm::Italian,
+            Self::Portuguese => Algorithm::Portuguese,
+            Self::Spanish => Algorithm::Spanish,
+        })
+    }
+}
+
+impl fmt::Display for WordLanguage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for WordLanguage {
+    type Err = TextError;
+
+    fn from_str(name: &str) -> Result<Self, TextError> {
+        Self::ALL
+            .into_iter()
+            .find(|language| language.as_str() == name)
+            .ok_or_else(|| TextError::UnknownWordLanguage {
+                name: name.to_owned(),
+                expected: Self::ALL.map(Self::as_str).join(", "),
+            })
+    }
+}
+
+/// Which steps cleaning takes.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, named as in the configuration"
+)]
+pub struct CleanOptions {
+    /// Replaces tags, comments, scripts and styles by spaces.
+    pub strip_html: bool,
+    /// Decodes entities such as `&eacute;` and `&#39;`.
+    pub decode_entities: bool,
+    /// Puts words in lower case; stop words and stems expect it.
+    pub lowercase: bool,
+    /// Replaces everything that is no letter, number or white space by a space; invisible joiners (soft hyphen, zero-width
+    /// joiners) vanish, so that `co&shy;ton` is one word.
+    pub remove_punctuation: bool,
+    /// Replaces numbers by spaces (digits, fractions, superscripts, Roman numerals of any script).
+    pub remove_digits: bool,
+    /// Drops the stop words of a language.
+    pub stop_words: Option<StopWords>,
+    /// Replaces words by their stems.
+    pub stem: Option<Stem>,
+    /// Keeps that many words from the start, stop words included; `usize::MAX` for all.
+    pub max_words: usize,
+}
+
+impl Default for CleanOptions {
+    fn default() -> Self {
+        Self {
+            strip_html: true,
+            decode_entities: true,
+            lowercase: true,
+            remove_punctuation: true,
+            remove_digits: true,
+            stop_words: Some(StopWords::French),
+            stem: Some(Stem::French),
+            max_words: 500,
+        }
+    }
+}
+
+/// Cleans texts; shared by any number of threads.
+#[derive(Debug)]
+pub struct TextCleaner {
+    options: CleanOptions,
+    /// Words already looked up. A call takes one and puts it back, so there are as many as there were calls at a time.
+    lexicons: Mutex<Vec<Lexicon>>,
+}
+
+impl TextCleaner {
+    /// Makes a cleaner.
+    #[must_use]
+    pub fn new(options: &CleanOptions) -> Self {
+        Self {
+            options: options.clone(),
+            lexicons: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Returns the tokens of a text, joined by one space.
+    #[must_use]
+    pub fn clean(&self, text: &str) -> String {
+        let text = self.plain_text(text);
+        let mut lexicon = self.take_lexicon();
+        let mut cleaned = String::with_capacity(text.len());
+        let mut word = String::new();
+        for raw in (Words {
+            rest: &text,
+            options: &self.options,
+        })
+        .take(self.options.max_words)
+        {
+            self.fold(raw, &mut word);
+            let token = lexicon.token(&word);
+            if !token.is_empty() {
+                if !cleaned.is_empty() {
+                    cleaned.push(' ');
+                }
+                cleaned.push_str(&token);
+            }
+        }
+        self.lexicons
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(lexicon);
+        cleaned
+    }
+
+    fn plain_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match (self.options.strip_html, self.options.decode_entities) {
+            (true, true) => html_text(text),
+            (true, false) => strip_tags(text),
+            (false, true) => decode_entities(text),
+            (false, false) => Cow::Borrowed(text),
+        }
+    }
+
+    fn take_lexicon(&self) -> Lexicon {
+        let spare = self
+            .lexicons
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        spare.unwrap_or_else(|| Lexicon::new(&self.options))
+    }
+
+    /// Writes a word in its normal form: case, invisible joiners, NFC.
+    fn fold(&self, raw: &str, word: &mut String) {
+        word.clear();
+        if raw.is_ascii() {
+            word.push_str(raw);
+            if self.options.lowercase {
+                word.make_ascii_lowercase();
+            }
+            return;
+        }
+        let visible = |&c: &char| !(self.options.remove_punctuation && is_joiner(c));
+        if !self.options.lowercase {
+            word.extend(raw.chars().filter(visible));
+        } else if raw.contains('Σ') {
+            // Only the whole word tells whether this sigma is a final one.
+            word.push_str(
+                &raw.chars()
+                    .filter(visible)
+                    .collect::<String>()
+                    .to_lowercase(),
+            );
+        } else {
+            word.extend(raw.chars().filter(visible).flat_map(char::to_lowercase));
+        }
+        if is_nfc_quick(word.chars()) != IsNormalized::Yes {
+            *word = word.nfc().collect();
+        }
+    }
+}
+
+/// The words of a text as they stand in it.
+struct Words<'a> {
+    rest: &'a str,
+    options: &'a CleanOptions,
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let starts = |c| role(c, self.options) == Role::Kept;
+        let ends = |c| role(c, self.options) == Role::Separator;
+        self.rest = &self.rest[self.rest.find(starts)?..];
+        let (word, rest) = self
+            .rest
+            .split_at(self.rest.find(ends).unwrap_or(self.rest.len()));
+        self.rest = rest;
+        Some(word)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Role {
+    /// Belongs to a word.
+    Kept,
+    /// Belongs to the word it follows, if any: combining marks and invisible joiners.
+    Follower,
+    /// Stands between words.
+    Separator,
+}
+
+/// What a character is to the words around it. ASCII first: it is most of a text.
+fn role(c: char, options: &CleanOptions) -> Role {
+    let kept = if c.is_ascii_alphabetic() {
+        true
+    } else if c.is_whitespace() {
+        false
+    } else if c.is_numeric() {
+        !options.remove_digits
+    } else if !options.remove_punctuation {
+        true
+    } else if c.is_ascii() {
+        false
+    } else if is_combining_mark(c) || is_joiner(c) {
+        return Role::Follower;
+    } else {
+        c.is_alphabetic()
+    };
+    if kept { Role::Kept } else { Role::Separator }
+}
+
+/// Characters that show nothing and part nothing: soft hyphen, zero-width (non-)joiner, word joiner, byte-order mark.
+fn is_joiner(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{200c}' | '\u{200d}' | '\u{2060}' | '\u{feff}'
+    )
+}
+
+/// What becomes of each word: nothing for a stop word, its stem otherwise.
+struct Lexicon {
+    /// Where the token of a word stands in `tokens`.
+    spans: HashMap<Box<str>, (u32, u32)>,
+    tokens: String,
+    stemmer: Option<Stemmer>,
+}
+
+/// Words a lexicon holds, so that memory stays flat however long the catalogue; the frequent ones come early.
+const LEXICON_WORDS: usize = 1 << 17;
+
+/// Bytes of the longest word worth remembering.
+const LEXICON_WORD_BYTES: usize = 40;
+
+impl Lexicon {
+    fn new(options: &CleanOptions) -> Self {
+        let stop_words = options.stop_words.map_or(&[][..], StopWords::stop_words);
+        let spans = stop_words
+            .iter()
+            .map(|word| (word.nfc().collect::<String>().into(), (0, 0)))
+            .collect();
+        Self {
+            spans,
+            tokens: String::new(),
+            stemmer: options.stem.map(Stem::stemmer),
+        }
+    }
+
+    /// Returns what stands for a word, empty where it goes.
+    fn token<'a>(&'a mut self, word: &'a str) -> Cow<'a, str> {
+        if let Some(&(start, end)) = self.spans.get(word) {
+            return Cow::Borrowed(&self.tokens[start as usize..end as usize]);
+        }
+        let Some(stemmer) = &self.stemmer else {
+            return Cow::Borrowed(word);
+        };
+        let stem = stemmer.stem(word);
+        if word.len() <= LEXICON_WORD_BYTES && self.spans.len() < LEXICON_WORDS {
+            let start = self.tokens.len();
+            self.tokens.push_str(&stem);
+            if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(self.tokens.len())) {
+                self.spans.insert(word.into(), (start, end));
+            }
+        }
+        stem
+    }
+}
+
+impl fmt::Debug for Lexicon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lexicon")
+            .field("words", &self.spans.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Size of a field as it stands in the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FieldStats {
+    /// Unicode code points.
+    pub chars: u32,
+    /// Runs of what is no white space.
+    pub words: u32,
+}
+
+/// Counts the characters and words of a raw field, tags and entities included.
+#[must_use]
+pub fn field_stats(text: &str) -> FieldStats {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    FieldStats {
+        chars: count(text.chars().count()),
+        words: count(text.split_whitespace().count()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// No stop words and no stems, so that a test sees the words.
+    fn words_only() -> CleanOptions {
+        CleanOptions {
+            stop_words: None,
+            stem: None,
+            ..CleanOptions::default()
+        }
+    }
+
+    fn clean(options: &CleanOptions, text: &str) -> String {
+        TextCleaner::new(options).clean(text)
+    }
+
+    // Values of Python (NLTK 3.10, stop_words 2025.11):
+    //     s = html.unescape(s); s = re.sub(r"<[^>]+>", " ", s).lower(); s = re.sub(r"[^a-zà-öø-ÿœ\s]", " ", s)
+    //     stem, stop = SnowballStemmer("french"), set(get_stop_words("fr"))
+    //     " ".join(stem.stem(w) for w in re.split(r"\s+", s)[:500] if w and w not in stop)
+    #[test]
+    fn the_default_gives_the_tokens_of_nltk() {
+        for (text, tokens) in [
+            (
+                "<p>Lampe de chevet L&#39;&Eacute;TOILE, 25&nbsp;cm</p><ul><li>Abat-jour d&eacute;houssable</li><li>Ampoules fournies !</li></ul>",
+                "lamp chevet étoil cm abat jour déhouss ampoul fourn",
+            ),
+            (
+                "Jeux vidéo d'OCCASION : manettes &amp; câbles (PS4) <br/>testés, nettoyés",
+                "jeux vidéo occas manet câbl p test nettoi",
+            ),
+            (
+                "Nous vous livrons ces chaussures élégantes et confortables en magasin",
+                "livron chaussur éleg confort magasin",
+            ),
+            (
+                "Piscine gonflable octogonale 3,6m; bâche œillets renforcés, filtration incluse",
+                "piscin gonflabl octogonal bâch œillet renforc filtrat inclus",
+            ),
+            (
+                "Cœurs tressés, canapés convertibles; rééducation naturellement fabuleuse",
+                "cœur tress canap convertibl rééduc naturel fabul",
+            ),
+        ] {
+            assert_eq!(clean(&CleanOptions::default(), text), tokens, "{text}");
+        }
+    }
+
+    #[test]
+    fn letters_of_every_script_survive() {
+        assert_eq!(
+            clean(
+                &words_only(),
+                "Größe — ČERNÝ/Łódź, ΣΑΣ; Привет 日本語 हिन्दी"
+            ),
+            "größe černý łódź σας привет 日本語 हिन्दी"
+        );
+    }
+
+    #[test]
+    fn accents_typed_apart_and_invisible_joiners_make_no_second_word() {
+        assert_eq!(
+            clean(
+                &words_only(),
+                "E\u{301}te\u{301} co&shy;ton \u{feff}sac\u{200d}"
+            ),
+            "été coton sac"
+        );
+        assert_eq!(clean(&words_only(), "\u{301}a \u{ad} b"), "a b");
+    }
+
+    #[test]
+    fn each_step_can_be_switched_off() {
+        let text = "<b>Prix&nbsp;:</b> 12,50 &euro; l'UNITÉ";
+        let off = CleanOptions {
+            strip_html: false,
+            decode_entities: false,
+            lowercase: false,
+            remove_punctuation: false,
+            remove_digits: false,
+            ..words_only()
+        };
+        assert_eq!(clean(&words_only(), text), "prix l unité");
+        assert_eq!(
+            clean(
+                &CleanOptions {
+                    strip_html: false,
+                    ..words_only()
+                },
+                text
+            ),
+            "b prix b l unité"
+        );
+        assert_eq!(
+            clean(
+                &CleanOptions {
+                    decode_entities: false,
+                    ..words_only()
+                },
+                text
+            ),
+            "prix nbsp euro l unité"
+        );
+        assert_eq!(
+            clean(
+                &CleanOptions {
+                    lowercase: false,
+                    ..words_only()
+                },
+                text
+            ),
+            "Prix l UNITÉ"
+        );
+        assert_eq!(
+            clean(
+                &CleanOptions {
+                    remove_punctuation: false,
+                    ..words_only()
+                },
+                text
+            ),
+            "prix : , € l'unité"
+        );
+        assert_eq!(
+            clean(
+                &CleanOptions {
+                    remove_digits: false,
+                    ..words_only()
+                },
+                text
+            ),
+            "prix 12 50 l unité"
+        );
+        assert_eq!(clean(&off, text), text);
+    }
+
+    #[test]
+    fn numbers_of_every_kind_are_digits() {
+        assert_eq!(clean(&words_only(), "5kg m² ½ Ⅷ ٣ a1b"), "kg m a b");
+    }
+
+    #[test]
+    fn only_the_first_words_count_stop_words_included() {
+        let options = CleanOptions {
+            stem: None,
+            max_words: 3,
+            ..CleanOptions::default()
+        };
+        assert_eq!(
+            clean(&options, "  <p>la table</p> 12 de jardin ronde"),
+            "table"
+        );
+        assert_eq!(
+            clean(
+                &CleanOptions {
+                    max_words: 4,
+                    ..options.clone()
+                },
+                "la table de jardin ronde"
+            ),
+            "table jardin"
+        );
+        assert_eq!(
+            clean(
+                &CleanOptions {
+                    max_words: 0,
+                    ..options.clone()
+                },
+                "la table"
+            ),
+            ""
+        );
+        let text = "mot ".repeat(600);
+        assert_eq!(
+            clean(&CleanOptions::default(), &text).split(' ').count(),
+            500
+        );
+        assert_eq!(
+            clean(
+                &CleanOptions {
+                    max_words: usize::MAX,
+                    ..options
+                },
+                &text
+            )
+            .split(' ')
+            .count(),
+            600
+        );
+    }
+
+    #[test]
+    fn every_language_has_stop_words_and_stems() {
+        for (language, text, tokens) in [
+            (WordLanguage::Dutch, "de tafels", "tafel"),
+            (WordLanguage::English, "the tables", "tabl"),
+            (WordLanguage::French, "les tables", "tabl"),
+            (WordLanguage::German, "die Tische", "tisch"),
+            (WordLanguage::Italian, "il tavolo", "tavol"),
+            (WordLanguage::Portuguese, "as cadeiras", "cadeir"),
+            (WordLanguage::Spanish, "las mesas", "mes"),
+        ] {
+            let options = CleanOptions {
+                stop_words: Some(language),
+                stem: Some(language),
+                ..CleanOptions::default()
+            };
+            assert_eq!(clean(&options, text), tokens, "{language}");
+            assert_eq!(language.as_str().parse(), Ok(language));
+        }
+        let error = "klingon".parse::<WordLanguage>().unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("unknown language `klingon` (expected one of dutch, english,"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_full_or_bypassed_cache_changes_nothing() {
+        let cleaner = TextCleaner::new(&CleanOptions::default());
+        let long = "a".repeat(LEXICON_WORD_BYTES) + "tables";
+        let many: Vec<String> = (0..LEXICON_WORDS + 10).map(letters).collect();
+        for text in many.chunks(400) {
+            let _ = cleaner.clean(&text.join(" "));
+        }
+        assert_eq!(
+            cleaner.lexicons.lock().unwrap()[0].spans.len(),
+            LEXICON_WORDS
+        );
+        for text in [&long, &many[LEXICON_WORDS + 5], &many[3]] {
+            assert_eq!(cleaner.clean(text), clean(&CleanOptions::default(), text));
+        }
+    }
+
+    /// A word for a number, each its own.
+    fn letters(mut number: usize) -> String {
+        let mut word = String::from("xq");
+        while number > 0 {
+            word.push(char::from(b'a' + u8::try_from(number % 26).unwrap()));
+            number /= 26;
+        }
+        word
+    }
+
+    #[test]
+    fn field_stats_count_the_raw_field() {
+        assert_eq!(
+            field_stats("<p>L'été&nbsp;</p>\n 2 "),
+            FieldStats {
+                chars: 21,
+                words: 2
+            }
+        );
+        assert_eq!(field_stats(""), FieldStats::default());
+    }
+
+    prop_compose! {
+        fn any_options()(
+            (strip_html, decode_entities, lowercase) in any::<(bool, bool, bool)>(),
+            (remove_punctuation, remove_digits) in any::<(bool, bool)>(),
+            (stop, stem, max_words) in (0..8_usize, 0..8_usize, 0..40_usize),
+        ) -> CleanOptions {
+            CleanOptions {
+                strip_html, decode_entities, lowercase, remove_punctuation, remove_digits, max_words,
+                stop_words: WordLanguage::ALL.get(stop).copied(),
+                stem: WordLanguage::ALL.get(stem).copied(),
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        #[test]
+        fn any_text_is_cleaned_to_tokens(options in any_options(), text in any::<String>()) {
+            let cleaned = clean(&options, &text);
+            prop_assert!(cleaned.is_empty() || cleaned.split(' ').all(|token| !token.is_empty()));
+            prop_assert!(cleaned.split_whitespace().count() <= options.max_words);
+        }
+
+        #[test]
+        fn any_word_has_a_stem(language in 0..7_usize, word in "[a-zàâçéèêëîïôûùüœæßñãõ'-]{0,16}") {
+            let stem = Some(WordLanguage::ALL[language]);
+            let _ = clean(&CleanOptions { stem, remove_punctuation: false, ..CleanOptions::default() }, &word);
+        }
+
+        #[test]
+        fn cleaning_what_is_clean_changes_nothing(
+            options in any_options(),
+            text in prop_oneof![any::<String>(), "[<>a-zé&;! 0-9ÀÉ]{0,60}", "\\PC{0,60}"],
+        ) {
+            // A word may turn into a tag where punctuation stays (the Kelvin sign becomes a `k`), so tags go with punctuation.
+            let strip_html = options.strip_html && options.remove_punctuation;
+            let options = CleanOptions { strip_html, decode_entities: false, stop_words: None, stem: None, ..options };
+            let once = clean(&options, &text);
+            prop_assert_eq!(clean(&options, &once), once);
+        }
+
+        #[test]
+        fn what_is_kept_is_letters(text in any::<String>()) {
+            let cleaned = clean(&words_only(), &text);
+            prop_assert!(cleaned.chars().all(|c| c == ' ' || c.is_alphabetic() || is_combining_mark(c)), "{:?}", cleaned);
+        }
+    }
+}

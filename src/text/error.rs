@@ -1,0 +1,58 @@
+//! What can go wrong in the text kernels: options that make no sense, and a vocabulary with nothing in it.
+//!
+//! No text is ever an error: every kernel takes any Unicode string.
+
+/// An error of a text kernel.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum TextError {
+    /// A code of [`LanguageOptions::allow`](super::LanguageOptions::allow) that the detector does not know.
+    #[error("unknown language code `{code}` (expected ISO 639-1, such as `fr`)")]
+    UnknownLanguageCode {
+        /// The code as given.
+        code: String,
+    },
+    /// A name that is no [`WordLanguage`](super::WordLanguage).
+    #[error("unknown language `{name}` (expected one of {expected})")]
+    UnknownWordLanguage {
+        /// The name as given.
+        name: String,
+        /// The names there are, comma-separated.
+        expected: String,
+    },
+    /// An option outside its range.
+    #[error("`{option}` must be {expected}, not {found}")]
+    OptionOutOfRange {
+        /// The name of the option.
+        option: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// `max_df` allows fewer documents than `min_df` asks for.
+    #[error("`max_df` {max_df} of {documents} documents is less than `min_df` {min_df}")]
+    ContradictoryDocumentFrequencies {
+        /// Share of the documents a term may occur in.
+        max_df: f64,
+        /// Documents a term must occur in.
+        min_df: u64,
+        /// Documents counted.
+        documents: u64,
+    },
+    /// No term is left: no documents, only empty ones, or every term pruned.
+    #[error(
+        "empty vocabulary: none of {distinct_terms} distinct terms of {documents} documents is kept"
+    )]
+    EmptyVocabulary {
+        /// Documents counted.
+        documents: u64,
+        /// Distinct terms before pruning.
+        distinct_terms: usize,
+    },
+    /// More terms than a 32-bit column index can name.
+    #[error("{terms} terms are more than {} columns", u32::MAX)]
+    TooManyTerms {
+        /// Terms kept.
+        terms: usize,
+    },
+}
