@@ -1,1 +1,7 @@
-fn main(){}
+//! The `rayonnage` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rayonnage::cli::main()
+}

@@ -17,14 +17,19 @@ pub struct StageFacts {
     pub published: Published,
 }
 
-/// Whether the sink holds what a stage published, by fingerprint.
+/// Whether the sink holds what a stage published.
 #[derive(Debug, Clone, Default)]
 pub enum Published {
     /// The stage leaves nothing outside its checkpoint.
     #[default]
     NothingToPublish,
-    /// The sink holds exactly these fingerprints.
-    Holds(BTreeSet<String>),
+    /// The sink holds exactly these publications.
+    Holds {
+        /// Dataset whose content names a publication.
+        dataset: &'static str,
+        /// Names: short content digests.
+        runs: BTreeSet<String>,
+    },
 }
 
 /// Content digests of the datasets of a complete checkpoint.
@@ -90,6 +95,8 @@ pub struct Selection {
     pub stages: BTreeSet<StageId>,
     /// Those to run even if fresh.
     pub forced: BTreeSet<StageId>,
+    /// The one stage that may run; the others are only looked at.
+    pub only: Option<StageId>,
 }
 
 /// Completes the fields of a stage with the content of what it needs.
@@ -136,7 +143,9 @@ pub fn judge(
     match manifests.contents(stage, &fingerprint) {
         Err(detail) => dirty(DirtyReason::Damaged { detail }),
         Ok(Some(contents)) => match published {
-            Published::Holds(held) if !held.contains(fingerprint.as_str()) => {
+            Published::Holds { dataset, runs }
+                if !contents.get(*dataset).is_some_and(|digest| runs.contains(digest.short())) =>
+            {
                 dirty(DirtyReason::NotPublished)
             }
             _ => (Status::Fresh { fingerprint }, Some(contents)),
@@ -266,7 +275,7 @@ mod tests {
         let (dag, mut facts, selection) = two_stages();
         let mut fake = Fake::default();
         commit(&mut fake, &facts, "x");
-        facts.get_mut("b").unwrap().published = Published::Holds(BTreeSet::new());
+        facts.get_mut("b").unwrap().published = Published::Holds { dataset: "rows", runs: BTreeSet::new() };
         let planned = plan(&dag, &facts, &selection, &fake);
         assert!(matches!(planned.stages[1].1, Status::Dirty { reason: DirtyReason::NotPublished, .. }));
     }

@@ -57,6 +57,15 @@ impl CheckpointReader {
         parquet::decode(bytes, columns, &self.url(&path))
     }
 
+    /// Reads the bytes of one part, verified.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::part`].
+    pub fn part_bytes(&self, dataset: &str, part: &PartManifest) -> Result<Bytes, CheckpointError> {
+        self.verified(&format!("{dataset}/{}", part.file), part.bytes, &part.digest)
+    }
+
     /// Reads every part of a dataset, one after the other.
     ///
     /// # Errors

@@ -277,8 +277,8 @@ fn resolve_stages(
     let drafts: Vec<Draft<'_>> =
         given.iter().filter_map(|(id, stage)| draft(id, stage, kinds, issues)).collect();
     let all_understood = drafts.len() == given.len();
-    let kinds_by_stage: BTreeMap<&str, &str> =
-        drafts.iter().map(|draft| (draft.id.as_str(), draft.kind.name)).collect();
+    let kinds_by_stage: BTreeMap<String, &str> =
+        drafts.iter().map(|draft| (draft.id.clone(), draft.kind.name)).collect();
     let mut edges = Vec::new();
     for draft in &drafts {
         let needs = resolve_needs(draft, given, &kinds_by_stage, issues);
@@ -386,7 +386,7 @@ fn list_of_strings<'a>(
 fn resolve_needs(
     draft: &Draft<'_>,
     given: &Map<String, Value>,
-    kinds_by_stage: &BTreeMap<&str, &str>,
+    kinds_by_stage: &BTreeMap<String, &str>,
     issues: &mut Vec<Issue>,
 ) -> Vec<Need> {
     let path = format!("stages.{}.needs", draft.id);
@@ -446,7 +446,7 @@ fn check_counts(
     draft: &Draft<'_>,
     rules: &[NeedRule],
     needs: &BTreeMap<&str, Vec<String>>,
-    kinds_by_stage: &BTreeMap<&str, &str>,
+    kinds_by_stage: &BTreeMap<String, &str>,
     path: &str,
     issues: &mut Vec<Issue>,
 ) {

@@ -1,7 +1,8 @@
 //! Bytes of an image file → 8-bit RGB pixels, or the reason why not.
 //!
 //! JPEG, PNG, WebP, GIF (first frame) and BMP, recognised by content, never by name. Grey is
-//! repeated over the channels, 16 bits become 8, CMYK becomes RGB, alpha is laid over white.
+//! repeated over the channels, 16 bits become 8, CMYK becomes RGB (read as inverted, the way Adobe
+//! writes it, also where the file does not say so), alpha is laid over white.
 //!
 //! # Invariants
 //! - Limits are checked against the header before any pixel buffer is allocated.
@@ -140,6 +141,12 @@ impl ImageDecoder {
             orientation,
             rgb,
         })
+    }
+
+    /// Bytes that the buffers hold on to.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.rgb.capacity() + self.raw.capacity()
     }
 
     fn read(
@@ -307,8 +314,9 @@ fn walk_jpeg(bytes: &[u8]) -> Option<bool> {
 }
 
 /// Tells whether the picture ends in rows of the value that the JPEG decoder writes where the data
-/// cannot be decoded any further (it reports no error). A picture that is grey all over is none of
-/// those: the row of blocks in which the data broke off is always written.
+/// cannot be decoded any further (it reports no error). A picture that is grey all over does not: the
+/// row of blocks in which the data broke off is always written. The price is that a sound JPEG
+/// with a bar of exactly this grey at its lower edge counts as corrupt.
 fn ends_in_filler(rgb: &[u8], width: u32) -> bool {
     const FILLER: u8 = 128;
     let mut rows = rgb.chunks_exact((width as usize * 3).max(1)).rev();
@@ -360,7 +368,7 @@ fn narrow<const N: usize>(samples: [u8; N], i: usize) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::encode::fixtures::{draw, encode};
     use super::*;
     use ImageFormat::{Bmp, Gif, Jpeg, Png, WebP};
@@ -377,7 +385,7 @@ mod tests {
         \xC4\x00\x14\x10\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\
         \xFF\xDA\x00\x0E\x04C\x00M\x00Y\x00K\x00\x00?\x00\x1E)\x06kG_\xFF\xD9";
     /// A progressive JPEG of 16×16 written by Pillow.
-    const PROGRESSIVE_JPEG: &[u8] =
+    pub const PROGRESSIVE_JPEG: &[u8] =
         b"\xFF\xD8\xFF\xE0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xFF\xDB\x00C\x00\
         \x1B\x12\x14\x17\x14\x11\x1B\x17\x16\x17\x1E\x1C\x1B (B+(%%(Q:=0B`Ued_U][jx\x99\x81jq\
         \x90s[]\x85\xB5\x86\x90\x9E\xA3\xAB\xAD\xABg\x80\xBC\xC9\xBA\xA6\xC7\x99\xA8\xAB\xA4\
@@ -409,33 +417,30 @@ mod tests {
         Ok(RgbImage::from_raw(image.width, image.height, image.rgb.to_vec()).unwrap())
     }
 
-    fn status(bytes: &[u8]) -> ImageStatus {
-        decode(bytes).map_or_else(|fault| fault.status, |_| ImageStatus::Ok)
-    }
-
     fn worst(a: &[u8], b: &[u8]) -> u8 {
         assert_eq!(a.len(), b.len());
         a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
     }
 
-    /// One file of each format, with the first length that holds every pixel.
-    fn files() -> Vec<(ImageFormat, Vec<u8>, usize)> {
-        [(Jpeg, 0), (Png, 16), (WebP, 8), (Gif, 8), (Bmp, 0)]
-            .map(|(format, tail)| {
-                let bytes = encode(draw(48, 37), format);
-                let whole = bytes.len() - tail;
-                (format, bytes, whole)
-            })
+    /// One file of each format.
+    fn files() -> Vec<(ImageFormat, Vec<u8>)> {
+        [Jpeg, Png, WebP, Gif, Bmp]
+            .map(|f| (f, encode(draw(48, 37), f)))
             .into()
     }
 
     #[test]
     fn reads_every_format_by_content() {
-        for (format, bytes, _) in files() {
-            let worst = worst(&decode(&bytes).unwrap(), &draw(48, 37));
+        for (format, bytes) in files() {
+            let (got, drawn) = (decode(&bytes).unwrap(), draw(48, 37));
+            let sum: u32 = got
+                .iter()
+                .zip(drawn.iter())
+                .map(|(a, b)| u32::from(a.abs_diff(*b)))
+                .sum();
             // GIF has 256 colours, JPEG loses detail; the others keep every pixel.
-            let allowed = if matches!(format, Gif | Jpeg) { 32 } else { 0 };
-            assert!(worst <= allowed, "{format:?}: {worst}");
+            let allowed = if matches!(format, Gif | Jpeg) { 8 } else { 0 };
+            assert!(sum <= allowed * 48 * 37 * 3, "{format:?}: {sum}");
         }
     }
 
@@ -488,33 +493,6 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_file_is_a_fault_at_every_length() {
-        for (format, bytes, whole) in files() {
-            let full = decode(&bytes).unwrap();
-            for cut in 0..bytes.len() {
-                match decode(&bytes[..cut]) {
-                    Ok(image) => assert!(cut >= whole && image == full, "{format:?} {cut}"),
-                    Err(fault) => {
-                        let expected = match cut {
-                            0 => ImageStatus::Empty,
-                            1..18 => fault.status,
-                            _ => ImageStatus::Corrupt,
-                        };
-                        assert_eq!(fault.status, expected, "{format:?} {cut}");
-                    }
-                }
-            }
-        }
-        for cut in 3..PROGRESSIVE_JPEG.len() {
-            assert_eq!(
-                status(&PROGRESSIVE_JPEG[..cut]),
-                ImageStatus::Corrupt,
-                "{cut}"
-            );
-        }
-    }
-
-    #[test]
     fn an_end_marker_does_not_hide_a_broken_scan() {
         let mut bytes = encode(draw(200, 200), Jpeg);
         let middle = bytes.len() / 2;
@@ -525,82 +503,6 @@ mod tests {
         assert_eq!(fault.detail, "jpeg data breaks off within the picture");
         let grey = encode(RgbImage::from_pixel(64, 64, image::Rgb([128; 3])), Jpeg);
         assert_eq!(decode(&grey).unwrap().as_raw(), &[128; 64 * 64 * 3]);
-    }
-
-    #[test]
-    fn what_is_no_image_is_told_apart() {
-        assert_eq!(status(b""), ImageStatus::Empty);
-        for text in [
-            "<html>not found</html>",
-            "BM",
-            "BMW 320d, boite automatique, 2019",
-            "II*\0",
-        ] {
-            assert_eq!(status(text.as_bytes()), ImageStatus::NotAnImage, "{text}");
-        }
-        assert_eq!(status(b"\xFF\xD8\xFFgarbage"), ImageStatus::Corrupt);
-        assert_eq!(status(b"GIF89agarbage"), ImageStatus::Corrupt);
-    }
-
-    fn crc32(bytes: &[u8]) -> u32 {
-        !bytes.iter().fold(!0, |crc, &byte| {
-            (0..8).fold(crc ^ u32::from(byte), |c, _| {
-                c >> 1 ^ (0xEDB8_8320 * (c & 1))
-            })
-        })
-    }
-
-    /// Small files that claim 60,000 × 60,000 pixels (VP8: its largest, in a canvas of one pixel).
-    fn bombs() -> Vec<(&'static str, Vec<u8>)> {
-        const SIDE: u16 = 60_000;
-        let mut png = encode(draw(4, 4), Png);
-        png[16..20].copy_from_slice(&u32::from(SIDE).to_be_bytes());
-        png[20..24].copy_from_slice(&u32::from(SIDE).to_be_bytes());
-        let crc = crc32(&png[12..29]);
-        png[29..33].copy_from_slice(&crc.to_be_bytes());
-        let mut gif = encode(draw(4, 4), Gif);
-        gif[6..10].copy_from_slice(&[SIDE.to_le_bytes(), SIDE.to_le_bytes()].concat());
-        let mut frame = encode(draw(4, 4), Gif);
-        let at = frame
-            .windows(10)
-            .position(|w| {
-                w == b",\0\0\0\0\x04\0\x04\0\x80"
-                    || (w[0] == b',' && w[1..5] == [0; 4] && w[5..9] == [4, 0, 4, 0])
-            })
-            .unwrap();
-        frame[at + 5..at + 9].copy_from_slice(&[SIDE.to_le_bytes(), SIDE.to_le_bytes()].concat());
-        let bmp = |side: i32| {
-            let mut bmp = encode(draw(4, 4), Bmp);
-            bmp[18..22].copy_from_slice(&60_000_i32.to_le_bytes());
-            bmp[22..26].copy_from_slice(&side.to_le_bytes());
-            bmp
-        };
-        let mut jpeg = encode(draw(4, 4), Jpeg);
-        let sof = jpeg.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
-        jpeg[sof + 5..sof + 9].copy_from_slice(&[SIDE.to_be_bytes(), SIDE.to_be_bytes()].concat());
-        let vp8 = b"RIFF\x30\0\0\0WEBPVP8X\x0A\0\0\0\0\0\0\0\0\0\0\0\0\0\
-            VP8 \x0A\0\0\0\x10\0\0\x9D\x01\x2A\xFF\x3F\xFF\x3F";
-        vec![
-            ("png", png),
-            ("gif", gif),
-            ("gif frame", frame),
-            ("bmp", bmp(60_000)),
-            ("bmp top down", bmp(-60_000)),
-            ("bmp huge", bmp(2_000_000)),
-            ("jpeg", jpeg),
-            ("vp8", vp8.to_vec()),
-        ]
-    }
-
-    #[test]
-    fn bombs_are_too_large_without_allocation() {
-        let mut decoder = ImageDecoder::default();
-        for (name, bytes) in bombs() {
-            let fault = decoder.decode(&bytes).unwrap_err();
-            assert_eq!(fault.status, ImageStatus::TooLarge, "{name}: {fault}");
-            let held = decoder.rgb.capacity() + decoder.raw.capacity();
-            assert!(held < 1 << 10, "{name}: {held} bytes");
-        }
     }
 
     #[test]
@@ -635,10 +537,9 @@ mod tests {
         files.push((
             Png,
             encode(DynamicImage::from(draw(90, 80)).to_luma16(), Png),
-            0,
         ));
-        for (_, first, _) in &files {
-            for (format, second, _) in &files {
+        for (_, first) in &files {
+            for (format, second) in &files {
                 let _ = decoder.decode(first).unwrap();
                 let got = decoder.decode(second).unwrap();
                 assert_eq!(got.rgb, decode(second).unwrap().as_raw(), "{format:?}");

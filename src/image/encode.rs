@@ -75,20 +75,14 @@ pub(super) mod fixtures {
     use image::{DynamicImage, ImageFormat, RgbImage};
     use std::io::Cursor;
 
-    /// Draws gradients and blobs: smooth like a photo, and different in each of its corners.
+    /// Draws gradients and a blob: smooth like a photo, and different in each of its corners.
     pub fn draw(width: u32, height: u32) -> RgbImage {
         RgbImage::from_fn(width, height, |x, y| {
-            let (u, v) = (
-                f64::from(x) / f64::from(width),
-                f64::from(y) / f64::from(height),
-            );
-            let blob = 90.0 * (-((u - 0.3).powi(2) + (v - 0.6).powi(2)) * 20.0).exp();
-            let channel = |base: f64| (base + blob).clamp(0.0, 255.0) as u8;
-            image::Rgb([
-                channel(200.0 * u),
-                channel(160.0 * v),
-                channel(120.0 * (1.0 - u) * v),
-            ])
+            let (u, v) = (x * 100 / width, y * 100 / height);
+            let off_centre = u.abs_diff(30).pow(2) + v.abs_diff(60).pow(2);
+            let blob = 900_u32.saturating_sub(off_centre) / 12;
+            let channels = [u * 2, v * 3 / 2, (100 - u) * v / 80];
+            image::Rgb(channels.map(|c| u8::try_from((c + blob).min(255)).unwrap()))
         })
     }
 

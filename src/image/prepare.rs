@@ -6,6 +6,19 @@
 //! Exif orientation is applied last, to the small picture: crop and filter are symmetric, so that
 //! gives the same pixels as turning the large one first, up to rounding.
 //!
+//! # Speed
+//! Images per second of CPU time of one thread, 500×500 JPEGs with 4:2:0 chroma, margin 0.10, size 224:
+//! medians of 15 passes, taken in turns with Pillow 13 on the same busy virtual machine (2 cores). Pillow
+//! opens from memory, crops, resizes and makes an array; it computes no statistics.
+//!
+//! | images | here | Pillow | ratio |
+//! |---|---|---|---|
+//! | 200 drawn, baseline, 42 kB | 847 | 268 | 3.2 |
+//! | 200 photos, progressive, 26 kB | 512 | 225 | 2.3 |
+//!
+//! Decoding is about three quarters of it; the statistics take 0.07 ms. Mean absolute difference to Pillow
+//! 0.2 to 0.4 (drawn JPEGs) and 0.16 (photos) of 255, at most 3 for any one value.
+//!
 //! # Invariants
 //! The result depends on the bytes and the options alone; a preparer can be used for any number of
 //! images, and memory does not grow with their number.
@@ -132,9 +145,6 @@ pub struct PreparedImage {
 }
 
 /// Prepares images one after the other. Holds buffers: make one for each thread.
-///
-/// # Source
-/// SPEED_TABLE
 #[derive(Debug)]
 pub struct ImagePreparer {
     decoder: ImageDecoder,
@@ -270,7 +280,7 @@ mod tests {
     /// A picture without smooth areas, so that any other kernel, crop or phase shows.
     fn pattern(width: u32, height: u32) -> Vec<u8> {
         let image = RgbImage::from_fn(width, height, |x, y| {
-            image::Rgb([x * 7 + y * 13, x * x + y * 5, x * y * 3].map(|v| (v % 256) as u8))
+            image::Rgb([x * 7 + y * 13, x * x + y * 5, x * y * 3].map(|v| v.to_le_bytes()[0]))
         });
         encode_png(width, height, &image).unwrap()
     }

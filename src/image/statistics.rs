@@ -123,9 +123,9 @@ mod tests {
         ];
         let s = ImageStatistics::from_rgb(&rgb);
         assert_eq!(s.white_share, 2.0 / 6.0);
-        assert_eq!(s.mean_red, (240 + 255 + 255 + 5 + 100) as f32 / 6.0);
-        assert_eq!(s.mean_green, (240 + 255 + 10 + 250 + 5 + 200) as f32 / 6.0);
-        assert_eq!(s.mean_blue, (240 + 239 + 20 + 245 + 5 + 50) as f32 / 6.0);
+        assert_eq!(s.mean_red, 855.0 / 6.0);
+        assert_eq!(s.mean_green, 960.0 / 6.0);
+        assert_eq!(s.mean_blue, 799.0 / 6.0);
     }
 
     #[test]
@@ -133,7 +133,8 @@ mod tests {
         for pixels in [1, 15, 16, 17, 255 * 16, 255 * 16 + 1, 3 * 255 * 16 + 7] {
             let rgb: Vec<u8> = (0..pixels * 3_u32)
                 .map(|i| {
-                    (i.wrapping_mul(2_654_435_761) >> 20) as u8 | if i % 7 < 4 { 0xF0 } else { 0 }
+                    let noise = i.wrapping_mul(2_654_435_761).to_be_bytes()[0];
+                    noise | if i % 7 < 4 { 0xF0 } else { 0 }
                 })
                 .collect();
             let mut plain = Totals::default();

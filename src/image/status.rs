@@ -144,7 +144,22 @@ pub enum ImageError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::decode::tests::PROGRESSIVE_JPEG;
+    use super::super::decode::{DecodeLimits, ImageDecoder};
+    use super::super::encode::fixtures::{draw, encode};
     use super::*;
+    use image::ImageFormat::{Bmp, Gif, Jpeg, Png, WebP};
+    use image::RgbImage;
+
+    fn decode(bytes: &[u8]) -> Result<RgbImage, ImageFault> {
+        let mut decoder = ImageDecoder::new(DecodeLimits::default());
+        let image = decoder.decode(bytes)?;
+        Ok(RgbImage::from_raw(image.width, image.height, image.rgb.to_vec()).unwrap())
+    }
+
+    fn status(bytes: &[u8]) -> ImageStatus {
+        decode(bytes).map_or_else(|fault| fault.status, |_| ImageStatus::Ok)
+    }
 
     #[test]
     fn text_form_goes_both_ways() {
@@ -182,5 +197,108 @@ mod tests {
                 ImageStatus::Unreadable
             ]
         );
+    }
+
+    #[test]
+    fn what_is_no_image_is_told_apart() {
+        assert_eq!(status(b""), ImageStatus::Empty);
+        for text in [
+            "<html>not found</html>",
+            "BM",
+            "BMW 320d, boite automatique, 2019",
+            "II*\0",
+        ] {
+            assert_eq!(status(text.as_bytes()), ImageStatus::NotAnImage, "{text}");
+        }
+        assert_eq!(status(b"\xFF\xD8\xFFgarbage"), ImageStatus::Corrupt);
+        assert_eq!(status(b"GIF89agarbage"), ImageStatus::Corrupt);
+    }
+
+    #[test]
+    fn a_cut_file_is_a_fault_at_every_length() {
+        // Each with the length of what may follow the last pixel.
+        for (format, tail) in [(Jpeg, 0), (Png, 16), (WebP, 8), (Gif, 8), (Bmp, 0)] {
+            let bytes = encode(draw(48, 37), format);
+            let full = decode(&bytes).unwrap();
+            for cut in 0..bytes.len() {
+                match decode(&bytes[..cut]) {
+                    Ok(image) => assert!(
+                        cut + tail >= bytes.len() && image == full,
+                        "{format:?} {cut}"
+                    ),
+                    Err(fault) => {
+                        let expected = match cut {
+                            0 => ImageStatus::Empty,
+                            1..18 => fault.status,
+                            _ => ImageStatus::Corrupt,
+                        };
+                        assert_eq!(fault.status, expected, "{format:?} {cut}");
+                    }
+                }
+            }
+        }
+        for cut in 3..PROGRESSIVE_JPEG.len() {
+            assert_eq!(
+                status(&PROGRESSIVE_JPEG[..cut]),
+                ImageStatus::Corrupt,
+                "{cut}"
+            );
+        }
+    }
+
+    fn crc32(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(!0, |crc, &byte| {
+            (0..8).fold(crc ^ u32::from(byte), |c, _| {
+                c >> 1 ^ (0xEDB8_8320 * (c & 1))
+            })
+        })
+    }
+
+    /// Small files that claim 60,000 × 60,000 pixels (VP8: its largest, in a canvas of one pixel).
+    fn bombs() -> Vec<(&'static str, Vec<u8>)> {
+        const SIDE: u16 = 60_000;
+        let mut png = encode(draw(4, 4), Png);
+        png[16..20].copy_from_slice(&u32::from(SIDE).to_be_bytes());
+        png[20..24].copy_from_slice(&u32::from(SIDE).to_be_bytes());
+        let crc = crc32(&png[12..29]);
+        png[29..33].copy_from_slice(&crc.to_be_bytes());
+        let mut gif = encode(draw(4, 4), Gif);
+        gif[6..10].copy_from_slice(&[SIDE.to_le_bytes(), SIDE.to_le_bytes()].concat());
+        let mut frame = encode(draw(4, 4), Gif);
+        let descriptor = [b',', 0, 0, 0, 0, 4, 0, 4, 0];
+        let at = frame.windows(9).position(|w| w == descriptor).unwrap();
+        frame[at + 5..at + 9].copy_from_slice(&[SIDE.to_le_bytes(), SIDE.to_le_bytes()].concat());
+        let bmp = |side: i32| {
+            let mut bmp = encode(draw(4, 4), Bmp);
+            bmp[18..22].copy_from_slice(&60_000_i32.to_le_bytes());
+            bmp[22..26].copy_from_slice(&side.to_le_bytes());
+            bmp
+        };
+        let mut jpeg = encode(draw(4, 4), Jpeg);
+        let sof = jpeg.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
+        jpeg[sof + 5..sof + 9].copy_from_slice(&[SIDE.to_be_bytes(), SIDE.to_be_bytes()].concat());
+        let vp8 = b"RIFF\x30\0\0\0WEBPVP8X\x0A\0\0\0\0\0\0\0\0\0\0\0\0\0\
+            VP8 \x0A\0\0\0\x10\0\0\x9D\x01\x2A\xFF\x3F\xFF\x3F";
+        vec![
+            ("png", png),
+            ("gif", gif),
+            ("gif frame", frame),
+            ("bmp", bmp(60_000)),
+            ("bmp top down", bmp(-60_000)),
+            ("bmp huge", bmp(2_000_000)),
+            ("jpeg", jpeg),
+            ("vp8", vp8.to_vec()),
+        ]
+    }
+
+    #[test]
+    fn bombs_are_too_large_without_allocation() {
+        let mut decoder = ImageDecoder::default();
+        for (name, bytes) in bombs() {
+            let fault = decoder.decode(&bytes).unwrap_err();
+            assert_eq!(fault.status, ImageStatus::TooLarge, "{name}: {fault}");
+            let held = decoder.held_bytes();
+            assert!(held < 1 << 10, "{name}: {held} bytes");
+        }
     }
 }

@@ -4,171 +4,7 @@
 //! [`MemoryRows`] holds everything. Invariant: an [`Inputs`] is checked when it is made, so that
 //! what reaches the device has the lengths it claims.
 
-use super::ModelError;
-
-/// Sparse rows in compressed form (CSR), as TF-IDF makes them.
-///
-/// # Shapes
-///
-/// Row `i` has the columns `indices[indptr[i]..indptr[i + 1]]`, strictly ascending, each below
-/// `width`, with `values` in the same places. A row that stores nothing is a row without text.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SparseRows {
-    width: usize,
-    indptr: Vec<usize>,
-    indices: Vec<u32>,
-    values: Vec<f32>,
-}
-
-impl SparseRows {
-    /// Makes rows from their parts.
-    ///
-    /// # Errors
-    ///
-    /// [`ModelError::Inputs`] where the parts contradict each other.
-    pub fn new(
-        width: usize,
-        indptr: Vec<usize>,
-        indices: Vec<u32>,
-        values: Vec<f32>,
-    ) -> Result<Self, ModelError> {
-        check(indices.len() == values.len(), || {
-            format!("{} indices for {} values", indices.len(), values.len())
-        })?;
-        let spans = indptr.first() == Some(&0)
-            && indptr.last() == Some(&indices.len())
-            && indptr.is_sorted();
-        check(spans, || "row pointers do not span the indices".to_owned())?;
-        for row in indptr.windows(2) {
-            check_columns(width, &indices[row[0]..row[1]])?;
-        }
-        Ok(Self {
-            width,
-            indptr,
-            indices,
-            values,
-        })
-    }
-
-    /// Makes zero rows, to [`push`](Self::push) to.
-    #[must_use]
-    pub fn empty(width: usize) -> Self {
-        Self {
-            width,
-            indptr: vec![0],
-            indices: Vec::new(),
-            values: Vec::new(),
-        }
-    }
-
-    /// Appends a row.
-    ///
-    /// # Errors
-    ///
-    /// [`ModelError::Inputs`] where the columns are not ascending, too large, or not as many as
-    /// the values.
-    pub fn push(&mut self, indices: &[u32], values: &[f32]) -> Result<(), ModelError> {
-        check(indices.len() == values.len(), || {
-            format!("{} indices for {} values", indices.len(), values.len())
-        })?;
-        check_columns(self.width, indices)?;
-        self.push_checked(indices, values);
-        Ok(())
-    }
-
-    fn push_checked(&mut self, indices: &[u32], values: &[f32]) {
-        self.indices.extend_from_slice(indices);
-        self.values.extend_from_slice(values);
-        self.indptr.push(self.indices.len());
-    }
-
-    /// Returns the number of columns.
-    #[must_use]
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Returns the number of rows.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.indptr.len() - 1
-    }
-
-    /// Returns whether there is no row.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Returns the columns and values that a row stores.
-    ///
-    /// # Panics
-    ///
-    /// Where there is no such row.
-    #[must_use]
-    pub fn row(&self, row: usize) -> (&[u32], &[f32]) {
-        let span = self.indptr[row]..self.indptr[row + 1];
-        (&self.indices[span.clone()], &self.values[span])
-    }
-
-    /// Returns the rows named, in that order.
-    ///
-    /// # Panics
-    ///
-    /// Where there is no such row.
-    #[must_use]
-    pub fn select(&self, rows: &[usize]) -> Self {
-        let mut selected = Self::empty(self.width);
-        for &row in rows {
-            let (indices, values) = self.row(row);
-            selected.push_checked(indices, values);
-        }
-        selected
-    }
-
-    /// Returns for each row whether it stores anything.
-    pub(super) fn presence(&self) -> Vec<bool> {
-        self.indptr.windows(2).map(|row| row[0] < row[1]).collect()
-    }
-
-    /// Returns the columns that any row stores, ascending.
-    pub(super) fn active_columns(&self) -> Vec<u32> {
-        let mut seen = vec![false; self.width];
-        for &column in &self.indices {
-            seen[column as usize] = true;
-        }
-        (0u32..)
-            .zip(seen)
-            .filter_map(|(column, seen)| seen.then_some(column))
-            .collect()
-    }
-
-    /// Returns the rows as a dense matrix of the columns named (ascending, all active ones among
-    /// them), row after row.
-    pub(super) fn dense(&self, columns: &[u32]) -> Vec<f32> {
-        let mut place = vec![0; self.width];
-        for (position, &column) in columns.iter().enumerate() {
-            place[column as usize] = position;
-        }
-        let mut dense = vec![0.0; self.len() * columns.len()];
-        for row in 0..self.len() {
-            let (indices, values) = self.row(row);
-            for (&column, &value) in indices.iter().zip(values) {
-                dense[row * columns.len() + place[column as usize]] = value;
-            }
-        }
-        dense
-    }
-}
-
-fn check_columns(width: usize, columns: &[u32]) -> Result<(), ModelError> {
-    let ascending = columns.windows(2).all(|pair| pair[0] < pair[1]);
-    check(ascending, || {
-        "columns of a row are not strictly ascending".to_owned()
-    })?;
-    let fits = columns.last().is_none_or(|&last| (last as usize) < width);
-    check(fits, || format!("a column is not below the width {width}"))
-}
+use super::{ModelError, SparseRows};
 
 /// Square colour images, and which rows have one.
 ///
@@ -275,7 +111,7 @@ impl Dense {
     ///
     /// [`ModelError::Inputs`] where the values are not whole rows.
     pub fn new(width: usize, values: Vec<f32>) -> Result<Self, ModelError> {
-        check(width > 0 && values.len() % width == 0, || {
+        check(width > 0 && values.len().is_multiple_of(width), || {
             format!("{} values are not rows of {width}", values.len())
         })?;
         Ok(Self { width, values })
@@ -475,36 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn sparse_rows_are_selected_in_the_order_asked_for() {
-        let selected = sparse().select(&[2, 0, 1, 2]);
-        assert_eq!(selected.len(), 4);
-        assert_eq!(selected.row(0), (&[4u32][..], &[3.0f32][..]));
-        assert_eq!(selected.row(1), (&[1u32, 4][..], &[0.5f32, 2.0][..]));
-        assert_eq!(selected.presence(), [true, true, false, true]);
-    }
-
-    #[test]
-    fn dense_rows_hold_the_columns_named() {
-        assert_eq!(sparse().active_columns(), [1, 4]);
-        assert_eq!(sparse().dense(&[1, 4]), [0.5, 2.0, 0.0, 0.0, 0.0, 3.0]);
-        let all = sparse().dense(&[0, 1, 2, 3, 4, 5]);
-        assert_eq!(all[..6], [0.0, 0.5, 0.0, 0.0, 2.0, 0.0]);
-    }
-
-    #[test]
-    fn parts_that_contradict_each_other_are_refused() {
-        for (indptr, indices, values) in [
-            (vec![0, 1], vec![6], vec![1.0]),
-            (vec![0, 2], vec![2, 2], vec![1.0, 1.0]),
-            (vec![0, 2], vec![3, 2], vec![1.0, 1.0]),
-            (vec![0, 1], vec![1], vec![]),
-            (vec![0, 2], vec![1], vec![1.0]),
-            (vec![1, 1], vec![1], vec![1.0]),
-            (vec![], vec![], vec![]),
-        ] {
-            assert!(SparseRows::new(6, indptr, indices, values).is_err());
-        }
-        assert!(SparseRows::empty(3).push(&[0, 3], &[1.0, 1.0]).is_err());
+    fn values_that_are_not_whole_rows_are_refused() {
         assert!(Images::new(2, vec![0; 13], vec![true]).is_err());
         assert!(Dense::new(3, vec![0.0; 4]).is_err());
     }

@@ -2,7 +2,8 @@
 //! Burn backend is a matter of this file and a feature.
 //!
 //! LibTorch keeps its thread count per calling thread, so whatever computes first calls
-//! [`Runtime::bind_thread`].
+//! [`Runtime::bind_thread`]. The matrix library below it has one count for the process: all
+//! runtimes of a process are best opened with the same number of threads.
 
 use std::fmt;
 use std::str::FromStr;
@@ -119,7 +120,11 @@ impl Runtime {
     }
 
     /// Sets LibTorch's thread count for the calling thread.
+    ///
+    /// The count is read first: a thread's first use of LibTorch takes over the count that was
+    /// set last in the process, also over one set for the thread before.
     pub(super) fn bind_thread(&self) {
+        let _ = libtorch_threads();
         tch::set_num_threads(i32::try_from(self.threads).unwrap_or(i32::MAX));
     }
 
@@ -162,7 +167,9 @@ fn cpu_type() -> String {
 }
 
 fn cpu_model(cpuinfo: &str) -> Option<&str> {
-    let line = cpuinfo.lines().find(|line| line.starts_with("model name"))?;
+    let line = cpuinfo
+        .lines()
+        .find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim())
 }
 
@@ -202,7 +209,10 @@ mod tests {
         for text in ["auto", "cpu", "cuda:0", "cuda:3"] {
             assert_eq!(text.parse::<DeviceChoice>().unwrap().to_string(), text);
         }
-        assert_eq!("cuda".parse::<DeviceChoice>().unwrap(), DeviceChoice::Cuda(0));
+        assert_eq!(
+            "cuda".parse::<DeviceChoice>().unwrap(),
+            DeviceChoice::Cuda(0)
+        );
         for text in ["", "gpu", "cuda:", "cuda:-1", "cuda:x", "CPU"] {
             let error = text.parse::<DeviceChoice>().unwrap_err();
             assert!(matches!(error, ModelError::UnknownDevice { .. }), "{text}");
@@ -223,13 +233,17 @@ mod tests {
     #[test]
     fn a_cuda_device_that_is_not_there_is_an_error() {
         let error = Runtime::open(DeviceChoice::Cuda(4096), None).unwrap_err();
-        assert!(error.to_string().starts_with("no device cuda:4096:"), "{error}");
+        assert!(
+            error.to_string().starts_with("no device cuda:4096:"),
+            "{error}"
+        );
     }
 
     #[test]
     fn auto_opens_what_there_is() {
         let expected = if cuda_devices() > 0 { "cuda" } else { "cpu" };
-        assert_eq!(Runtime::open(DeviceChoice::Auto, None).unwrap().kind(), expected);
+        let runtime = Runtime::open(DeviceChoice::Auto, Some(1)).unwrap();
+        assert_eq!(runtime.kind(), expected);
     }
 
     #[test]

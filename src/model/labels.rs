@@ -92,7 +92,10 @@ mod tests {
     #[test]
     fn numbers_are_ordered_by_value_and_before_text() {
         let map = LabelMap::new(["2583", "10", "livre", "1140", "10", "50", "Jeu", "nan"]);
-        assert_eq!(map.labels(), ["10", "50", "1140", "2583", "Jeu", "livre", "nan"]);
+        assert_eq!(
+            map.labels(),
+            ["10", "50", "1140", "2583", "Jeu", "livre", "nan"]
+        );
         assert_eq!(map.len(), 7);
     }
 

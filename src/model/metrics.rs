@@ -94,7 +94,9 @@ impl Confusion {
     /// Returns the share of rows predicted right; 0 of no rows.
     #[must_use]
     pub fn accuracy(&self) -> f64 {
-        let right = (0..self.classes).map(|class| self.count(class, class)).sum();
+        let right = (0..self.classes)
+            .map(|class| self.count(class, class))
+            .sum();
         ratio(right, self.total())
     }
 
@@ -117,11 +119,15 @@ impl Confusion {
     }
 
     fn support(&self, class: usize) -> u64 {
-        (0..self.classes).map(|other| self.count(class, other)).sum()
+        (0..self.classes)
+            .map(|other| self.count(class, other))
+            .sum()
     }
 
     fn predicted(&self, class: usize) -> u64 {
-        (0..self.classes).map(|other| self.count(other, class)).sum()
+        (0..self.classes)
+            .map(|other| self.count(other, class))
+            .sum()
     }
 
     /// Returns the mean F1 of the classes, weighted by their rows; 0 of no rows.
@@ -175,7 +181,10 @@ mod tests {
     }
 
     fn close(found: f64, expected: f64) {
-        assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
+        assert!(
+            (found - expected).abs() < 1e-12,
+            "{found} is not {expected}"
+        );
     }
 
     #[test]
@@ -186,7 +195,13 @@ mod tests {
             .collect();
         assert_eq!(
             rows,
-            [[3, 1, 0, 0, 0], [0, 2, 0, 0, 0], [1, 1, 2, 0, 0], [1, 0, 1, 0, 0], [0; 5]]
+            [
+                [3, 1, 0, 0, 0],
+                [0, 2, 0, 0, 0],
+                [1, 1, 2, 0, 0],
+                [1, 0, 1, 0, 0],
+                [0; 5]
+            ]
         );
         assert_eq!(confusion.total(), 12);
     }

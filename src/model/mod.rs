@@ -14,12 +14,11 @@ mod networks;
 mod predict;
 mod random;
 mod schedule;
+mod sparse;
 mod trainer;
 mod weights;
 
-pub use batch::{
-    Dense, Examples, Images, Inputs, MemoryExamples, MemoryRows, Rows, SparseRows,
-};
+pub use batch::{Dense, Examples, Images, Inputs, MemoryExamples, MemoryRows, Rows};
 pub use device::{DeviceChoice, Runtime};
 pub use error::ModelError;
 pub use labels::LabelMap;
@@ -27,4 +26,5 @@ pub use metrics::{ClassScores, Confusion};
 pub use networks::{Network, NetworkSpec, ParameterCounts};
 pub use predict::{Probabilities, predict};
 pub use schedule::{EarlyStopping, Plateau};
+pub use sparse::SparseRows;
 pub use trainer::{EpochRecord, Fitted, Stopped, TrainOptions, fit};

@@ -33,6 +33,7 @@ impl Probabilities {
     }
 
     /// Returns the probabilities of each row in turn.
+    #[must_use]
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.values.chunks_exact(self.classes)
     }
@@ -109,7 +110,10 @@ pub(super) fn argmax(values: &[f32]) -> usize {
 /// The logarithm of the sum of the exponentials.
 pub(super) fn log_sum_exp(logits: &[f32]) -> f64 {
     let top = f64::from(logits[argmax(logits)]);
-    let sum: f64 = logits.iter().map(|&logit| (f64::from(logit) - top).exp()).sum();
+    let sum: f64 = logits
+        .iter()
+        .map(|&logit| (f64::from(logit) - top).exp())
+        .sum();
     top + sum.ln()
 }
 

@@ -169,7 +169,9 @@ mod tests {
 
     #[test]
     fn early_stopping_counts_from_its_first_epoch() {
-        let best_in_epoch_3 = [9.0, 8.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0];
+        let best_in_epoch_3 = [
+            9.0, 8.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0,
+        ];
         assert_eq!(stops(5, 8, &best_in_epoch_3), (3, Some(12)));
         let mut best_in_epoch_9 = best_in_epoch_3.to_vec();
         best_in_epoch_9[8] = 0.5;
@@ -185,15 +187,20 @@ mod tests {
             patience: 2,
         };
         let mut schedule = Schedule::new(8.0, None, Some(plateau));
-        let rates: Vec<f64> = [1.0, 0.9, 0.899_95, 0.899_92, 0.91, 0.92, 0.5, 0.6, 0.7, 0.8, 0.4]
-            .into_iter()
-            .map(|loss| {
-                assert!(!schedule.observe(loss).stop);
-                schedule.learning_rate()
-            })
-            .collect();
+        let rates: Vec<f64> = [
+            1.0, 0.9, 0.899_95, 0.899_92, 0.91, 0.92, 0.5, 0.6, 0.7, 0.8, 0.4,
+        ]
+        .into_iter()
+        .map(|loss| {
+            assert!(!schedule.observe(loss).stop);
+            schedule.learning_rate()
+        })
+        .collect();
         // Epochs 3 and 4 fall by less than 1e-4 and are a plateau; so are 5 and 6, 8 and 9.
-        assert_eq!(rates, [8.0, 8.0, 8.0, 4.0, 4.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0]);
+        assert_eq!(
+            rates,
+            [8.0, 8.0, 8.0, 4.0, 4.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0]
+        );
     }
 
     #[test]

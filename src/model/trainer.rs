@@ -298,7 +298,10 @@ impl Training<'_> {
         weights: &[f64],
     ) -> Result<(C, Scores), ModelError> {
         let seed = self.options.seed;
-        let order = permutation(&mut generator(seed, Purpose::Order, epoch), self.train.len());
+        let order = permutation(
+            &mut generator(seed, Purpose::Order, epoch),
+            self.train.len(),
+        );
         let mut dropout = generator(seed, Purpose::Dropout, epoch);
         let mut scores = Scores::new(self.classes, weights);
         let mut pending = Pending::default();
@@ -347,12 +350,7 @@ impl Training<'_> {
     }
 }
 
-fn record(
-    epoch: usize,
-    learning_rate: f64,
-    scores: &Scores,
-    validation: &Scores,
-) -> EpochRecord {
+fn record(epoch: usize, learning_rate: f64, scores: &Scores, validation: &Scores) -> EpochRecord {
     EpochRecord {
         epoch,
         loss: scores.mean_loss(),
@@ -426,3 +424,6 @@ impl Scores {
         self.loss / self.confusion.total() as f64
     }
 }
+
+#[cfg(test)]
+mod tests;

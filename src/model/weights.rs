@@ -11,8 +11,8 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::networks::{Layers, NetworkSpec};
 use super::ModelError;
+use super::networks::{Layers, NetworkSpec};
 
 const SPEC_KEY: &str = "network";
 
@@ -107,7 +107,11 @@ impl Path {
 
     /// Whether Burn's layout of the parameter here is the transpose of PyTorch's.
     fn is_transposed(&self, rank: usize) -> bool {
-        rank == 2 && self.containers.last().is_some_and(|last| last == "Struct:Linear")
+        rank == 2
+            && self
+                .containers
+                .last()
+                .is_some_and(|last| last == "Struct:Linear")
     }
 }
 
@@ -136,7 +140,10 @@ impl ModuleVisitor for Collector {
                     values = transposed(&values, shape[0], shape[1]);
                     shape.reverse();
                 }
-                let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                let bytes = values
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect();
                 self.tensors.insert(self.path.name(), (shape, bytes));
             }
             Err(error) => self.failed = Some(error.to_string()),
@@ -237,7 +244,10 @@ mod tests {
         network.layers().visit(&mut collector);
         change(&mut collector.tensors);
         let views = collector.tensors.iter().map(|(name, (shape, bytes))| {
-            (name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
+            (
+                name,
+                TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap(),
+            )
         });
         let spec = serde_json::to_string(network.spec()).unwrap();
         let metadata = HashMap::from([(SPEC_KEY.to_owned(), spec)]);
@@ -287,7 +297,10 @@ mod tests {
         let load = |bytes: &[u8]| Network::load(bytes, &runtime()).unwrap_err();
         let bytes = changed(|_| ());
         assert_eq!(bytes, network().save().unwrap());
-        assert!(matches!(load(&bytes[..bytes.len() - 1]), ModelError::Weights(_)));
+        assert!(matches!(
+            load(&bytes[..bytes.len() - 1]),
+            ModelError::Weights(_)
+        ));
         assert!(matches!(load(b"nothing"), ModelError::Weights(_)));
         let plain = safetensors::serialize(Vec::<(&str, TensorView<'_>)>::new(), None).unwrap();
         assert!(matches!(load(&plain), ModelError::NoSpec));

@@ -42,7 +42,15 @@ impl Canvas {
     /// Starts a square canvas of one colour; drawing fills it until a frame is set.
     pub(super) fn new(size: u32, colour: Colour) -> Self {
         let rgb = colour.repeat(size as usize * size as usize);
-        Self { size, rgb, frame: Frame { centre: (0.5, 0.5), scale: 0.5, half_turn: 0.0 } }
+        Self {
+            size,
+            rgb,
+            frame: Frame {
+                centre: (0.5, 0.5),
+                scale: 0.5,
+                half_turn: 0.0,
+            },
+        }
     }
 
     /// Sets where the following shapes go.
@@ -74,7 +82,13 @@ impl Canvas {
     }
 
     /// Fills the band between an ellipse and the same ellipse shrunk to `hole` of its size.
-    pub(super) fn ring(&mut self, centre: (f32, f32), radii: (f32, f32), hole: f32, colour: Colour) {
+    pub(super) fn ring(
+        &mut self,
+        centre: (f32, f32),
+        radii: (f32, f32),
+        hole: f32,
+        colour: Colour,
+    ) {
         let ((cx, cy), (rx, ry)) = (centre, radii);
         self.fill([cx - rx, cy - ry, cx + rx, cy + ry], colour, |x, y| {
             let (u, v) = ((x - cx) / rx, (y - cy) / ry);
@@ -87,13 +101,24 @@ impl Canvas {
     pub(super) fn polygon(&mut self, points: &[(f32, f32)], colour: Colour) {
         let mut bounds = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
         for (x, y) in points {
-            bounds = [bounds[0].min(*x), bounds[1].min(*y), bounds[2].max(*x), bounds[3].max(*y)];
+            bounds = [
+                bounds[0].min(*x),
+                bounds[1].min(*y),
+                bounds[2].max(*x),
+                bounds[3].max(*y),
+            ];
         }
         self.fill(bounds, colour, |x, y| crossings(points, x, y) % 2 == 1);
     }
 
     /// Fills a straight bar of the given half width.
-    pub(super) fn bar(&mut self, from: (f32, f32), to: (f32, f32), half_width: f32, colour: Colour) {
+    pub(super) fn bar(
+        &mut self,
+        from: (f32, f32),
+        to: (f32, f32),
+        half_width: f32,
+        colour: Colour,
+    ) {
         let (dx, dy) = (to.0 - from.0, to.1 - from.1);
         let length = (dx * dx + dy * dy).sqrt().max(1e-6);
         let (nx, ny) = (-dy / length * half_width, dx / length * half_width);
@@ -108,7 +133,9 @@ impl Canvas {
 
     /// Blends `colour` over the pixels whose four sample points are `inside`, in the frame's coordinates.
     fn fill(&mut self, bounds: [f32; 4], colour: Colour, inside: impl Fn(f32, f32) -> bool) {
-        let Some((columns, rows)) = self.pixel_bounds(bounds) else { return };
+        let Some((columns, rows)) = self.pixel_bounds(bounds) else {
+            return;
+        };
         let (cos, sin) = self.frame.rotation();
         let size = pixels(self.size);
         let scale = self.frame.scale * size;
@@ -122,7 +149,10 @@ impl Canvas {
             for column in columns.0..columns.1 {
                 let (px, py) = (pixels(column), pixels(row));
                 let samples = [(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)];
-                let cover = samples.iter().map(|(u, v)| u16::from(hit(px + u, py + v))).sum();
+                let cover = samples
+                    .iter()
+                    .map(|(u, v)| u16::from(hit(px + u, py + v)))
+                    .sum();
                 let at = (row as usize * self.size as usize + column as usize) * 3;
                 blend(&mut self.rgb[at..at + 3], colour, cover);
             }
@@ -157,19 +187,29 @@ fn crossings(points: &[(f32, f32)], x: f32, y: f32) -> usize {
 }
 
 /// Covers `cover` quarters of a pixel.
-#[expect(clippy::cast_possible_truncation, reason = "a weighted mean of bytes is a byte")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a weighted mean of bytes is a byte"
+)]
 fn blend(pixel: &mut [u8], colour: Colour, cover: u16) {
     for (channel, new) in pixel.iter_mut().zip(colour) {
         *channel = ((u16::from(*channel) * (4 - cover) + u16::from(new) * cover + 2) / 4) as u8;
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a canvas has at most 2048 columns")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a canvas has at most 2048 columns"
+)]
 fn pixels(count: u32) -> f32 {
     count as f32
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the canvas")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to the canvas"
+)]
 fn whole(position: f32, size: u32) -> u32 {
     position.clamp(0.0, pixels(size)) as u32
 }
@@ -209,11 +249,19 @@ mod tests {
     #[test]
     fn a_turned_shape_keeps_its_area_and_stays_on_the_canvas() {
         let mut canvas = white();
-        canvas.set_frame(Frame { centre: (0.5, 0.5), scale: 0.5, half_turn: 0.3 });
+        canvas.set_frame(Frame {
+            centre: (0.5, 0.5),
+            scale: 0.5,
+            half_turn: 0.3,
+        });
         canvas.bar((-0.5, 0.0), (0.5, 0.0), 0.25, BLACK);
         assert!((dark_share(canvas) - 0.125).abs() < 0.005);
         let mut canvas = white();
-        canvas.set_frame(Frame { centre: (1.2, -0.3), scale: 0.9, half_turn: -2.0 });
+        canvas.set_frame(Frame {
+            centre: (1.2, -0.3),
+            scale: 0.9,
+            half_turn: -2.0,
+        });
         canvas.rect(-1.0, -1.0, 1.0, 1.0, BLACK);
         assert!(dark_share(canvas) > 0.0);
     }

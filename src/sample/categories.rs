@@ -58,7 +58,14 @@ const fn category(
     neighbours: &'static [u32],
     vocabulary: &'static Vocabulary,
 ) -> Category {
-    Category { code, name, quota, group, neighbours, vocabulary }
+    Category {
+        code,
+        name,
+        quota,
+        group,
+        neighbours,
+        vocabulary,
+    }
 }
 
 /// All categories, by code.
@@ -68,33 +75,215 @@ const fn category(
 /// Names: the technical report's table of categories. Quotas: the report's chart of products per category
 /// (2583 double the next, then a slow fall, then a tail), in four-hundredths.
 pub(super) static CATEGORIES: &[Category] = &[
-    category(10, "Livre d'occasion", 15, Group::Reading, &[2705, 2403, 2280], &words::USED_BOOK),
-    category(40, "Jeu Console", 12, Group::Gaming, &[2462, 2905, 50], &words::CONSOLE_GAME),
-    category(50, "Accessoire Console", 8, Group::Gaming, &[2462, 40, 60], &words::CONSOLE_ACCESSORY),
+    category(
+        10,
+        "Livre d'occasion",
+        15,
+        Group::Reading,
+        &[2705, 2403, 2280],
+        &words::USED_BOOK,
+    ),
+    category(
+        40,
+        "Jeu Console",
+        12,
+        Group::Gaming,
+        &[2462, 2905, 50],
+        &words::CONSOLE_GAME,
+    ),
+    category(
+        50,
+        "Accessoire Console",
+        8,
+        Group::Gaming,
+        &[2462, 40, 60],
+        &words::CONSOLE_ACCESSORY,
+    ),
     category(60, "Tech", 4, Group::Gaming, &[2462, 50], &words::CONSOLE),
-    category(1140, "Figurine", 12, Group::Toys, &[1280, 1180, 1160], &words::FIGURINE),
-    category(1160, "Carte Collection", 19, Group::Toys, &[1140, 1180], &words::CARD),
-    category(1180, "Jeu Plateau", 4, Group::Toys, &[1140, 1281], &words::BOARD_GAME),
-    category(1280, "Déguisement", 23, Group::Toys, &[1281, 1140, 1302], &words::COSTUME),
-    category(1281, "Boite de jeu", 10, Group::Toys, &[1280, 1180, 1140], &words::BOXED_GAME),
-    category(1300, "Jouet Tech", 24, Group::Toys, &[1280, 1302], &words::TECH_TOY),
-    category(1301, "Chaussette", 4, Group::Various, &[1320, 1302], &words::SOCKS),
-    category(1302, "Gadget", 11, Group::Various, &[1280, 1300], &words::GADGET),
-    category(1320, "Bébé", 15, Group::Various, &[1280, 2060], &words::BABY),
-    category(1560, "Salon", 24, Group::Home, &[2060, 1920, 2582], &words::LIVING_ROOM),
-    category(1920, "Chambre", 20, Group::Home, &[1560, 2060], &words::BEDDING),
-    category(1940, "Cuisine", 4, Group::Various, &[2220, 1320], &words::FOOD),
-    category(2060, "Chambre enfant", 23, Group::Home, &[1560, 1920], &words::CHILD_ROOM),
-    category(2220, "Animaux", 4, Group::Various, &[1302, 1320], &words::PETS),
-    category(2280, "Affiche", 22, Group::Reading, &[2403, 10], &words::POSTER),
-    category(2403, "Revue", 22, Group::Reading, &[2280, 10, 2705], &words::MAGAZINE),
-    category(2462, "Jeu oldscool", 7, Group::Gaming, &[40, 50, 60], &words::RETRO_GAME),
-    category(2522, "Bureautique", 23, Group::Home, &[2403, 1560], &words::OFFICE),
-    category(2582, "Décoration", 12, Group::Garden, &[1560, 2585, 2583], &words::OUTDOOR),
-    category(2583, "Aquatique", 49, Group::Garden, &[2582, 2585], &words::POOL),
-    category(2585, "Soin et Bricolage", 12, Group::Garden, &[2582, 2583], &words::DIY),
-    category(2705, "Livre neuf", 13, Group::Reading, &[10, 2403, 2280], &words::NEW_BOOK),
-    category(2905, "Jeu PC", 4, Group::Gaming, &[40, 2462], &words::COMPUTER_GAME),
+    category(
+        1140,
+        "Figurine",
+        12,
+        Group::Toys,
+        &[1280, 1180, 1160],
+        &words::FIGURINE,
+    ),
+    category(
+        1160,
+        "Carte Collection",
+        19,
+        Group::Toys,
+        &[1140, 1180],
+        &words::CARD,
+    ),
+    category(
+        1180,
+        "Jeu Plateau",
+        4,
+        Group::Toys,
+        &[1140, 1281],
+        &words::BOARD_GAME,
+    ),
+    category(
+        1280,
+        "Déguisement",
+        23,
+        Group::Toys,
+        &[1281, 1140, 1302],
+        &words::COSTUME,
+    ),
+    category(
+        1281,
+        "Boite de jeu",
+        10,
+        Group::Toys,
+        &[1280, 1180, 1140],
+        &words::BOXED_GAME,
+    ),
+    category(
+        1300,
+        "Jouet Tech",
+        24,
+        Group::Toys,
+        &[1280, 1302],
+        &words::TECH_TOY,
+    ),
+    category(
+        1301,
+        "Chaussette",
+        4,
+        Group::Various,
+        &[1320, 1302],
+        &words::SOCKS,
+    ),
+    category(
+        1302,
+        "Gadget",
+        11,
+        Group::Various,
+        &[1280, 1300],
+        &words::GADGET,
+    ),
+    category(
+        1320,
+        "Bébé",
+        15,
+        Group::Various,
+        &[1280, 2060],
+        &words::BABY,
+    ),
+    category(
+        1560,
+        "Salon",
+        24,
+        Group::Home,
+        &[2060, 1920, 2582],
+        &words::LIVING_ROOM,
+    ),
+    category(
+        1920,
+        "Chambre",
+        20,
+        Group::Home,
+        &[1560, 2060],
+        &words::BEDDING,
+    ),
+    category(
+        1940,
+        "Cuisine",
+        4,
+        Group::Various,
+        &[2220, 1320],
+        &words::FOOD,
+    ),
+    category(
+        2060,
+        "Chambre enfant",
+        23,
+        Group::Home,
+        &[1560, 1920],
+        &words::CHILD_ROOM,
+    ),
+    category(
+        2220,
+        "Animaux",
+        4,
+        Group::Various,
+        &[1302, 1320],
+        &words::PETS,
+    ),
+    category(
+        2280,
+        "Affiche",
+        22,
+        Group::Reading,
+        &[2403, 10],
+        &words::POSTER,
+    ),
+    category(
+        2403,
+        "Revue",
+        22,
+        Group::Reading,
+        &[2280, 10, 2705],
+        &words::MAGAZINE,
+    ),
+    category(
+        2462,
+        "Jeu oldscool",
+        7,
+        Group::Gaming,
+        &[40, 50, 60],
+        &words::RETRO_GAME,
+    ),
+    category(
+        2522,
+        "Bureautique",
+        23,
+        Group::Home,
+        &[2403, 1560],
+        &words::OFFICE,
+    ),
+    category(
+        2582,
+        "Décoration",
+        12,
+        Group::Garden,
+        &[1560, 2585, 2583],
+        &words::OUTDOOR,
+    ),
+    category(
+        2583,
+        "Aquatique",
+        49,
+        Group::Garden,
+        &[2582, 2585],
+        &words::POOL,
+    ),
+    category(
+        2585,
+        "Soin et Bricolage",
+        12,
+        Group::Garden,
+        &[2582, 2583],
+        &words::DIY,
+    ),
+    category(
+        2705,
+        "Livre neuf",
+        13,
+        Group::Reading,
+        &[10, 2403, 2280],
+        &words::NEW_BOOK,
+    ),
+    category(
+        2905,
+        "Jeu PC",
+        4,
+        Group::Gaming,
+        &[40, 2462],
+        &words::COMPUTER_GAME,
+    ),
 ];
 
 /// Finds a category by its code.
@@ -120,7 +309,13 @@ mod tests {
     #[test]
     fn quotas_fill_a_block_as_in_the_report() {
         assert_eq!(CATEGORIES.len(), 27);
-        assert_eq!(CATEGORIES.iter().map(|category| category.quota).sum::<usize>(), BLOCK_ROWS);
+        assert_eq!(
+            CATEGORIES
+                .iter()
+                .map(|category| category.quota)
+                .sum::<usize>(),
+            BLOCK_ROWS
+        );
         assert!(CATEGORIES.iter().all(|category| category.quota >= 4));
         let mut quotas: Vec<usize> = CATEGORIES.iter().map(|category| category.quota).collect();
         quotas.sort_unstable();
@@ -143,8 +338,16 @@ mod tests {
 
     #[test]
     fn confusable_categories_share_a_group() {
-        for codes in [&[10, 2705, 2403, 2280][..], &[40, 2462, 60, 50, 2905], &[1280, 1281, 1140, 1180]] {
-            let groups: Vec<_> = codes.iter().filter_map(|code| find(*code)).map(|found| found.group).collect();
+        for codes in [
+            &[10, 2705, 2403, 2280][..],
+            &[40, 2462, 60, 50, 2905],
+            &[1280, 1281, 1140, 1180],
+        ] {
+            let groups: Vec<_> = codes
+                .iter()
+                .filter_map(|code| find(*code))
+                .map(|found| found.group)
+                .collect();
             assert_eq!(groups.len(), codes.len());
             assert!(groups.iter().all(|group| *group == groups[0]), "{codes:?}");
         }

@@ -47,7 +47,6 @@ impl Dice {
     }
 
     /// Draws from `0..bound`.
-    #[expect(clippy::cast_possible_truncation, reason = "the high half of a 64-bit product fits 32 bits")]
     pub(super) fn below(&mut self, bound: u32) -> u32 {
         ((u64::from(self.bits()) * u64::from(bound)) >> 32) as u32
     }
@@ -71,6 +70,11 @@ impl Dice {
     /// Picks one of `items`, which must not be empty.
     pub(super) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.index(items.len())]
+    }
+
+    /// Picks one of `items`, the earlier the likelier: the lesser of two draws.
+    pub(super) fn favour<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.index(items.len()).min(self.index(items.len()))]
     }
 
     /// Draws an order of `0..len`.
@@ -104,6 +108,20 @@ mod tests {
         assert_ne!(order, (0..400).collect::<Vec<_>>());
         order.sort_unstable();
         assert_eq!(order, (0..400).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn earlier_items_are_favoured() {
+        let mut dice = Dice::new(2, Purpose::Text, Side::Labelled, 0);
+        let mut counts = [0; 3];
+        for _ in 0..9_000 {
+            counts[dice.favour(&[0_usize, 1, 2])] += 1;
+        }
+        assert!((4_700..=5_300).contains(&counts[0]), "{counts:?}");
+        assert!(
+            (2_700..=3_300).contains(&counts[1]) && counts[2] > 700,
+            "{counts:?}"
+        );
     }
 
     #[test]

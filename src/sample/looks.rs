@@ -21,41 +21,77 @@ const fn look(
     staged_permille: u32,
     palettes: &'static [Palette],
 ) -> Look {
-    Look { draw, palettes, staged_permille }
+    Look {
+        draw,
+        palettes,
+        staged_permille,
+    }
 }
 
-const BROWNS: &[Palette] =
-    &[[[124, 84, 52], [170, 140, 100], [222, 196, 140]], [[96, 40, 36], [150, 120, 96], [230, 206, 150]]];
-const BRIGHTS: &[Palette] =
-    &[[[214, 48, 60], [64, 132, 200], [250, 206, 60]], [[30, 96, 178], [232, 140, 56], [240, 236, 220]]];
-const PASTELS: &[Palette] =
-    &[[[170, 206, 226], [246, 208, 214], [236, 226, 160]], [[236, 190, 204], [196, 222, 200], [250, 240, 220]]];
-const NIGHTS: &[Palette] =
-    &[[[56, 58, 70], [84, 70, 96], [200, 60, 60]], [[44, 54, 48], [96, 96, 80], [220, 180, 80]]];
-const TOYS: &[Palette] =
-    &[[[236, 70, 60], [70, 120, 220], [255, 210, 50]], [[240, 120, 170], [120, 90, 190], [120, 210, 120]]];
-const BLACKS: &[Palette] =
-    &[[[44, 44, 48], [90, 92, 98], [64, 160, 226]], [[226, 228, 230], [120, 124, 130], [210, 50, 60]]];
-const CARDS: &[Palette] =
-    &[[[238, 206, 70], [120, 180, 210], [214, 70, 60]], [[196, 150, 90], [96, 130, 90], [240, 220, 120]]];
-const TECHS: &[Palette] =
-    &[[[40, 40, 44], [200, 60, 50], [240, 130, 40]], [[206, 210, 214], [60, 110, 180], [220, 60, 50]]];
-const WOODS: &[Palette] =
-    &[[[150, 106, 66], [206, 176, 140], [90, 70, 56]], [[136, 134, 132], [190, 188, 184], [70, 66, 64]]];
-const LINENS: &[Palette] =
-    &[[[216, 206, 190], [160, 120, 130], [120, 140, 160]], [[128, 148, 172], [226, 222, 214], [90, 100, 120]]];
-const STATIONERY: &[Palette] =
-    &[[[36, 66, 140], [210, 212, 218], [190, 160, 80]], [[30, 30, 34], [240, 240, 236], [200, 40, 50]]];
-const GREENS: &[Palette] =
-    &[[[96, 120, 72], [206, 196, 170], [150, 90, 60]], [[200, 180, 140], [110, 112, 110], [90, 130, 80]]];
-const BLUES: &[Palette] =
-    &[[[60, 150, 210], [130, 200, 232], [236, 240, 244]], [[40, 110, 180], [96, 190, 220], [220, 226, 232]]];
-const TOOLS: &[Palette] =
-    &[[[224, 120, 30], [70, 72, 76], [168, 172, 178]], [[40, 120, 70], [60, 60, 64], [180, 184, 188]]];
-const FOODS: &[Palette] =
-    &[[[150, 60, 40], [236, 216, 170], [90, 130, 60]], [[200, 150, 50], [250, 240, 214], [160, 40, 50]]];
-const PETS: &[Palette] =
-    &[[[200, 50, 60], [176, 130, 90], [206, 180, 80]], [[60, 90, 150], [210, 190, 160], [190, 192, 196]]];
+const BROWNS: &[Palette] = &[
+    [[124, 84, 52], [170, 140, 100], [222, 196, 140]],
+    [[96, 40, 36], [150, 120, 96], [230, 206, 150]],
+];
+const BRIGHTS: &[Palette] = &[
+    [[214, 48, 60], [64, 132, 200], [250, 206, 60]],
+    [[30, 96, 178], [232, 140, 56], [240, 236, 220]],
+];
+const PASTELS: &[Palette] = &[
+    [[170, 206, 226], [246, 208, 214], [236, 226, 160]],
+    [[236, 190, 204], [196, 222, 200], [250, 240, 220]],
+];
+const NIGHTS: &[Palette] = &[
+    [[56, 58, 70], [84, 70, 96], [200, 60, 60]],
+    [[44, 54, 48], [96, 96, 80], [220, 180, 80]],
+];
+const TOYS: &[Palette] = &[
+    [[236, 70, 60], [70, 120, 220], [255, 210, 50]],
+    [[240, 120, 170], [120, 90, 190], [120, 210, 120]],
+];
+const BLACKS: &[Palette] = &[
+    [[44, 44, 48], [90, 92, 98], [64, 160, 226]],
+    [[226, 228, 230], [120, 124, 130], [210, 50, 60]],
+];
+const CARDS: &[Palette] = &[
+    [[238, 206, 70], [120, 180, 210], [214, 70, 60]],
+    [[196, 150, 90], [96, 130, 90], [240, 220, 120]],
+];
+const TECHS: &[Palette] = &[
+    [[40, 40, 44], [200, 60, 50], [240, 130, 40]],
+    [[206, 210, 214], [60, 110, 180], [220, 60, 50]],
+];
+const WOODS: &[Palette] = &[
+    [[150, 106, 66], [206, 176, 140], [90, 70, 56]],
+    [[136, 134, 132], [190, 188, 184], [70, 66, 64]],
+];
+const LINENS: &[Palette] = &[
+    [[216, 206, 190], [160, 120, 130], [120, 140, 160]],
+    [[128, 148, 172], [226, 222, 214], [90, 100, 120]],
+];
+const STATIONERY: &[Palette] = &[
+    [[36, 66, 140], [210, 212, 218], [190, 160, 80]],
+    [[30, 30, 34], [240, 240, 236], [200, 40, 50]],
+];
+const GREENS: &[Palette] = &[
+    [[96, 120, 72], [206, 196, 170], [150, 90, 60]],
+    [[200, 180, 140], [110, 112, 110], [90, 130, 80]],
+];
+const BLUES: &[Palette] = &[
+    [[60, 150, 210], [130, 200, 232], [236, 240, 244]],
+    [[40, 110, 180], [96, 190, 220], [220, 226, 232]],
+];
+const TOOLS: &[Palette] = &[
+    [[224, 120, 30], [70, 72, 76], [168, 172, 178]],
+    [[40, 120, 70], [60, 60, 64], [180, 184, 188]],
+];
+const FOODS: &[Palette] = &[
+    [[150, 60, 40], [236, 216, 170], [90, 130, 60]],
+    [[200, 150, 50], [250, 240, 214], [160, 40, 50]],
+];
+const PETS: &[Palette] = &[
+    [[200, 50, 60], [176, 130, 90], [206, 180, 80]],
+    [[60, 90, 150], [210, 190, 160], [190, 192, 196]],
+];
 
 /// Returns the look of a category.
 pub(super) fn look_of(code: u32) -> Look {
@@ -73,16 +109,16 @@ pub(super) fn look_of(code: u32) -> Look {
         1301 => look(shapes::socks, 90, PASTELS),
         1302 => look(shapes::gadget, 240, TOOLS),
         1320 => look(shapes::baby, 150, PASTELS),
-        1560 => look(furniture, 420, WOODS),
+        1560 => look(furniture, 330, WOODS),
         1920 => look(bedding, 250, LINENS),
         1940 => look(food, 90, FOODS),
-        2060 => look(child_room, 420, PASTELS),
+        2060 => look(child_room, 330, PASTELS),
         2220 => look(pet, 240, PETS),
         2280 => look(shapes::poster, 60, BROWNS),
         2403 => look(shapes::magazine, 60, BRIGHTS),
         2462 => look(shapes::retro_game, 90, BLACKS),
         2522 => look(stationery, 60, STATIONERY),
-        2582 => look(outdoor, 420, GREENS),
+        2582 => look(outdoor, 330, GREENS),
         2583 => look(pool, 240, BLUES),
         2585 => look(tool, 90, TOOLS),
         2705 => look(shapes::new_book, 30, BRIGHTS),
@@ -93,9 +129,18 @@ pub(super) fn look_of(code: u32) -> Look {
 
 /// A closed cardboard box: what a careless seller shows of anything.
 pub(super) fn parcel(canvas: &mut Canvas, _: Palette, dice: &mut Dice) {
-    let board = shade([190, 150, 104], i16::try_from(dice.below(30)).unwrap_or(0) - 15);
-    canvas.polygon(&[(-0.8, -0.3), (-0.5, -0.6), (0.9, -0.6), (0.6, -0.3)], shade(board, 25));
-    canvas.polygon(&[(0.6, -0.3), (0.9, -0.6), (0.9, 0.3), (0.6, 0.65)], shade(board, -30));
+    let board = shade(
+        [190, 150, 104],
+        i16::try_from(dice.below(30)).unwrap_or(0) - 15,
+    );
+    canvas.polygon(
+        &[(-0.8, -0.3), (-0.5, -0.6), (0.9, -0.6), (0.6, -0.3)],
+        shade(board, 25),
+    );
+    canvas.polygon(
+        &[(0.6, -0.3), (0.9, -0.6), (0.9, 0.3), (0.6, 0.65)],
+        shade(board, -30),
+    );
     canvas.rect(-0.8, -0.3, 0.6, 0.65, board);
     canvas.rect(-0.18, -0.3, -0.02, 0.65, shade(board, 40));
 }
@@ -110,7 +155,10 @@ fn furniture(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
             canvas.bar((0.0, 0.0), (0.0, 0.4), 0.01, palette[2]);
         }
         1 => {
-            canvas.polygon(&[(-0.9, -0.1), (-0.6, -0.35), (0.9, -0.35), (0.7, -0.1)], palette[0]);
+            canvas.polygon(
+                &[(-0.9, -0.1), (-0.6, -0.35), (0.9, -0.35), (0.7, -0.1)],
+                palette[0],
+            );
             canvas.rect(-0.9, -0.1, 0.7, 0.0, shade(palette[0], -30));
             for x in [-0.85, 0.6, 0.8] {
                 canvas.rect(x, -0.1, x + 0.08, 0.6, shade(palette[0], -45));
@@ -139,7 +187,13 @@ fn bedding(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
             canvas.rect(-0.7, at, 0.7, at + 0.09, palette[1]);
         } else {
             for row in 0..5_u8 {
-                canvas.ellipse(at + 0.05, -0.55 + 0.28 * f32::from(row), 0.08, 0.08, palette[2]);
+                canvas.ellipse(
+                    at + 0.05,
+                    -0.55 + 0.28 * f32::from(row),
+                    0.08,
+                    0.08,
+                    palette[2],
+                );
             }
         }
     }
@@ -150,12 +204,26 @@ fn child_room(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
         for (panel, height) in [0.5, 0.65, 0.8, 0.65, 0.5].into_iter().enumerate() {
             let x = -0.95 + 0.39 * f32::from(u8::try_from(panel).unwrap_or(0));
             canvas.rect(x, -height, x + 0.35, height, palette[panel % 2]);
-            canvas.rect(x, height * 0.2, x + 0.35, height, shade(palette[panel % 2], -40));
+            canvas.rect(
+                x,
+                height * 0.2,
+                x + 0.35,
+                height,
+                shade(palette[panel % 2], -40),
+            );
         }
         canvas.ellipse(dice.between(-0.3, 0.3), -0.2, 0.25, 0.25, palette[2]);
     } else {
         canvas.ring((0.0, -1.2), (1.0, 1.5), 0.98, [90, 110, 90]);
-        for (x, y) in [(-0.85, -0.35), (-0.6, 0.0), (-0.3, 0.22), (0.0, 0.3), (0.3, 0.22), (0.6, 0.0), (0.85, -0.35)] {
+        for (x, y) in [
+            (-0.85, -0.35),
+            (-0.6, 0.0),
+            (-0.3, 0.22),
+            (0.0, 0.3),
+            (0.3, 0.22),
+            (0.6, 0.0),
+            (0.85, -0.35),
+        ] {
             let lamp = dice.pick(&palette);
             canvas.ellipse(x, y + 0.14, 0.11, 0.15, lamp);
         }
@@ -184,8 +252,20 @@ fn stationery(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
 fn outdoor(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
     if dice.permille(500) {
         canvas.bar((0.0, -0.7), (0.0, 0.85), 0.04, palette[1]);
-        canvas.polygon(&[(-0.95, -0.15), (-0.5, -0.6), (0.0, -0.75), (0.5, -0.6), (0.95, -0.15)], palette[0]);
-        canvas.polygon(&[(-0.3, -0.15), (0.0, -0.75), (0.3, -0.15)], shade(palette[0], 30));
+        canvas.polygon(
+            &[
+                (-0.95, -0.15),
+                (-0.5, -0.6),
+                (0.0, -0.75),
+                (0.5, -0.6),
+                (0.95, -0.15),
+            ],
+            palette[0],
+        );
+        canvas.polygon(
+            &[(-0.3, -0.15), (0.0, -0.75), (0.3, -0.15)],
+            shade(palette[0], 30),
+        );
         canvas.ellipse(0.0, 0.85, 0.3, 0.08, palette[1]);
     } else {
         canvas.polygon(&[(-0.95, -0.4), (0.0, -0.85), (0.95, -0.4)], palette[1]);
@@ -216,13 +296,19 @@ fn pool(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
 fn tool(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
     if dice.permille(600) {
         canvas.rect(-0.6, -0.55, 0.4, -0.15, palette[0]);
-        canvas.polygon(&[(-0.5, -0.2), (-0.2, -0.2), (-0.3, 0.6), (-0.6, 0.6)], palette[1]);
+        canvas.polygon(
+            &[(-0.5, -0.2), (-0.2, -0.2), (-0.3, 0.6), (-0.6, 0.6)],
+            palette[1],
+        );
         canvas.rect(-0.72, 0.5, -0.15, 0.75, palette[0]);
         canvas.rect(0.4, -0.45, 0.6, -0.25, palette[1]);
         canvas.bar((0.6, -0.35), (0.98, -0.35), 0.03, palette[2]);
     } else {
         canvas.bar((-0.9, 0.3), (-0.1, 0.0), 0.12, palette[0]);
-        canvas.polygon(&[(-0.15, -0.12), (0.95, -0.45), (0.95, -0.3), (-0.05, 0.12)], palette[2]);
+        canvas.polygon(
+            &[(-0.15, -0.12), (0.95, -0.45), (0.95, -0.3), (-0.05, 0.12)],
+            palette[2],
+        );
     }
 }
 
@@ -231,7 +317,13 @@ fn food(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
     let label: Colour = palette[1];
     canvas.rect(-half, -0.4, half, 0.85, palette[0]);
     canvas.ellipse(0.0, -0.4, half, 0.2, palette[0]);
-    canvas.rect(-half * 0.5, -0.85, half * 0.5, -0.45, shade(palette[0], -30));
+    canvas.rect(
+        -half * 0.5,
+        -0.85,
+        half * 0.5,
+        -0.45,
+        shade(palette[0], -30),
+    );
     canvas.rect(-half * 0.55, -0.9, half * 0.55, -0.75, palette[2]);
     canvas.rect(-half, -0.05, half, 0.55, label);
     canvas.ellipse(0.0, 0.25, half * 0.45, 0.18, palette[2]);
@@ -268,11 +360,18 @@ mod tests {
 
     #[test]
     fn every_category_draws_something_of_its_own() {
-        let drawings: Vec<_> = CATEGORIES.iter().map(|category| drawn(category.code)).collect();
+        let drawings: Vec<_> = CATEGORIES
+            .iter()
+            .map(|category| drawn(category.code))
+            .collect();
         for (index, drawing) in drawings.iter().enumerate() {
             let inked = drawing.iter().filter(|byte| **byte != 255).count();
             assert!(inked > drawing.len() / 20, "{}", CATEGORIES[index].code);
-            assert!(drawings[..index].iter().all(|other| other != drawing), "{}", CATEGORIES[index].code);
+            assert!(
+                drawings[..index].iter().all(|other| other != drawing),
+                "{}",
+                CATEGORIES[index].code
+            );
         }
         let parcel = drawn(0);
         assert!(drawings.iter().all(|drawing| *drawing != parcel));

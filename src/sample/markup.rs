@@ -25,7 +25,10 @@ enum Fault {
 
 /// How one description is dressed.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an independent habit of a seller's editor")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent habit of a seller's editor"
+)]
 pub(super) struct Style {
     layout: Layout,
     accents_as_entities: bool,
@@ -61,7 +64,10 @@ impl Style {
 
     /// Dresses `sentences`.
     pub(super) fn dress(self, sentences: &[String]) -> String {
-        let sentences: Vec<String> = sentences.iter().map(|sentence| self.encode(sentence)).collect();
+        let sentences: Vec<String> = sentences
+            .iter()
+            .map(|sentence| self.encode(sentence))
+            .collect();
         let mut text = match self.layout {
             Layout::Plain => sentences.join(" "),
             Layout::Lines => sentences.join("\n"),
@@ -78,7 +84,11 @@ impl Style {
             Some(Fault::CutTag) => text.push_str(" <br"),
             None => {}
         }
-        if self.carriage_returns { text.replace('\n', "\r\n") } else { text }
+        if self.carriage_returns {
+            text.replace('\n', "\r\n")
+        } else {
+            text
+        }
     }
 
     fn encode(self, sentence: &str) -> String {
@@ -93,7 +103,11 @@ impl Style {
                 _ => text.push(letter),
             }
         }
-        if self.no_break_spaces { text.replace(" :", "&nbsp;:").replace(", ", ",&nbsp;") } else { text }
+        if self.no_break_spaces {
+            text.replace(" :", "&nbsp;:").replace(", ", ",&nbsp;")
+        } else {
+            text
+        }
     }
 }
 
@@ -102,15 +116,18 @@ fn paragraphs(sentences: &[String]) -> String {
     let mut text = String::new();
     for (index, chunk) in sentences.chunks(4).enumerate() {
         let body = chunk.join(" ");
-        let (open, close) = if index == 0 { ("<p><strong>", "</strong></p>") } else { ("<p>", "</p>") };
+        let (open, close) = if index == 0 {
+            ("<p><strong>", "</strong></p>")
+        } else {
+            ("<p>", "</p>")
+        };
         text.extend([open, body.as_str(), close]);
     }
     text
 }
 
 fn list(sentences: &[String]) -> String {
-    let items: String = sentences.iter().map(|sentence| format!("<li>{sentence}</li>")).collect();
-    format!("<ul>{items}</ul>")
+    format!("<ul><li>{}</li></ul>", sentences.join("</li><li>"))
 }
 
 fn entity(letter: char) -> Option<&'static str> {
@@ -165,13 +182,25 @@ mod tests {
 
     #[test]
     fn line_breaks_follow_the_style() {
-        let style = Style { layout: Layout::Breaks, carriage_returns: true, fault: None, commented: false, ..BARE };
-        assert_eq!(style.dress(&["a".to_owned(), "b".to_owned()]), "a<br />\r\nb");
+        let style = Style {
+            layout: Layout::Breaks,
+            carriage_returns: true,
+            fault: None,
+            commented: false,
+            ..BARE
+        };
+        assert_eq!(
+            style.dress(&["a".to_owned(), "b".to_owned()]),
+            "a<br />\r\nb"
+        );
     }
 
     #[test]
     fn paragraphs_hold_four_sentences() {
         let sentences: Vec<String> = (0..5).map(|number| number.to_string()).collect();
-        assert_eq!(paragraphs(&sentences), "<p><strong>0 1 2 3</strong></p><p>4</p>");
+        assert_eq!(
+            paragraphs(&sentences),
+            "<p><strong>0 1 2 3</strong></p><p>4</p>"
+        );
     }
 }

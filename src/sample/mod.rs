@@ -23,6 +23,8 @@ mod canvas;
 mod catalogue;
 mod categories;
 mod dice;
+mod folder;
+mod image_file;
 mod looks;
 mod markup;
 mod options;
@@ -32,6 +34,7 @@ mod shapes;
 mod text;
 mod vocabulary;
 
-pub use catalogue::{SampleError, SampleStats, write};
+pub use catalogue::{SampleStats, write};
 pub use categories::{category_codes, category_name};
+pub use folder::{DUMP_DATE, MARKER, SampleError};
 pub use options::{ImageShare, SampleOptions};

@@ -15,7 +15,12 @@ pub struct SampleOptions {
 
 impl Default for SampleOptions {
     fn default() -> Self {
-        Self { rows: 1_000, seed: 123, images: ImageShare::default(), image_size: 192 }
+        Self {
+            rows: 1_000,
+            seed: 123,
+            images: ImageShare::default(),
+            image_size: 192,
+        }
     }
 }
 
@@ -35,12 +40,18 @@ impl SampleOptions {
     /// Names the first option out of its range.
     pub(super) fn fault(&self) -> Option<&'static str> {
         let images = self.images;
-        let parts = [images.unreferenced_permille, images.absent_permille, images.corrupt_permille];
+        let parts = [
+            images.unreferenced_permille,
+            images.absent_permille,
+            images.corrupt_permille,
+        ];
         if !(16..=2048).contains(&self.image_size) {
             return Some("image_size must lie between 16 and 2048");
         }
         if parts.iter().map(|part| u32::from(*part)).sum::<u32>() > 1_000 {
-            return Some("the shares of rows without a sound picture must not exceed 1000 permille");
+            return Some(
+                "the shares of rows without a sound picture must not exceed 1000 permille",
+            );
         }
         None
     }
@@ -59,7 +70,11 @@ pub struct ImageShare {
 
 impl Default for ImageShare {
     fn default() -> Self {
-        Self { unreferenced_permille: 50, absent_permille: 10, corrupt_permille: 5 }
+        Self {
+            unreferenced_permille: 50,
+            absent_permille: 10,
+            corrupt_permille: 5,
+        }
     }
 }
 
@@ -70,7 +85,10 @@ mod tests {
     #[test]
     fn four_rows_of_five_are_labelled() {
         for (rows, labelled) in [(0, 0), (1, 0), (4, 3), (5, 4), (1_000, 800), (1_003, 802)] {
-            let options = SampleOptions { rows, ..SampleOptions::default() };
+            let options = SampleOptions {
+                rows,
+                ..SampleOptions::default()
+            };
             assert_eq!(options.labelled_rows(), labelled, "{rows}");
             assert_eq!(options.unlabelled_rows(), rows - labelled, "{rows}");
         }
@@ -80,8 +98,18 @@ mod tests {
     fn options_out_of_range_are_named() {
         let sound = SampleOptions::default();
         assert_eq!(sound.fault(), None);
-        assert!(SampleOptions { image_size: 8, ..sound.clone() }.fault().is_some());
-        let images = ImageShare { absent_permille: 990, ..ImageShare::default() };
+        assert!(
+            SampleOptions {
+                image_size: 8,
+                ..sound.clone()
+            }
+            .fault()
+            .is_some()
+        );
+        let images = ImageShare {
+            absent_permille: 990,
+            ..ImageShare::default()
+        };
         assert!(SampleOptions { images, ..sound }.fault().is_some());
     }
 }

@@ -11,29 +11,40 @@ use super::plan::{RowPlan, neighbour};
 use super::shapes::{Palette, shade};
 
 /// Pictures of a neighbour's product, in thousandths.
-const NEIGHBOUR_PERMILLE: u32 = 90;
+const NEIGHBOUR_PERMILLE: u32 = 60;
 /// Pictures of a parcel, in thousandths.
-const PARCEL_PERMILLE: u32 = 40;
+const PARCEL_PERMILLE: u32 = 30;
 /// Products in any colour, in thousandths.
-const ANY_COLOUR_PERMILLE: u32 = 250;
+const ANY_COLOUR_PERMILLE: u32 = 150;
 
-const WALLS: [Colour; 5] =
-    [[214, 208, 198], [196, 206, 214], [222, 212, 190], [188, 198, 178], [150, 150, 156]];
-const FLOORS: [Colour; 5] = [[150, 116, 84], [120, 140, 90], [176, 168, 158], [96, 88, 84], [200, 180, 150]];
+const WALLS: [Colour; 5] = [
+    [214, 208, 198],
+    [196, 206, 214],
+    [222, 212, 190],
+    [188, 198, 178],
+    [150, 150, 156],
+];
+const FLOORS: [Colour; 5] = [
+    [150, 116, 84],
+    [120, 140, 90],
+    [176, 168, 158],
+    [96, 88, 84],
+    [200, 180, 150],
+];
 
 /// Draws the picture of row `row`.
 ///
 /// # Shapes
 ///
-/// `size * size * 3` bytes: 8-bit RGB, row by row.
-pub(super) fn draw(seed: u64, side: Side, row: u64, plan: &RowPlan, size: u32) -> Vec<u8> {
+/// `edge * edge * 3` bytes: 8-bit RGB, row by row.
+pub(super) fn draw(seed: u64, side: Side, row: u64, plan: &RowPlan, edge: u32) -> Vec<u8> {
     let mut dice = Dice::new(seed, Purpose::Picture, side, row);
     let look = choose_look(plan.shown, &mut dice);
-    let mut canvas = background(size, look.staged_permille, &mut dice);
+    let mut canvas = background(edge, look.staged_permille, &mut dice);
     let palette = colours(look, &mut dice);
     canvas.set_frame(Frame {
-        centre: (dice.between(0.40, 0.60), dice.between(0.40, 0.60)),
-        scale: dice.between(0.27, 0.46),
+        centre: (dice.between(0.43, 0.57), dice.between(0.43, 0.57)),
+        scale: dice.between(0.30, 0.46),
         half_turn: turn(&mut dice),
     });
     (look.draw)(&mut canvas, palette, &mut dice);
@@ -44,7 +55,10 @@ pub(super) fn draw(seed: u64, side: Side, row: u64, plan: &RowPlan, size: u32) -
 fn choose_look(category: &'static Category, dice: &mut Dice) -> Look {
     let own = look_of(category.code);
     if dice.permille(PARCEL_PERMILLE) {
-        Look { draw: parcel, ..own }
+        Look {
+            draw: parcel,
+            ..own
+        }
     } else if dice.permille(NEIGHBOUR_PERMILLE) {
         look_of(neighbour(category, dice).code)
     } else {
@@ -54,7 +68,11 @@ fn choose_look(category: &'static Category, dice: &mut Dice) -> Look {
 
 /// Usually straight, sometimes tilted.
 fn turn(dice: &mut Dice) -> f32 {
-    if dice.permille(300) { dice.between(-0.3, 0.3) } else { dice.between(-0.04, 0.04) }
+    if dice.permille(250) {
+        dice.between(-0.25, 0.25)
+    } else {
+        dice.between(-0.04, 0.04)
+    }
 }
 
 fn colours(look: Look, dice: &mut Dice) -> Palette {
@@ -96,12 +114,12 @@ fn stage(size: u32, dice: &mut Dice) -> Canvas {
 /// Changes the light and adds the noise of a sensor.
 fn expose(canvas: &mut Canvas, dice: &mut Dice) {
     let gain = 235 + dice.below(30);
-    let grain = 3 + signed(dice.below(9));
+    let strength = 3 + signed(dice.below(9));
     canvas.for_each_pixel(|pixel| {
         let bits = dice.bits();
         for (channel, bits) in pixel.iter_mut().zip(bits.to_le_bytes()) {
             let lit = i32::from(*channel) * i32::try_from(gain).unwrap_or(256) / 256;
-            let noise = i32::from(grain) * (i32::from(bits) - 128) / 128;
+            let noise = i32::from(strength) * (i32::from(bits) - 128) / 128;
             *channel = u8::try_from((lit + noise).clamp(0, 255)).unwrap_or(255);
         }
     });
@@ -124,7 +142,8 @@ mod tests {
     fn pictures(count: usize) -> Vec<Vec<u8>> {
         let plans = plan_block(123, Side::Labelled, 0, ImageShare::default());
         let rows = plans.iter().take(count).enumerate();
-        rows.map(|(row, plan)| draw(123, Side::Labelled, row as u64, plan, 32)).collect()
+        rows.map(|(row, plan)| draw(123, Side::Labelled, row as u64, plan, 32))
+            .collect()
     }
 
     #[test]

@@ -8,8 +8,12 @@ use super::dice::{Dice, Purpose, Side};
 use super::options::ImageShare;
 
 /// Rows of a block in each language: 81 %, 14 %, 3 % and 2 %.
-const LANGUAGE_ROWS: [(Language, usize); 4] =
-    [(Language::French, 324), (Language::English, 56), (Language::German, 12), (Language::Spanish, 8)];
+const LANGUAGE_ROWS: [(Language, usize); 4] = [
+    (Language::French, 324),
+    (Language::English, 56),
+    (Language::German, 12),
+    (Language::Spanish, 8),
+];
 
 /// Rows of a block without a description: 35 %.
 const UNDESCRIBED_ROWS: usize = 140;
@@ -55,7 +59,11 @@ pub(super) enum ImagePlan {
     Drawn,
 }
 
-const CORRUPT: [ImagePlan; 3] = [ImagePlan::Truncated, ImagePlan::Empty, ImagePlan::NotAnImage];
+const CORRUPT: [ImagePlan; 3] = [
+    ImagePlan::Truncated,
+    ImagePlan::Empty,
+    ImagePlan::NotAnImage,
+];
 
 /// What one row is to be.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +87,12 @@ pub(super) fn plan_block(seed: u64, side: Side, block: u64, share: ImageShare) -
     (0..BLOCK_ROWS)
         .map(|row| {
             let label = category_at(categories[row]);
-            let mut dice = Dice::new(seed, Purpose::Content, side, block * BLOCK_ROWS as u64 + row as u64);
+            let mut dice = Dice::new(
+                seed,
+                Purpose::Content,
+                side,
+                block * BLOCK_ROWS as u64 + row as u64,
+            );
             RowPlan {
                 label,
                 shown: shown_for(label, &mut dice),
@@ -94,12 +107,20 @@ pub(super) fn plan_block(seed: u64, side: Side, block: u64, share: ImageShare) -
 /// Picks a category that `category` is confused with, the first of them half of the time.
 pub(super) fn neighbour(category: &'static Category, dice: &mut Dice) -> &'static Category {
     let codes = category.neighbours;
-    let code = if dice.permille(500) { codes[0] } else { dice.pick(codes) };
+    let code = if dice.permille(500) {
+        codes[0]
+    } else {
+        dice.pick(codes)
+    };
     find(code).unwrap_or(category)
 }
 
 fn shown_for(label: &'static Category, dice: &mut Dice) -> &'static Category {
-    if dice.permille(WRONG_LABEL_PERMILLE) { neighbour(label, dice) } else { label }
+    if dice.permille(WRONG_LABEL_PERMILLE) {
+        neighbour(label, dice)
+    } else {
+        label
+    }
 }
 
 fn category_at(slot: usize) -> &'static Category {
@@ -150,7 +171,9 @@ mod tests {
     use super::*;
 
     fn rows(side: Side, blocks: u64) -> Vec<RowPlan> {
-        (0..blocks).flat_map(|block| plan_block(123, side, block, ImageShare::default())).collect()
+        (0..blocks)
+            .flat_map(|block| plan_block(123, side, block, ImageShare::default()))
+            .collect()
     }
 
     #[test]
@@ -158,15 +181,34 @@ mod tests {
         for block in 0..3 {
             let rows = plan_block(7, Side::Labelled, block, ImageShare::default());
             for category in CATEGORIES {
-                let count = rows.iter().filter(|row| row.label.code == category.code).count();
+                let count = rows
+                    .iter()
+                    .filter(|row| row.label.code == category.code)
+                    .count();
                 assert_eq!(count, category.quota, "{}", category.code);
             }
             for (language, expected) in LANGUAGE_ROWS {
-                assert_eq!(rows.iter().filter(|row| row.language == language).count(), expected);
+                assert_eq!(
+                    rows.iter().filter(|row| row.language == language).count(),
+                    expected
+                );
             }
-            assert_eq!(rows.iter().filter(|row| !row.described).count(), UNDESCRIBED_ROWS);
-            assert_eq!(rows.iter().filter(|row| row.image == ImagePlan::Unreferenced).count(), 20);
-            assert_eq!(rows.iter().filter(|row| row.image == ImagePlan::Absent).count(), 4);
+            assert_eq!(
+                rows.iter().filter(|row| !row.described).count(),
+                UNDESCRIBED_ROWS
+            );
+            assert_eq!(
+                rows.iter()
+                    .filter(|row| row.image == ImagePlan::Unreferenced)
+                    .count(),
+                20
+            );
+            assert_eq!(
+                rows.iter()
+                    .filter(|row| row.image == ImagePlan::Absent)
+                    .count(),
+                4
+            );
         }
     }
 
@@ -176,15 +218,27 @@ mod tests {
         for kind in CORRUPT {
             assert!(rows.iter().any(|row| row.image == kind), "{kind:?}");
         }
-        assert_eq!(rows.iter().filter(|row| CORRUPT.contains(&row.image)).count(), 4);
+        assert_eq!(
+            rows.iter()
+                .filter(|row| CORRUPT.contains(&row.image))
+                .count(),
+            4
+        );
     }
 
     #[test]
     fn a_few_labels_are_wrong_and_lead_to_a_neighbour() {
         let rows = rows(Side::Labelled, 10);
-        let wrong: Vec<_> = rows.iter().filter(|row| row.label.code != row.shown.code).collect();
+        let wrong: Vec<_> = rows
+            .iter()
+            .filter(|row| row.label.code != row.shown.code)
+            .collect();
         assert!((60..=140).contains(&wrong.len()), "{}", wrong.len());
-        assert!(wrong.iter().all(|row| row.label.neighbours.contains(&row.shown.code)));
+        assert!(
+            wrong
+                .iter()
+                .all(|row| row.label.neighbours.contains(&row.shown.code))
+        );
     }
 
     #[test]
@@ -195,7 +249,12 @@ mod tests {
 
     #[test]
     fn the_sides_differ() {
-        let codes = |side| rows(side, 1).iter().map(|row| row.label.code).collect::<Vec<_>>();
+        let codes = |side| {
+            rows(side, 1)
+                .iter()
+                .map(|row| row.label.code)
+                .collect::<Vec<_>>()
+        };
         assert_ne!(codes(Side::Labelled), codes(Side::Unlabelled));
     }
 }

@@ -20,7 +20,14 @@ pub(super) fn shade(colour: Colour, by: i16) -> Colour {
 }
 
 /// Draws `count` short lines of text downwards from `y`.
-fn text_lines(canvas: &mut Canvas, dice: &mut Dice, (x0, x1): (f32, f32), y: f32, count: u8, colour: Colour) {
+fn text_lines(
+    canvas: &mut Canvas,
+    dice: &mut Dice,
+    (x0, x1): (f32, f32),
+    y: f32,
+    count: u8,
+    colour: Colour,
+) {
     for line in 0..count {
         let top = y + 0.11 * f32::from(line);
         let end = x1 - dice.between(0.0, 0.35) * (x1 - x0);
@@ -89,7 +96,12 @@ pub(super) fn console_game(canvas: &mut Canvas, palette: Palette, dice: &mut Dic
 }
 
 pub(super) fn computer_game(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
-    game_case(canvas, dice.pick(&[[70, 70, 74], [110, 96, 60]]), palette, dice);
+    game_case(
+        canvas,
+        dice.pick(&[[70, 70, 74], [110, 96, 60]]),
+        palette,
+        dice,
+    );
     text_lines(canvas, dice, (-0.5, 0.5), 0.55, 2, WHITE);
 }
 
@@ -142,7 +154,10 @@ fn person(canvas: &mut Canvas, dice: &mut Dice, palette: Palette, head: f32) {
     canvas.bar((0.15, 0.2), (0.22, 0.8), 0.1, palette[1]);
     canvas.bar((-0.2, -0.3), (-0.6, lift), 0.08, shade(palette[0], -25));
     canvas.bar((0.2, -0.3), (0.6, -lift), 0.08, shade(palette[0], -25));
-    canvas.polygon(&[(-0.3, -0.4), (0.3, -0.4), (0.22, 0.3), (-0.22, 0.3)], palette[0]);
+    canvas.polygon(
+        &[(-0.3, -0.4), (0.3, -0.4), (0.22, 0.3), (-0.22, 0.3)],
+        palette[0],
+    );
     canvas.ellipse(0.0, -0.48 - head * 0.6, head, head * 1.1, SKIN);
     canvas.ellipse(0.0, -0.56 - head * 0.9, head, head * 0.6, palette[2]);
 }
@@ -155,7 +170,10 @@ pub(super) fn figurine(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
 pub(super) fn costume(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
     match dice.below(10) {
         0..4 => {
-            canvas.polygon(&[(-0.2, -0.3), (0.2, -0.3), (0.65, 0.75), (-0.65, 0.75)], palette[2]);
+            canvas.polygon(
+                &[(-0.2, -0.3), (0.2, -0.3), (0.65, 0.75), (-0.65, 0.75)],
+                palette[2],
+            );
             person(canvas, dice, palette, 0.2);
         }
         4..8 => car(canvas, palette),
@@ -165,8 +183,14 @@ pub(super) fn costume(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
 
 /// A car seen from its side.
 fn car(canvas: &mut Canvas, palette: Palette) {
-    canvas.polygon(&[(-0.5, -0.05), (-0.3, -0.42), (0.35, -0.42), (0.6, -0.05)], shade(palette[0], 25));
-    canvas.polygon(&[(-0.4, -0.08), (-0.25, -0.34), (0.3, -0.34), (0.45, -0.08)], [190, 214, 228]);
+    canvas.polygon(
+        &[(-0.5, -0.05), (-0.3, -0.42), (0.35, -0.42), (0.6, -0.05)],
+        shade(palette[0], 25),
+    );
+    canvas.polygon(
+        &[(-0.4, -0.08), (-0.25, -0.34), (0.3, -0.34), (0.45, -0.08)],
+        [190, 214, 228],
+    );
     canvas.rect(-0.95, -0.08, 0.95, 0.3, palette[0]);
     for x in [-0.55, 0.55] {
         canvas.ellipse(x, 0.3, 0.22, 0.22, DARK);
@@ -176,15 +200,25 @@ fn car(canvas: &mut Canvas, palette: Palette) {
 
 /// A box seen from its corner, with a picture on its front.
 fn toy_box(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
-    canvas.polygon(&[(-0.85, -0.6), (-0.65, -0.78), (0.95, -0.78), (0.75, -0.6)], shade(palette[0], 35));
-    canvas.polygon(&[(0.75, -0.6), (0.95, -0.78), (0.95, 0.5), (0.75, 0.68)], shade(palette[0], -45));
+    canvas.polygon(
+        &[(-0.85, -0.6), (-0.65, -0.78), (0.95, -0.78), (0.75, -0.6)],
+        shade(palette[0], 35),
+    );
+    canvas.polygon(
+        &[(0.75, -0.6), (0.95, -0.78), (0.95, 0.5), (0.75, 0.68)],
+        shade(palette[0], -45),
+    );
     canvas.rect(-0.85, -0.6, 0.75, 0.68, palette[0]);
     scene(canvas, dice, [-0.7, -0.2, 0.6, 0.55], palette);
     canvas.rect(-0.7, -0.5, 0.4, -0.3, palette[2]);
 }
 
 pub(super) fn boxed_game(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
-    if dice.permille(200) { car(canvas, palette) } else { toy_box(canvas, palette, dice) }
+    if dice.permille(200) {
+        car(canvas, palette);
+    } else {
+        toy_box(canvas, palette, dice);
+    }
 }
 
 pub(super) fn board_game(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
@@ -194,7 +228,10 @@ pub(super) fn board_game(canvas: &mut Canvas, palette: Palette, dice: &mut Dice)
     canvas.rect(-0.85, -0.85, 0.85, 0.85, shade(palette[0], -40));
     for row in 0..6_u8 {
         for column in (row % 2..6).step_by(2) {
-            let (x, y) = (-0.78 + 0.26 * f32::from(column), -0.78 + 0.26 * f32::from(row));
+            let (x, y) = (
+                -0.78 + 0.26 * f32::from(column),
+                -0.78 + 0.26 * f32::from(row),
+            );
             canvas.rect(x, y, x + 0.26, y + 0.26, PAPER);
         }
     }
@@ -244,7 +281,10 @@ pub(super) fn gadget(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
     match dice.below(3) {
         0 => {
             canvas.polygon(&[(-0.9, 0.6), (0.0, -0.65), (0.9, 0.6)], palette[0]);
-            canvas.polygon(&[(-0.25, 0.6), (0.0, -0.3), (0.25, 0.6)], shade(palette[0], -60));
+            canvas.polygon(
+                &[(-0.25, 0.6), (0.0, -0.3), (0.25, 0.6)],
+                shade(palette[0], -60),
+            );
         }
         1 => {
             canvas.bar((-0.7, 0.6), (0.5, 0.6), 0.06, palette[0]);
@@ -269,8 +309,14 @@ pub(super) fn baby(canvas: &mut Canvas, palette: Palette, dice: &mut Dice) {
         canvas.rect(-0.34, -0.45, 0.34, -0.25, palette[0]);
         canvas.ellipse(0.0, -0.6, 0.16, 0.28, [232, 206, 170]);
     } else {
-        canvas.polygon(&[(-0.7, -0.1), (0.6, -0.1), (0.35, 0.45), (-0.45, 0.45)], palette[0]);
-        canvas.polygon(&[(-0.7, -0.1), (-0.5, -0.65), (0.0, -0.75), (0.0, -0.1)], palette[1]);
+        canvas.polygon(
+            &[(-0.7, -0.1), (0.6, -0.1), (0.35, 0.45), (-0.45, 0.45)],
+            palette[0],
+        );
+        canvas.polygon(
+            &[(-0.7, -0.1), (-0.5, -0.65), (0.0, -0.75), (0.0, -0.1)],
+            palette[1],
+        );
         canvas.bar((0.55, -0.1), (0.9, -0.7), 0.04, STEEL);
         canvas.ring((-0.45, 0.65), (0.22, 0.22), 0.6, DARK);
         canvas.ring((0.35, 0.65), (0.22, 0.22), 0.6, DARK);

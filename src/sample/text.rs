@@ -53,9 +53,13 @@ pub(super) struct Translation {
 pub(super) fn draw(seed: u64, side: Side, row: u64, plan: &RowPlan) -> Listing {
     let mut dice = Dice::new(seed, Purpose::Text, side, row);
     let title = Title::draw(&mut dice, plan.shown);
-    let description = plan.described.then(|| Description::draw(&mut dice, plan.shown));
+    let description = plan
+        .described
+        .then(|| Description::draw(&mut dice, plan.shown));
     let tell = |language| {
-        let text = description.as_ref().map(|description| description.tell(language));
+        let text = description
+            .as_ref()
+            .map(|description| description.tell(language));
         (title.tell(language), text.unwrap_or_default())
     };
     let (told_title, told_description) = tell(plan.language);
@@ -68,15 +72,26 @@ pub(super) fn draw(seed: u64, side: Side, row: u64, plan: &RowPlan) -> Listing {
                 french: join(&french_title, &french_description),
             })
         }
-        45..70 => Some(Translation { source_text: told_title.clone(), french: title.tell(Language::French) }),
+        45..70 => Some(Translation {
+            source_text: told_title.clone(),
+            french: title.tell(Language::French),
+        }),
         _ => None,
     };
-    Listing { title: told_title, description: told_description, translation }
+    Listing {
+        title: told_title,
+        description: told_description,
+        translation,
+    }
 }
 
 /// Joins the two fields as the table's readers do.
 fn join(title: &str, description: &str) -> String {
-    if description.is_empty() { title.to_owned() } else { format!("{title} {description}") }
+    if description.is_empty() {
+        title.to_owned()
+    } else {
+        format!("{title} {description}")
+    }
 }
 
 /// A part of a title.
@@ -98,18 +113,21 @@ enum Head {
 impl Head {
     fn draw(dice: &mut Dice) -> Self {
         match dice.below(100) {
-            0..64 => Self::Own,
-            64..78 => Self::Group,
-            78..84 => Self::Neighbour,
+            0..76 => Self::Own,
+            76..86 => Self::Group,
+            86..91 => Self::Neighbour,
             _ => Self::Generic,
         }
     }
 
     fn noun(self, dice: &mut Dice, category: &'static Category) -> Wording {
         match self {
-            Self::Own => dice.pick(category.vocabulary.nouns),
+            Self::Own => dice.favour(category.vocabulary.nouns),
             Self::Group => dice.pick(category.group.nouns()),
-            Self::Neighbour => dice.pick(neighbour(category, dice).vocabulary.nouns),
+            Self::Neighbour => {
+                let other = neighbour(category, dice);
+                dice.favour(other.vocabulary.nouns)
+            }
             Self::Generic => dice.pick(GENERIC_NOUNS),
         }
     }
@@ -117,10 +135,10 @@ impl Head {
     /// Thousandths of titles with a quality and with a brand of their category.
     fn hints(self) -> (u32, u32) {
         match self {
-            Self::Own => (600, 350),
-            Self::Group => (300, 150),
-            Self::Neighbour => (450, 250),
-            Self::Generic => (200, 120),
+            Self::Own => (720, 500),
+            Self::Group => (400, 250),
+            Self::Neighbour => (500, 350),
+            Self::Generic => (250, 150),
         }
     }
 }
@@ -139,15 +157,23 @@ impl Title {
         let (quality, brand) = head.hints();
         let mut pieces = vec![Piece::Told(head.noun(dice, category))];
         if dice.permille(quality) {
-            pieces.push(Piece::Told(dice.pick(category.vocabulary.traits)));
+            pieces.push(Piece::Told(dice.favour(category.vocabulary.traits)));
         }
         if dice.permille(brand) {
             let at = dice.index(2);
-            pieces.insert(at, Piece::Same(dice.pick(category.vocabulary.brands).to_owned()));
+            pieces.insert(
+                at,
+                Piece::Same(dice.favour(category.vocabulary.brands).to_owned()),
+            );
         }
         add_extras(dice, &mut pieces);
         let separator = dice.pick(&[" ", " ", " - ", ", "]);
-        Self { pieces, separator, upper_case: dice.permille(50), entities: dice.permille(80) }
+        Self {
+            pieces,
+            separator,
+            upper_case: dice.permille(50),
+            entities: dice.permille(80),
+        }
     }
 
     fn tell(&self, language: Language) -> String {
@@ -160,8 +186,16 @@ impl Title {
             })
             .collect();
         let text = capitalised(&parts.join(self.separator));
-        let text = if self.upper_case { text.to_uppercase() } else { text };
-        if self.entities { text.replace('\'', "&#39;") } else { text }
+        let text = if self.upper_case {
+            text.to_uppercase()
+        } else {
+            text
+        };
+        if self.entities {
+            text.replace('\'', "&#39;")
+        } else {
+            text
+        }
     }
 }
 
@@ -171,7 +205,11 @@ fn add_extras(dice: &mut Dice, pieces: &mut Vec<Piece>) {
         pieces.push(Piece::Told(dice.pick(COLOURS)));
     }
     if dice.permille(300) {
-        pieces.push(Piece::Same(format!("{} x {} cm", 5 + dice.below(200), 5 + dice.below(120))));
+        pieces.push(Piece::Same(format!(
+            "{} x {} cm",
+            5 + dice.below(200),
+            5 + dice.below(120)
+        )));
     }
     if dice.permille(250) {
         pieces.push(Piece::Same(format!("Ref. {}", 1_000 + dice.below(900_000))));
@@ -201,28 +239,34 @@ impl Sentence {
     /// Fills the holes of `wording` with words of `category`, the noun being given.
     fn new(dice: &mut Dice, wording: Wording, category: &'static Category, noun: Wording) -> Self {
         let words = category.vocabulary;
-        let (quality, brand) = (dice.pick(words.traits), dice.pick(words.brands));
-        Self { wording, noun, quality, brand, number: 2 + dice.below(300) }
+        let (quality, brand) = (dice.favour(words.traits), dice.favour(words.brands));
+        Self {
+            wording,
+            noun,
+            quality,
+            brand,
+            number: 2 + dice.below(300),
+        }
     }
 
     /// Draws a sentence of a row about `category`; a dull row's tell nothing of it.
     fn draw(dice: &mut Dice, category: &'static Category, dull: bool) -> Self {
         let kind = if dull { 99 } else { dice.below(100) };
-        let own_noun = dice.pick(category.vocabulary.nouns);
+        let own_noun = dice.favour(category.vocabulary.nouns);
         match kind {
-            0..20 => {
-                let wording = dice.pick(category.vocabulary.sentences);
+            0..24 => {
+                let wording = dice.favour(category.vocabulary.sentences);
                 Self::new(dice, wording, category, own_noun)
             }
-            20..32 => Self::new(dice, FEATURE, category, own_noun),
-            32..42 => {
+            24..38 => Self::new(dice, FEATURE, category, own_noun),
+            38..46 => {
                 let noun = dice.pick(category.group.nouns());
                 let other = neighbour(category, dice);
                 Self::new(dice, FEATURE, other, noun)
             }
-            42..50 => {
+            46..52 => {
                 let other = neighbour(category, dice);
-                let wording = dice.pick(other.vocabulary.sentences);
+                let wording = dice.favour(other.vocabulary.sentences);
                 Self::new(dice, wording, other, own_noun)
             }
             _ => {
@@ -251,7 +295,7 @@ struct Description {
 impl Description {
     fn draw(dice: &mut Dice, category: &'static Category) -> Self {
         let style = Style::draw(dice);
-        let dull = dice.permille(250);
+        let dull = dice.permille(180);
         let target = length_words(dice);
         let mut words = 0;
         let mut sentences = Vec::new();
@@ -264,7 +308,11 @@ impl Description {
     }
 
     fn tell(&self, language: Language) -> String {
-        let told: Vec<String> = self.sentences.iter().map(|sentence| sentence.tell(language)).collect();
+        let told: Vec<String> = self
+            .sentences
+            .iter()
+            .map(|sentence| sentence.tell(language))
+            .collect();
         self.style.dress(&told)
     }
 }
@@ -272,10 +320,18 @@ impl Description {
 /// Draws a number of words.
 fn length_words(dice: &mut Dice) -> usize {
     let at = dice.below(1_000_000);
-    let upper = LENGTH_QUANTILES.iter().position(|(permille, _)| at < permille * 1_000);
+    let upper = LENGTH_QUANTILES
+        .iter()
+        .position(|(permille, _)| at < permille * 1_000);
     let (low, high) = match upper {
-        Some(index) => (LENGTH_QUANTILES[index.max(1) - 1], LENGTH_QUANTILES[index.max(1)]),
-        None => (LENGTH_QUANTILES[LENGTH_QUANTILES.len() - 1], (1_000, LONGEST_WORDS)),
+        Some(index) => (
+            LENGTH_QUANTILES[index.max(1) - 1],
+            LENGTH_QUANTILES[index.max(1)],
+        ),
+        None => (
+            LENGTH_QUANTILES[LENGTH_QUANTILES.len() - 1],
+            (1_000, LONGEST_WORDS),
+        ),
     };
     let (from, to) = (u64::from(low.0) * 1_000, u64::from(high.0) * 1_000);
     let rise = u64::from(high.1 - low.1) * (u64::from(at) - from) / (to - from);
@@ -289,7 +345,9 @@ fn told(wording: Wording, language: Language) -> &'static str {
 
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 #[cfg(test)]
@@ -321,19 +379,35 @@ mod tests {
     #[test]
     fn descriptions_follow_the_plan_and_the_report() {
         let rows = listings(5);
-        assert!(rows.iter().all(|(plan, listing)| plan.described != listing.description.is_empty()));
-        let words: usize = rows.iter().map(|(_, listing)| listing.description.split_whitespace().count()).sum();
+        assert!(
+            rows.iter()
+                .all(|(plan, listing)| plan.described != listing.description.is_empty())
+        );
+        let words: usize = rows
+            .iter()
+            .map(|(_, listing)| listing.description.split_whitespace().count())
+            .sum();
         let mean = words / rows.len();
         assert!((65..=95).contains(&mean), "{mean}");
-        let longest = rows.iter().map(|(_, listing)| listing.description.split_whitespace().count()).max();
+        let longest = rows
+            .iter()
+            .map(|(_, listing)| listing.description.split_whitespace().count())
+            .max();
         assert!((600..=2_200).contains(&longest.unwrap_or(0)), "{longest:?}");
     }
 
     #[test]
     fn titles_have_about_a_dozen_words() {
         let rows = listings(2);
-        let words: usize = rows.iter().map(|(_, listing)| listing.title.split_whitespace().count()).sum();
-        assert!((8..=13).contains(&(words / rows.len())), "{}", words / rows.len());
+        let words: usize = rows
+            .iter()
+            .map(|(_, listing)| listing.title.split_whitespace().count())
+            .sum();
+        assert!(
+            (8..=13).contains(&(words / rows.len())),
+            "{}",
+            words / rows.len()
+        );
         assert!(rows.iter().all(|(_, listing)| !listing.title.is_empty()));
     }
 
@@ -350,18 +424,33 @@ mod tests {
     #[test]
     fn some_foreign_texts_are_translated_and_some_pending() {
         let rows = listings(5);
-        let foreign: Vec<_> = rows.iter().filter(|(plan, _)| plan.language != Language::French).collect();
+        let foreign: Vec<_> = rows
+            .iter()
+            .filter(|(plan, _)| plan.language != Language::French)
+            .collect();
         let full = |(_, listing): &&&(RowPlan, Listing)| {
             let joined = join(&listing.title, &listing.description);
-            listing.translation.as_ref().is_some_and(|entry| entry.source_text == joined)
+            listing
+                .translation
+                .as_ref()
+                .is_some_and(|entry| entry.source_text == joined)
         };
-        let translated = foreign.iter().filter(|(_, listing)| listing.translation.is_some()).count();
+        let translated = foreign
+            .iter()
+            .filter(|(_, listing)| listing.translation.is_some())
+            .count();
         let fully = foreign.iter().filter(full).count();
         assert_eq!(foreign.len(), 380);
         assert!((230..=300).contains(&translated), "{translated}");
         assert!(fully >= 130 && fully < translated, "{fully}");
-        let french = rows.iter().filter(|(plan, _)| plan.language == Language::French);
-        assert!(french.map(|(_, listing)| &listing.translation).all(Option::is_none));
+        let french = rows
+            .iter()
+            .filter(|(plan, _)| plan.language == Language::French);
+        assert!(
+            french
+                .map(|(_, listing)| &listing.translation)
+                .all(Option::is_none)
+        );
     }
 
     #[test]
@@ -369,15 +458,34 @@ mod tests {
         let dice = &mut Dice::new(3, Purpose::Text, Side::Labelled, 0);
         let words = crate::sample::categories::CATEGORIES[0].vocabulary;
         let noun = words.nouns[0];
-        let sentence = Sentence::new(dice, FEATURE, &crate::sample::categories::CATEGORIES[0], noun);
-        assert!(sentence.tell(Language::French).starts_with("Roman d'occasion : "));
-        assert!(sentence.tell(Language::German).starts_with("Gebrauchter Roman: "));
+        let sentence = Sentence::new(
+            dice,
+            FEATURE,
+            &crate::sample::categories::CATEGORIES[0],
+            noun,
+        );
+        assert!(
+            sentence
+                .tell(Language::French)
+                .starts_with("Roman d'occasion : ")
+        );
+        assert!(
+            sentence
+                .tell(Language::German)
+                .starts_with("Gebrauchter Roman: ")
+        );
     }
 
     #[test]
     fn descriptions_hold_html_entities_and_line_breaks() {
-        let text: String = listings(5).into_iter().map(|(_, listing)| listing.description).collect();
-        for sign in ["<p>", "<br />", "<ul><li>", "&eacute;", "&#39;", "&nbsp;", "<!--", "\r\n", "\n", " <br"] {
+        let text: String = listings(5)
+            .into_iter()
+            .map(|(_, listing)| listing.description)
+            .collect();
+        for sign in [
+            "<p>", "<br />", "<ul><li>", "&eacute;", "&#39;", "&nbsp;", "<!--", "\r\n", "\n",
+            " <br",
+        ] {
             assert!(text.contains(sign), "{sign}");
         }
         assert!(!text.contains('{') && !text.contains('|'));

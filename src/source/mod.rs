@@ -15,4 +15,4 @@ mod template;
 pub use error::SourceError;
 pub use identity::{DigestTable, FileIdentity, Identities};
 pub use table::{BadRecord, Record, read_table};
-pub use template::PathTemplate;
+pub use template::{PathTemplate, stays_inside};

@@ -75,7 +75,7 @@ impl PathTemplate {
 
 /// Whether a path stays below the root that it is relative to.
 #[must_use]
-pub(crate) fn stays_inside(path: &str) -> bool {
+pub fn stays_inside(path: &str) -> bool {
     let is_plain = |segment: &str| !segment.is_empty() && segment != "." && segment != "..";
     !path.contains('\\') && path.split('/').all(is_plain)
 }

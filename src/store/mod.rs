@@ -15,7 +15,7 @@ mod record;
 pub use error::StoreError;
 pub use fault::{Fault, FaultStore};
 pub use lock::LockGuard;
-pub use object::{ObjectBackedStore, open};
+pub use object::{ObjectBackedStore, open, open_existing};
 pub use record::{Operation, RecordingStore};
 
 use bytes::Bytes;

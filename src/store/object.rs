@@ -42,6 +42,19 @@ pub fn open(url: &str) -> Result<SharedStore, StoreError> {
     }
 }
 
+/// Opens a store that must be there already, such as a source.
+///
+/// # Errors
+///
+/// As [`open`]; [`StoreError::NotFound`] for a folder that is not there.
+pub fn open_existing(url: &str) -> Result<SharedStore, StoreError> {
+    let path = url.strip_prefix("file://").unwrap_or(url);
+    if !path.contains("://") && !path.is_empty() && !Path::new(path).is_dir() {
+        return Err(StoreError::NotFound { url: format!("folder {path}") });
+    }
+    open(url)
+}
+
 /// A [`Store`] behind which is one of the `object_store` crate.
 #[derive(Debug)]
 pub struct ObjectBackedStore {

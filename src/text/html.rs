@@ -315,8 +315,7 @@ mod tests {
         }
 
         #[test]
-        fn without_tags_every_letter_survives(text in "[a-zé<>=\"' 0-9.]{0,40}") {
-            prop_assume!(!holds_tag_start(&text));
+        fn without_tags_every_letter_survives(text in "([a-zé>=\"' 0-9.]|<[ 0-9]){0,40}") {
             prop_assert_eq!(html_text(&text), text.as_str());
         }
 
@@ -329,7 +328,7 @@ mod tests {
 
         #[test]
         fn text_before_and_after_markup_survives(text in markup()) {
-            prop_assume!(!text.contains("<script"));
+            let text = text.replace("<script>", "<s>");
             let whole = format!("avant {text} apres");
             let read = html_text(&whole);
             prop_assert!(read.starts_with("avant ") && read.ends_with(" apres"), "{:?}", read);

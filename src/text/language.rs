@@ -26,7 +26,7 @@ impl Default for LanguageOptions {
             allow: ["fr", "en", "de", "es", "it", "nl", "pt"]
                 .map(str::to_owned)
                 .to_vec(),
-            min_confidence: 0.5,
+            min_confidence: 0.3,
         }
     }
 }
@@ -92,12 +92,10 @@ impl LanguageDetector {
         let (code, confidence) = self
             .detector
             .detect(text)
-            .filter(|info| self.allows(info.lang()))
+            .filter(|info| self.allows(info.lang()) && !info.confidence().is_nan())
             .map_or((UNDETERMINED, 0.0), |info| {
-                (two_letters(info.lang()), info.confidence())
+                (two_letters(info.lang()), info.confidence().clamp(0.0, 1.0))
             });
-        // `max` also turns a NaN into 0.
-        let confidence = confidence.max(0.0).min(1.0);
         let code = if confidence < self.min_confidence {
             UNDETERMINED
         } else {

@@ -7,18 +7,20 @@ mod clean;
 mod error;
 mod html;
 mod language;
+mod lexicon;
 mod normalize;
+mod terms;
 mod tfidf;
 mod vocabulary;
 
-pub use clean::{
-    CleanOptions, FieldStats, Stem, StopWords, TextCleaner, WordLanguage, field_stats,
-};
+pub use clean::{CleanOptions, FieldStats, TextCleaner, field_stats};
 pub use error::TextError;
 pub use html::{decode_entities, html_text, strip_tags};
 pub use language::{
     Detection, LanguageDetector, LanguageOptions, UNDETERMINED, iso_639_1, iso_639_3,
 };
+pub use lexicon::{Stem, StopWords, WordLanguage};
 pub use normalize::normalize_key;
-pub use tfidf::{SparseRow, TfidfVectorizer};
-pub use vocabulary::{Analyzer, Term, TfidfOptions, TfidfVariant, Vocabulary, VocabularyCounter};
+pub use terms::Analyzer;
+pub use tfidf::{SparseRow, TfidfOptions, TfidfVariant, TfidfVectorizer};
+pub use vocabulary::{Term, Vocabulary, VocabularyCounter};

@@ -4,106 +4,9 @@
 //! were merged. Ties are broken by the term for that reason, where the Python libraries go by sort implementation (scikit-learn)
 //! or order of appearance (Keras).
 
-use super::TextError;
-use std::borrow::Cow;
+use super::terms::for_each_term;
+use super::{TextError, TfidfOptions, TfidfVariant};
 use std::collections::HashMap;
-use unicode_normalization::char::is_combining_mark;
-
-/// Whose TF-IDF it is: tokens, idf, order of the columns and scale of the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TfidfVariant {
-    /// scikit-learn's `TfidfVectorizer`: words of two characters and more, `ln((1 + n) / (1 + df)) + 1`, columns in code-point
-    /// order, rows of Euclidean length 1.
-    #[default]
-    Sklearn,
-    /// Keras' `Tokenizer.texts_to_matrix(mode="tfidf")`: words of any length, term frequency `1 + ln(count)`,
-    /// `ln(1 + n / (1 + df))`, columns by descending count, rows as they are. Columns count from 0: Keras' column 0, which no word
-    /// has, is left out, so `max_features` is its `num_words - 1`.
-    Keras,
-}
-
-/// What a term is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Analyzer {
-    /// Words and runs of words.
-    #[default]
-    Word,
-    /// Runs of characters within a word, which is padded with a space on both sides (scikit-learn's `char_wb`).
-    CharWb,
-}
-
-/// How terms are made, chosen and weighted.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TfidfOptions {
-    /// Whose formulas.
-    pub variant: TfidfVariant,
-    /// Keeps that many terms, those with the highest total count; all of them without.
-    pub max_features: Option<usize>,
-    /// Documents a term must occur in.
-    pub min_df: u64,
-    /// Share of the documents, in `[0, 1]`, a term may occur in at most.
-    pub max_df: f64,
-    /// Replaces a count by `1 + ln(count)`. Keras does so always.
-    pub sublinear_tf: bool,
-    /// Lengths of the shortest and the longest run of words or characters.
-    pub ngrams: (usize, usize),
-    /// What a term is.
-    pub analyzer: Analyzer,
-}
-
-impl Default for TfidfOptions {
-    fn default() -> Self {
-        Self {
-            variant: TfidfVariant::Sklearn,
-            max_features: None,
-            min_df: 1,
-            max_df: 1.0,
-            sublinear_tf: false,
-            ngrams: (1, 1),
-            analyzer: Analyzer::Word,
-        }
-    }
-}
-
-impl TfidfOptions {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    ///
-    /// [`TextError::OptionOutOfRange`], for the first option that is.
-    pub fn validate(&self) -> Result<(), TextError> {
-        let check = |holds, option, expected, found| {
-            if holds {
-                Ok(())
-            } else {
-                Err(TextError::OptionOutOfRange {
-                    option,
-                    expected,
-                    found,
-                })
-            }
-        };
-        let (shortest, longest) = self.ngrams;
-        check(
-            shortest >= 1 && shortest <= longest,
-            "ngrams",
-            "a pair of lengths from 1 up, the shorter first",
-            format!("({shortest}, {longest})"),
-        )?;
-        check(
-            (0.0..=1.0).contains(&self.max_df),
-            "max_df",
-            "between 0 and 1",
-            self.max_df.to_string(),
-        )?;
-        check(
-            self.max_features != Some(0),
-            "max_features",
-            "at least 1",
-            "0".to_owned(),
-        )
-    }
-}
 
 /// A term of a vocabulary.
 #[derive(Debug, Clone, PartialEq)]
@@ -269,105 +172,283 @@ fn as_f64(count: u64) -> f64 {
     count as f64
 }
 
-/// Calls back with every term of a text, as often as it occurs.
-pub(super) fn for_each_term(text: &str, options: &TfidfOptions, visit: &mut impl FnMut(&str)) {
-    let text = lowercased(text);
-    match options.analyzer {
-        Analyzer::Word => word_ngrams(&words(&text, options.variant), options.ngrams, visit),
-        Analyzer::CharWb => character_ngrams(&text, options.ngrams, visit),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Analyzer;
+    use proptest::prelude::*;
 
-/// The text in lower case, as both libraries put it by default.
-fn lowercased(text: &str) -> Cow<'_, str> {
-    let is_lower = |c: char| {
-        if c.is_ascii() {
-            !c.is_ascii_uppercase()
-        } else {
-            c.to_lowercase().eq([c])
+    const DOCUMENTS: [&str; 6] = [
+        "Table basse en bois, table ronde et chaise",
+        "Chaise de jardin en bois massif",
+        "lampe LED : l'été au jardin, n° 5 d_x",
+        "table de jardin",
+        "",
+        "Ötzi à la ΣΑΣ नमस्ते chaise chaise chaise",
+    ];
+
+    fn fit(documents: &[&str], options: &TfidfOptions) -> Result<Vocabulary, TextError> {
+        let mut counter = VocabularyCounter::new(options)?;
+        for document in documents {
+            counter.add(document);
         }
-    };
-    if text.chars().all(is_lower) {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(text.to_lowercase())
+        counter.finish()
     }
-}
 
-fn words(text: &str, variant: TfidfVariant) -> Vec<&str> {
-    match variant {
-        // The token pattern `(?u)\b\w\w+\b`: runs of word characters, at least two of them.
-        TfidfVariant::Sklearn => text
-            .split(|c| !is_python_word(c))
-            .filter(|run| run.chars().nth(1).is_some())
-            .collect(),
-        TfidfVariant::Keras => text
-            .split(is_keras_filtered)
-            .filter(|word| !word.is_empty())
-            .collect(),
+    fn names(vocabulary: &Vocabulary) -> Vec<&str> {
+        vocabulary
+            .terms
+            .iter()
+            .map(|term| term.term.as_str())
+            .collect()
     }
-}
 
-/// Tells whether Python's `\w` matches: `str.isalnum` or `_`. Unlike Rust's `is_alphanumeric` it leaves out combining marks and
-/// letters in circles and squares.
-fn is_python_word(c: char) -> bool {
-    if c.is_ascii() {
-        return c.is_ascii_alphanumeric() || c == '_';
+    /// Documents and total count of a term.
+    fn counts(vocabulary: &Vocabulary, name: &str) -> (u64, u64) {
+        let term = vocabulary
+            .terms
+            .iter()
+            .find(|term| term.term == name)
+            .unwrap();
+        (term.document_frequency, term.total_count)
     }
-    let is_symbol = matches!(c, '\u{24b6}'..='\u{24e9}' | '\u{1f130}'..='\u{1f149}' | '\u{1f150}'..='\u{1f169}' | '\u{1f170}'..='\u{1f189}');
-    c.is_alphanumeric() && !is_combining_mark(c) && !is_symbol
-}
 
-/// Tells whether Keras' default `filters` (or its `split`) part words here: ASCII punctuation but the apostrophe, tab, line feed.
-fn is_keras_filtered(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\n') || (c.is_ascii_punctuation() && c != '\'')
-}
-
-fn word_ngrams(words: &[&str], (shortest, longest): (usize, usize), visit: &mut impl FnMut(&str)) {
-    let mut joined = String::new();
-    for length in shortest..=longest.min(words.len()) {
-        for run in words.windows(length) {
-            if let [word] = run {
-                visit(word);
-                continue;
-            }
-            joined.clear();
-            for word in run {
-                joined.push_str(word);
-                joined.push(' ');
-            }
-            visit(&joined[..joined.len() - 1]);
+    // scikit-learn 1.9: v = TfidfVectorizer(); v.fit(DOCUMENTS); v.get_feature_names_out(), v.idf_
+    #[test]
+    fn words_and_idf_are_those_of_scikit_learn() {
+        let vocabulary = fit(&DOCUMENTS, &TfidfOptions::default()).unwrap();
+        #[rustfmt::skip]
+        assert_eq!(names(&vocabulary), [
+            "au", "basse", "bois", "chaise", "d_x", "de", "en", "et", "jardin", "la", "lampe", "led", "massif", "ronde", "table",
+            "été", "ötzi", "σας", "नमस",
+        ]);
+        assert_eq!(vocabulary.documents, 6);
+        assert_eq!(counts(&vocabulary, "chaise"), (3, 5));
+        assert_eq!(counts(&vocabulary, "table"), (2, 3));
+        for (name, idf) in [
+            ("au", 2.252_762_968_495),
+            ("bois", 1.847_297_860_387),
+            ("chaise", 1.559_615_787_935),
+        ] {
+            let term = vocabulary
+                .terms
+                .iter()
+                .find(|term| term.term == name)
+                .unwrap();
+            assert!((term.idf - idf).abs() < 1e-12, "{name}: {}", term.idf);
         }
     }
-}
 
-fn character_ngrams(text: &str, (shortest, longest): (usize, usize), visit: &mut impl FnMut(&str)) {
-    let mut padded = String::new();
-    let mut starts = Vec::new();
-    for word in text.split(is_python_space).filter(|word| !word.is_empty()) {
-        padded.clear();
-        padded.extend([" ", word, " "]);
-        starts.clear();
-        starts.extend(
-            padded
-                .char_indices()
-                .map(|(start, _)| start)
-                .chain([padded.len()]),
+    // TfidfVectorizer(ngram_range=(1, 2), min_df=2, max_df=0.5), (2, 3) with min_df=2, and max_features=4 with min_df=2
+    #[test]
+    fn runs_and_pruning_are_those_of_scikit_learn() {
+        let base = TfidfOptions {
+            min_df: 2,
+            ..TfidfOptions::default()
+        };
+        let fit = |options| fit(&DOCUMENTS, &options).unwrap();
+        let mixed = fit(TfidfOptions {
+            ngrams: (1, 2),
+            max_df: 0.5,
+            ..base.clone()
+        });
+        assert_eq!(
+            names(&mixed),
+            [
+                "bois",
+                "chaise",
+                "de",
+                "de jardin",
+                "en",
+                "en bois",
+                "jardin",
+                "table"
+            ]
         );
-        for length in shortest..=longest {
-            // A word no longer than the run is counted whole, once.
-            if starts.len() - 1 <= length {
-                visit(&padded);
-                break;
+        let rarer = fit(TfidfOptions {
+            ngrams: (1, 2),
+            max_df: 0.4,
+            ..base.clone()
+        });
+        assert_eq!(
+            names(&rarer),
+            ["bois", "de", "de jardin", "en", "en bois", "table"]
+        );
+        assert_eq!(
+            names(&fit(TfidfOptions {
+                ngrams: (2, 3),
+                ..base.clone()
+            })),
+            ["de jardin", "en bois"]
+        );
+        let few = fit(TfidfOptions {
+            max_features: Some(4),
+            ..base
+        });
+        assert_eq!(names(&few), ["bois", "chaise", "jardin", "table"]);
+    }
+
+    // TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 4)) and (2, 5) with max_features=2
+    #[test]
+    fn character_runs_are_those_of_scikit_learn() {
+        let documents = ["bois bas", "a bois", "été b"];
+        let base = TfidfOptions {
+            analyzer: Analyzer::CharWb,
+            ngrams: (3, 4),
+            ..TfidfOptions::default()
+        };
+        #[rustfmt::skip]
+        assert_eq!(names(&fit(&documents, &base).unwrap()), [
+            " a ", " b ", " ba", " bas", " bo", " boi", " ét", " été", "as ", "bas", "bas ", "boi", "bois", "is ", "ois", "ois ",
+            "té ", "été", "été ",
+        ]);
+        let few = TfidfOptions {
+            ngrams: (2, 5),
+            max_features: Some(2),
+            ..base
+        };
+        let few = fit(&documents, &few).unwrap();
+        assert_eq!(names(&few), [" b", "s "]);
+        assert_eq!(counts(&few, " b"), (3, 4));
+        assert!((few.terms[0].idf - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn of_equal_counts_the_first_by_name_are_kept() {
+        let options = TfidfOptions {
+            max_features: Some(3),
+            ..TfidfOptions::default()
+        };
+        let vocabulary = fit(&["deux un", "trois deux", "cinq quatre six"], &options).unwrap();
+        assert_eq!(names(&vocabulary), ["cinq", "deux", "quatre"]);
+    }
+
+    // keras_preprocessing 1.1.2: t = Tokenizer(); t.fit_on_texts(DOCUMENTS); t.word_counts, t.word_docs. Words of equal count stand
+    // in order of appearance there: table before jardin, en before bois before de.
+    #[test]
+    fn keras_orders_by_count_and_keeps_short_words() {
+        let options = TfidfOptions {
+            variant: TfidfVariant::Keras,
+            ..TfidfOptions::default()
+        };
+        let vocabulary = fit(&DOCUMENTS, &options).unwrap();
+        assert_eq!(
+            names(&vocabulary)[..6],
+            ["chaise", "jardin", "table", "bois", "de", "en"]
+        );
+        for name in ["l'été", "n°", "5", "d", "x", "à", "नमस्ते"] {
+            assert_eq!(counts(&vocabulary, name), (1, 1), "{name}");
+        }
+        assert!((vocabulary.terms[1].idf - 2.5_f64.ln()).abs() < 1e-12);
+        let few = TfidfOptions {
+            max_features: Some(2),
+            ..options
+        };
+        assert_eq!(names(&fit(&DOCUMENTS, &few).unwrap()), ["chaise", "jardin"]);
+    }
+
+    #[test]
+    fn nothing_left_is_an_error() {
+        let options = TfidfOptions::default();
+        assert_eq!(
+            fit(&[], &options),
+            Err(TextError::EmptyVocabulary {
+                documents: 0,
+                distinct_terms: 0
+            })
+        );
+        assert_eq!(
+            fit(&["", "a !"], &options),
+            Err(TextError::EmptyVocabulary {
+                documents: 2,
+                distinct_terms: 0
+            })
+        );
+        let rare = TfidfOptions {
+            min_df: 2,
+            ..options
+        };
+        assert_eq!(
+            fit(&["un", "deux"], &rare),
+            Err(TextError::EmptyVocabulary {
+                documents: 2,
+                distinct_terms: 2
+            })
+        );
+        let contradictory = TfidfOptions {
+            max_df: 0.5,
+            ..rare
+        };
+        assert!(matches!(
+            fit(&["un", "un"], &contradictory),
+            Err(TextError::ContradictoryDocumentFrequencies { documents: 2, .. })
+        ));
+    }
+
+    #[test]
+    #[should_panic(expected = "counters of different options")]
+    fn counters_of_different_options_do_not_merge() {
+        let keras = TfidfOptions {
+            variant: TfidfVariant::Keras,
+            ..TfidfOptions::default()
+        };
+        VocabularyCounter::new(&TfidfOptions::default())
+            .unwrap()
+            .merge(VocabularyCounter::new(&keras).unwrap());
+    }
+
+    fn any_options() -> impl Strategy<Value = TfidfOptions> {
+        let variant = prop_oneof![Just(TfidfVariant::Sklearn), Just(TfidfVariant::Keras)];
+        let analyzer = prop_oneof![Just(Analyzer::Word), Just(Analyzer::CharWb)];
+        (
+            variant,
+            analyzer,
+            1..4_usize,
+            0..3_usize,
+            proptest::option::of(1..6_usize),
+        )
+            .prop_map(
+                |(variant, analyzer, shortest, more, max_features)| TfidfOptions {
+                    variant,
+                    analyzer,
+                    ngrams: (shortest, shortest + more),
+                    max_features,
+                    ..TfidfOptions::default()
+                },
+            )
+    }
+
+    /// Few words, so that ties are common, and a merge has terms of both sides.
+    fn documents() -> impl Strategy<Value = Vec<String>> {
+        proptest::collection::vec(prop_oneof!["([a-c]{1,2} ){0,8}", any::<String>()], 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_merges_do_not_matter(
+            (texts, shuffled) in documents().prop_flat_map(|texts| (Just(texts.clone()), Just(texts).prop_shuffle())),
+            steps in proptest::collection::vec(0..4, 8),
+            options in any_options(),
+        ) {
+            let whole = fit(&texts.iter().map(String::as_str).collect::<Vec<_>>(), &options);
+            let empty = || VocabularyCounter::new(&options).unwrap();
+            let (mut left, mut right) = (empty(), empty());
+            for (text, step) in shuffled.iter().zip(steps) {
+                match step {
+                    0 => left.add(text),
+                    1 => right.add(text),
+                    2 => {
+                        left.add(text);
+                        left.merge(std::mem::replace(&mut right, empty()));
+                    }
+                    _ => {
+                        left.add(text);
+                        right.merge(std::mem::replace(&mut left, empty()));
+                    }
+                }
             }
-            for run in starts.windows(length + 1) {
-                visit(&padded[run[0]..run[length]]);
-            }
+            left.merge(right);
+            prop_assert_eq!(left.finish(), whole);
         }
     }
-}
-
-/// Tells whether Python's `str.split` parts words here.
-fn is_python_space(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
 }

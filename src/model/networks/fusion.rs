@@ -12,8 +12,8 @@ use burn::tensor::{Tensor, TensorData, activation};
 use super::layers::linear;
 use super::spec::Modality;
 use super::{Classifier, Dropout, Initializer, Layers};
-use crate::model::ModelError;
-use crate::model::batch::{Inputs, SparseRows, check};
+use crate::model::batch::{Inputs, check};
+use crate::model::{ModelError, SparseRows};
 
 /// The frozen branches (text, image) and what is trained on them.
 #[derive(Module, Debug)]
@@ -104,7 +104,10 @@ impl Fusion {
 fn masked(branch: &Layers, input: HeadInput, inputs: &Inputs) -> Result<Tensor<2>, ModelError> {
     let present = match branch.modality() {
         Modality::Text => inputs.text.as_ref().map(SparseRows::presence),
-        Modality::Image => inputs.images.as_ref().map(|images| images.present().to_vec()),
+        Modality::Image => inputs
+            .images
+            .as_ref()
+            .map(|images| images.present().to_vec()),
         Modality::Both => None,
     };
     let Some(present) = present else {

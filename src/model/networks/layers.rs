@@ -23,6 +23,10 @@ pub(in crate::model) trait Classifier: Module {
 }
 
 /// The layers of any network.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "Burn's `Module` is not implemented for `Box`"
+)]
 #[derive(Module, Debug)]
 pub(in crate::model) enum Layers {
     NeuralSimple(NeuralSimple),
@@ -223,18 +227,21 @@ impl<'a> Initializer<'a> {
             Some(generator) => uniform(generator, count, limit),
             None => vec![0.0; count],
         };
-        Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), self.device))
+        Param::from_tensor(Tensor::from_data(
+            TensorData::new(values, shape),
+            self.device,
+        ))
     }
 
-    fn bias(&self, width: usize) -> Option<Param<Tensor<1>>> {
-        Some(Param::from_tensor(Tensor::zeros([width], self.device)))
+    fn bias(&self, width: usize) -> Param<Tensor<1>> {
+        Param::from_tensor(Tensor::zeros([width], self.device))
     }
 }
 
 pub(super) fn linear(inputs: usize, outputs: usize, initializer: &mut Initializer<'_>) -> Linear {
     Linear {
         weight: initializer.weight([inputs, outputs], inputs, outputs),
-        bias: initializer.bias(outputs),
+        bias: Some(initializer.bias(outputs)),
     }
 }
 
@@ -248,7 +255,7 @@ pub(super) fn conv2d(
     let shape = [outputs, inputs, kernel, kernel];
     let mut layer = Conv2dConfig::new(channels, [kernel, kernel]).init(initializer.device);
     layer.weight = initializer.weight(shape, inputs * area, outputs * area);
-    layer.bias = initializer.bias(outputs);
+    layer.bias = Some(initializer.bias(outputs));
     layer
 }
 
@@ -303,5 +310,54 @@ impl<'a> Dropout<'a> {
         }
         let device = values.device().without_autodiff();
         values * Tensor::from_data(TensorData::new(mask, [rows, width]), &device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::random::{Purpose, generator};
+    use crate::model::{DeviceChoice, Runtime};
+
+    fn ones(rows: usize, columns: usize) -> Tensor<2> {
+        let runtime = Runtime::open(DeviceChoice::Cpu, Some(1)).unwrap();
+        Tensor::ones([rows, columns], runtime.device())
+    }
+
+    fn values(tensor: Tensor<2>) -> Vec<f32> {
+        tensor.into_data().try_into_vec().unwrap()
+    }
+
+    #[test]
+    fn dropout_that_is_off_changes_nothing() {
+        assert_eq!(values(Dropout::off().apply(ones(3, 2), 0.9)), [1.0; 6]);
+    }
+
+    #[test]
+    fn dropout_takes_each_run_of_columns_with_its_own_probability() {
+        let mut random = generator(1, Purpose::Dropout, 1);
+        let columns = [(2, 0.5), (3, 0.0)];
+        let dropped = Dropout::on(&mut random).apply_columns(ones(1000, 5), &columns);
+        let (mut zeros, mut doubled) = (0, 0);
+        for row in values(dropped).chunks_exact(5) {
+            assert_eq!(row[2..], [1.0; 3]);
+            zeros += row[..2].iter().filter(|&&value| value == 0.0).count();
+            doubled += row[..2].iter().filter(|&&value| value > 1.999).count();
+        }
+        assert_eq!(zeros + doubled, 2000);
+        assert!((900..1100).contains(&zeros), "{zeros}");
+    }
+
+    #[test]
+    fn weights_are_glorot_uniform_and_biases_zero() {
+        let runtime = Runtime::open(DeviceChoice::Cpu, Some(1)).unwrap();
+        let random = generator(1, Purpose::Weights, 0);
+        let layer = linear(100, 50, &mut Initializer::random(random, runtime.device()));
+        let limit = 0.2; // √(6 / 150)
+        let weights = values(layer.weight.val());
+        assert!(weights.iter().all(|weight| weight.abs() <= limit));
+        assert!(weights.iter().any(|weight| weight.abs() > 0.99 * limit));
+        let bias = layer.bias.unwrap().val().into_data().try_into_vec::<f32>();
+        assert_eq!(bias.unwrap(), [0.0; 50]);
     }
 }

@@ -39,11 +39,11 @@ impl LeNet {
         classes: Option<usize>,
         initializer: &mut Initializer<'_>,
     ) -> Self {
-        let side = pooled(pooled(size));
+        let map_side = pooled(pooled(size));
         Self {
             conv_1: conv2d([3, FILTERS_1], KERNEL, initializer),
             conv_2: conv2d([FILTERS_1, FILTERS_2], KERNEL, initializer),
-            dense_1: linear(FILTERS_2 * side * side, DENSE_1, initializer),
+            dense_1: linear(FILTERS_2 * map_side * map_side, DENSE_1, initializer),
             dense_2: linear(DENSE_1, DENSE_2, initializer),
             output: classes.map(|classes| linear(DENSE_2, classes, initializer)),
             dropout,
@@ -93,7 +93,10 @@ impl LeNet {
         })?;
         check(images.size() == self.size, || {
             let expected = self.size;
-            format!("images are {} pixels wide, expected {expected}", images.size())
+            format!(
+                "images are {} pixels wide, expected {expected}",
+                images.size()
+            )
         })?;
         Ok(images)
     }

@@ -59,7 +59,8 @@ impl Network {
     ) -> Result<Self, ModelError> {
         let (classes, others) = (text.spec.classes(), image.spec.classes());
         if classes != others {
-            let reason = format!("the text branch has {classes} classes, the image branch {others}");
+            let reason =
+                format!("the text branch has {classes} classes, the image branch {others}");
             return Err(ModelError::Spec { reason });
         }
         let spec = NetworkSpec::Fusion {
@@ -201,7 +202,12 @@ mod tests {
     #[test]
     fn one_seed_makes_one_network() {
         let spec = NetworkSpec::neural_simple(7, 3);
-        let bytes = |seed| Network::new(&spec, &runtime(), seed).unwrap().save().unwrap();
+        let bytes = |seed| {
+            Network::new(&spec, &runtime(), seed)
+                .unwrap()
+                .save()
+                .unwrap()
+        };
         assert_eq!(bytes(1), bytes(1));
         assert_ne!(bytes(1), bytes(2));
     }

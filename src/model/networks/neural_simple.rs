@@ -5,8 +5,8 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::layers::{Dropout, Initializer, linear, output};
-use crate::model::batch::{Inputs, SparseRows, check};
-use crate::model::ModelError;
+use crate::model::batch::{Inputs, check};
+use crate::model::{ModelError, SparseRows};
 
 /// The layers; without `output` where another network takes the features.
 #[derive(Module, Debug)]
@@ -69,7 +69,11 @@ impl NeuralSimple {
             let all: Vec<u32> = (0u32..).take(width).collect();
             return self.dense.forward(matrix(text, &all, &device));
         }
-        let rows = self.dense.weight.val().select(0, indices(&columns, &device));
+        let rows = self
+            .dense
+            .weight
+            .val()
+            .select(0, indices(&columns, &device));
         let product = matrix(text, &columns, &device).matmul(rows);
         match &self.dense.bias {
             Some(bias) => product + bias.val().unsqueeze(),

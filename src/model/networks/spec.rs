@@ -119,6 +119,16 @@ impl NetworkSpec {
         }
     }
 
+    /// Returns the width and height of the images it reads, in pixels, where it reads any.
+    #[must_use]
+    pub fn image_size(&self) -> Option<usize> {
+        match self {
+            Self::NeuralSimple { .. } => None,
+            Self::LeNet { size, .. } => Some(*size),
+            Self::Fusion { text, image, .. } => image.image_size().or_else(|| text.image_size()),
+        }
+    }
+
     /// Returns the width of the layer before the classes.
     #[must_use]
     pub fn penultimate_width(&self) -> usize {
@@ -181,9 +191,10 @@ impl NetworkSpec {
             Self::NeuralSimple {
                 features, hidden, ..
             } => require(*features > 0 && *hidden > 0, "a width is 0"),
-            Self::LeNet { size, .. } => {
-                require(*size >= lenet::MIN_SIZE, "images are smaller than 16 pixels")
-            }
+            Self::LeNet { size, .. } => require(
+                *size >= lenet::MIN_SIZE,
+                "images are smaller than 16 pixels",
+            ),
             Self::Fusion {
                 text,
                 image,
@@ -225,7 +236,10 @@ mod tests {
         let json = r#"{"network":"neural_simple","features":5000,"classes":27}"#;
         let spec: NetworkSpec = serde_json::from_str(json).unwrap();
         assert_eq!(spec, NetworkSpec::neural_simple(5000, 27));
-        assert_eq!((spec.penultimate_width(), spec.name()), (54, "neural_simple"));
+        assert_eq!(
+            (spec.penultimate_width(), spec.name()),
+            (54, "neural_simple")
+        );
         let json = r#"{"network":"lenet","classes":27}"#;
         let spec: NetworkSpec = serde_json::from_str(json).unwrap();
         assert_eq!(spec, NetworkSpec::lenet(224, 27));

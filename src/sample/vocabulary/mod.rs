@@ -12,7 +12,9 @@ mod shop;
 mod toys;
 mod various;
 
-pub(super) use games::{COMPUTER_GAME, CONSOLE, CONSOLE_ACCESSORY, CONSOLE_GAME, GAMING, RETRO_GAME};
+pub(super) use games::{
+    COMPUTER_GAME, CONSOLE, CONSOLE_ACCESSORY, CONSOLE_GAME, GAMING, RETRO_GAME,
+};
 pub(super) use garden::{DIY, GARDEN, OUTDOOR, POOL};
 pub(super) use home::{BEDDING, CHILD_ROOM, HOME, LIVING_ROOM, OFFICE};
 pub(super) use reading::{MAGAZINE, NEW_BOOK, POSTER, READING, USED_BOOK};
@@ -45,10 +47,21 @@ mod tests {
         for wording in wordings {
             let parts: Vec<&str> = wording.split('|').collect();
             assert_eq!(parts.len(), 4, "{wording}");
-            assert!(parts.iter().all(|part| !part.is_empty() && part.trim() == *part), "{wording}");
+            assert!(
+                parts
+                    .iter()
+                    .all(|part| !part.is_empty() && part.trim() == *part),
+                "{wording}"
+            );
             for hole in ["{noun}", "{brand}", "{n}"] {
-                let counts: Vec<usize> = parts.iter().map(|part| part.matches(hole).count()).collect();
-                assert!(counts.iter().all(|count| *count == counts[0]), "{hole} in {wording}");
+                let counts: Vec<usize> = parts
+                    .iter()
+                    .map(|part| part.matches(hole).count())
+                    .collect();
+                assert!(
+                    counts.iter().all(|count| *count == counts[0]),
+                    "{hole} in {wording}"
+                );
             }
         }
     }
@@ -63,7 +76,14 @@ mod tests {
             }
             assert!(words.brands.len() >= 3, "{}", category.code);
         }
-        for group in [Group::Reading, Group::Gaming, Group::Toys, Group::Home, Group::Garden, Group::Various] {
+        for group in [
+            Group::Reading,
+            Group::Gaming,
+            Group::Toys,
+            Group::Home,
+            Group::Garden,
+            Group::Various,
+        ] {
             assert_four(group.nouns());
         }
         for list in [COLOURS, EXTRAS, GENERIC_NOUNS, SHOP_SENTENCES] {

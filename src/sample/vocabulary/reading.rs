@@ -35,7 +35,12 @@ pub(in crate::sample) const USED_BOOK: Vocabulary = Vocabulary {
         "troisième édition|third edition|dritte Auflage|tercera edición",
         "avec dos abîmé|with damaged spine|mit beschädigtem Rücken|con lomo dañado",
     ],
-    brands: &["Éditions Vauclerc", "Librairie Montessan", "Orlac et fils", "Presses du Lendit"],
+    brands: &[
+        "Éditions Vauclerc",
+        "Librairie Montessan",
+        "Orlac et fils",
+        "Presses du Lendit",
+    ],
     sentences: &[
         "Exemplaire déjà lu, couverture frottée, intérieur propre sans déchirure.|\
          Previously read copy, rubbed cover, clean inside without tears.|\
@@ -73,7 +78,12 @@ pub(in crate::sample) const NEW_BOOK: Vocabulary = Vocabulary {
         "à paraître|forthcoming|erscheint demnächst|próxima publicación",
         "prix des lecteurs|readers' prize|Leserpreis|premio de los lectores",
     ],
-    brands: &["Plume Boréale", "Éditions du Carrelet", "Grand Héron", "Folio Mirabelle"],
+    brands: &[
+        "Plume Boréale",
+        "Éditions du Carrelet",
+        "Grand Héron",
+        "Folio Mirabelle",
+    ],
     sentences: &[
         "Un récit haletant que l'auteur mène jusqu'à la dernière page.|\
          A gripping story that the author carries to the very last page.|\
@@ -111,7 +121,12 @@ pub(in crate::sample) const MAGAZINE: Vocabulary = Vocabulary {
         "avec supplément|with supplement|mit Beilage|con suplemento",
         "du no 1 au no 24|from no. 1 to no. 24|von Nr. 1 bis Nr. 24|del n.º 1 al 24",
     ],
-    brands: &["Le Courrier d'Aubrac", "Sciences Vives", "Moto Rétive", "Archives Populaires"],
+    brands: &[
+        "Le Courrier d'Aubrac",
+        "Sciences Vives",
+        "Moto Rétive",
+        "Archives Populaires",
+    ],
     sentences: &[
         "Au sommaire : dossier, entretien, courrier des lecteurs et petites annonces.|\
          In this issue: feature, interview, readers' letters and classified ads.|\
@@ -149,7 +164,12 @@ pub(in crate::sample) const POSTER: Vocabulary = Vocabulary {
         "du 14 mars|of 14 March|vom 14. März|del 14 de marzo",
         "à encadrer|ready to frame|zum Einrahmen|para enmarcar",
     ],
-    brands: &["Imprimerie Daurel", "L'Écho du Midi", "Atelier Fresnaye", "Le Petit Ligérien"],
+    brands: &[
+        "Imprimerie Daurel",
+        "L'Écho du Midi",
+        "Atelier Fresnaye",
+        "Le Petit Ligérien",
+    ],
     sentences: &[
         "Affiche roulée dans un tube, bords intacts, quelques traces de punaises.|\
          Poster rolled in a tube, intact edges, a few pin marks.|\

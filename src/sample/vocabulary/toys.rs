@@ -112,7 +112,12 @@ pub(in crate::sample) const BOARD_GAME: Vocabulary = Vocabulary {
         "partie de 90 minutes|90 minute game|Spieldauer 90 Minuten|partida de 90 minutos",
         "sous blister|in blister|im Blister|en blíster",
     ],
-    brands: &["Forgelune", "Citadelle Grise", "Table Ronde", "Kobold et Cie"],
+    brands: &[
+        "Forgelune",
+        "Citadelle Grise",
+        "Table Ronde",
+        "Kobold et Cie",
+    ],
     sentences: &[
         "Chaque joueur lance les dés et déplace ses unités sur le plateau.|\
          Each player rolls the dice and moves units across the board.|\

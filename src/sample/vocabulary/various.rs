@@ -149,7 +149,12 @@ pub(in crate::sample) const FOOD: Vocabulary = Vocabulary {
         "arôme vanille|vanilla flavour|Vanillegeschmack|aroma de vainilla",
         "sachet fraîcheur|freshness bag|Frischebeutel|bolsa de frescura",
     ],
-    brands: &["Gourmandelle", "Saveurs d'Ombrie", "Moulin Follet", "Torrefacto"],
+    brands: &[
+        "Gourmandelle",
+        "Saveurs d'Ombrie",
+        "Moulin Follet",
+        "Torrefacto",
+    ],
     sentences: &[
         "Ingrédients : sucre, arôme naturel, peut contenir des traces de noix.|\
          Ingredients: sugar, natural flavour, may contain traces of nuts.|\

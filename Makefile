@@ -1,0 +1,59 @@
+# make pipeline and make test each do everything on a fresh machine: set LibTorch up, build, run.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# make pipeline DUMP=folder DATE=2026-11-20 OUT=folder CHECKPOINTS=folder ARGS='--device cpu'
+DUMP ?=
+DATE ?=
+OUT ?= out
+CHECKPOINTS ?= checkpoints
+ARGS ?=
+SAMPLE := data/sample
+
+export RAYONNAGE_SOURCE := $(or $(DUMP),$(SAMPLE))
+export RAYONNAGE_DATE := $(DATE)
+export RAYONNAGE_SINK := $(OUT)
+export RAYONNAGE_CHECKPOINTS := $(CHECKPOINTS)
+# Spinning threads of OpenMP make each other slow on a busy machine.
+export OMP_WAIT_POLICY ?= passive
+
+# Sets LIBTORCH, and LD_LIBRARY_PATH where there is an NVIDIA driver, for the commands that follow it.
+WITH_LIBTORCH = set -euo pipefail; \
+	LIBTORCH=$$(scripts/setup-libtorch.sh); export LIBTORCH; \
+	cuda=$$(scripts/setup-libtorch.sh --cuda); \
+	if [ -n "$$cuda" ]; then export LD_LIBRARY_PATH=$$cuda$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}; fi;
+CARGO_TARGET = $(or $(CARGO_TARGET_DIR),target)
+RAYONNAGE = $(CARGO_TARGET)/release/rayonnage
+
+.PHONY: help
+help: ## show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s $$'\t'
+
+.PHONY: pipeline
+pipeline: ## run everything; DUMP=… DATE=YYYY-MM-DD OUT=… CHECKPOINTS=… or, without DUMP, on a sample catalogue
+	@$(WITH_LIBTORCH) \
+	cargo build --release --locked --quiet; \
+	if [ -z "$(DUMP)" ]; then $(RAYONNAGE) sample $(SAMPLE); fi; \
+	$(RAYONNAGE) run $(ARGS)
+
+.PHONY: build
+build: ## build the program
+	@$(WITH_LIBTORCH) cargo build --release --locked
+
+.PHONY: test
+test: ## build and run every test
+	@$(WITH_LIBTORCH) cargo test --release --locked
+
+.PHONY: lint
+lint: ## rustfmt and clippy, warnings are errors
+	@$(WITH_LIBTORCH) cargo fmt --check; cargo clippy --release --locked --all-targets -- -D warnings
+
+.PHONY: doc
+doc: ## build the documentation of the crate
+	@$(WITH_LIBTORCH) RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --no-deps
+
+.PHONY: ci
+ci: ## what .ci/run calls: format, then the tests
+	@cargo fmt --check
+	@$(MAKE) --no-print-directory test

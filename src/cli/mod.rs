@@ -1,0 +1,118 @@
+//! The command line: arguments in, text and exit code out.
+
+mod args;
+mod explain;
+mod output;
+mod plan;
+mod run;
+mod sample;
+mod setup;
+mod show;
+
+use crate::config::ConfigError;
+use crate::exit_code;
+use crate::model::ModelError;
+use crate::runner::RunError;
+use crate::sample::SampleError;
+use crate::sql::SqlError;
+use crate::store::StoreError;
+use args::{Arguments, Command};
+use clap::Parser;
+use std::process::ExitCode;
+use thiserror::Error;
+
+/// Why a command failed.
+#[derive(Debug, Error)]
+enum CommandError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The queries cannot be used.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+    /// A store cannot be opened or read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The run failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The sample catalogue cannot be written.
+    #[error(transparent)]
+    Sample(#[from] SampleError),
+    /// `--device` names no device.
+    #[error(transparent)]
+    Device(ModelError),
+    /// An argument names something that is not there.
+    #[error("{0}")]
+    Usage(String),
+    /// Standard output is closed or full.
+    #[error("cannot write to standard output")]
+    Output(#[from] std::io::Error),
+}
+
+impl CommandError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Sql(_) => exit_code::CONFIG,
+            Self::Store(StoreError::Url { .. }) => exit_code::CONFIG,
+            Self::Store(_) | Self::Sample(_) => exit_code::STAGE_FAILED,
+            Self::Run(error) => error.exit_code(),
+            Self::Device(_) | Self::Usage(_) => exit_code::USAGE,
+            Self::Output(_) => exit_code::INTERNAL,
+        }
+    }
+
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Run(error) => error.remedy(),
+            _ => None,
+        }
+    }
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::from(exit_code::OK),
+        // A reader that has seen enough (`| head`) is no failure of ours.
+        Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::from(exit_code::OK)
+        }
+        Err(error) => {
+            report(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
+    match &arguments.command {
+        Command::Run(options) => run::run(&arguments.common, options),
+        Command::Plan(options) => plan::plan(&arguments.common, options),
+        Command::Status => plan::status(&arguments.common),
+        Command::Explain { stage } => explain::explain(&arguments.common, stage),
+        Command::Validate => plan::validate(&arguments.common),
+        Command::Show(options) => show::show(&arguments.common, options),
+        Command::Sample(options) => sample::sample(options),
+    }
+}
+
+/// Prints an error with its causes, and what to do where that can be said.
+fn report(error: &CommandError) {
+    eprintln!("error: {error}");
+    let mut cause = std::error::Error::source(error);
+    let mut shown = error.to_string();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !shown.ends_with(&text) {
+            eprintln!("  because: {text}");
+        }
+        shown = text;
+        cause = error.source();
+    }
+    if let Some(remedy) = error.remedy() {
+        eprintln!("  remedy: {remedy}");
+    }
+}

@@ -1,0 +1,161 @@
+//! What commands print on standard output.
+
+use crate::runner::{Pipeline, RunRecord, StageRecord, StageStatus};
+use serde_json::Value;
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+
+/// Prints a text; a closed pipe is an error that the caller knows how to take.
+pub(super) fn print(text: &str) -> std::io::Result<()> {
+    let mut output = std::io::stdout().lock();
+    output.write_all(text.as_bytes())?;
+    output.flush()
+}
+
+/// Rows of text in columns as wide as their widest value.
+pub(super) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(super) fn new(header: &[&str]) -> Self {
+        Self { rows: vec![header.iter().map(|name| (*name).to_owned()).collect()] }
+    }
+
+    pub(super) fn row<S: Into<String>>(&mut self, values: impl IntoIterator<Item = S>) {
+        self.rows.push(values.into_iter().map(Into::into).collect());
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for row in &self.rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                let _ = write!(line, "{cell:width$}  ");
+            }
+            writeln!(formatter, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// A size in binary units.
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+pub(super) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if count < 1024 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+fn seconds(elapsed_ms: u64) -> String {
+    format!("{:.1} s", elapsed_ms as f64 / 1000.0)
+}
+
+/// Prints what a run did and what came out.
+pub(super) fn print_record(record: &RunRecord, pipeline: &Pipeline) -> std::io::Result<()> {
+    let ran = |status: StageStatus| record.stages.iter().filter(|stage| stage.status == status).count();
+    let mut text = String::new();
+    if ran(StageStatus::Ran) > 0 {
+        let _ = write!(text, "{}\n", stage_table(record));
+    }
+    text.push_str(&model_table(record));
+    if let Some(rate) = record.text_rows_per_s {
+        let _ = writeln!(text, "text: {rate:.0} rows/s");
+    }
+    if let Some(rate) = record.images_per_s {
+        let _ = writeln!(text, "images: {rate:.0} images/s");
+    }
+    for stage in &record.stages {
+        if let (Some(path), Some(rows)) = (stage.summary.get("path"), stage.summary.get("rows")) {
+            let sink = pipeline.environment.sink.url().trim_start_matches("file://");
+            let path = path.as_str().unwrap_or_default();
+            let _ = writeln!(text, "predictions: {rows} rows in {sink}/{path}/");
+        }
+    }
+    let root = pipeline.environment.checkpoints.url().trim_start_matches("file://");
+    let _ = writeln!(text, "record: {root}/_runs/{}.json", record.run);
+    let _ = writeln!(
+        text,
+        "run {} ok: {} stages ran, {} fresh, {}, peak memory {}",
+        record.run,
+        ran(StageStatus::Ran),
+        ran(StageStatus::Fresh),
+        seconds(record.elapsed_ms),
+        bytes(record.peak_rss_bytes),
+    );
+    print(&text)
+}
+
+fn stage_table(record: &RunRecord) -> Table {
+    let mut table = Table::new(&["stage", "state", "time", "work", "parts made", "taken over"]);
+    for stage in &record.stages {
+        let is_fresh = stage.status == StageStatus::Fresh;
+        let dash = || "-".to_owned();
+        let work = || format!("{} {}", stage.done, stage.unit);
+        table.row([
+            stage.stage.clone(),
+            if is_fresh { "fresh".to_owned() } else { "ran".to_owned() },
+            if is_fresh { dash() } else { seconds(stage.elapsed_ms) },
+            if is_fresh || stage.done == 0 { dash() } else { work() },
+            if is_fresh { dash() } else { stage.parts_made.to_string() },
+            if is_fresh { dash() } else { stage.parts_taken_over.to_string() },
+        ]);
+    }
+    table
+}
+
+/// Scores of the models, the best one marked.
+fn model_table(record: &RunRecord) -> String {
+    let scores = |stage: &'_ StageRecord| Some((stage.summary.get("models")?.clone(), stage.summary.get("best").cloned()));
+    let Some((Value::Object(models), best)) = record.stages.iter().find_map(scores) else {
+        return String::new();
+    };
+    let mut table = Table::new(&["model", "weighted F1 (test)", "rows", "weighted F1 (validation)", ""]);
+    for (name, scores) in &models {
+        let score = |key: &str| format!("{:.4}", scores[key].as_f64().unwrap_or_default());
+        let is_best = best.as_ref().and_then(Value::as_str) == Some(name);
+        table.row([
+            name.clone(),
+            score("test_f1"),
+            scores["test_rows"].to_string(),
+            score("validation_f1"),
+            if is_best { "best".to_owned() } else { String::new() },
+        ]);
+    }
+    format!("{table}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_needed() {
+        let mut table = Table::new(&["a", "long name"]);
+        table.row(["wide value", "é"]);
+        assert_eq!(table.to_string(), "a           long name\nwide value  é\n");
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(3 << 30), "3.0 GiB");
+    }
+}

@@ -1,0 +1,77 @@
+//! From arguments to a pipeline ready to be planned.
+
+use super::CommandError;
+use super::args::{Common, LogFormat};
+use crate::cancel::CancelToken;
+use crate::config::{ConfigError, PipelineConfig, parse, resolve, set_value};
+use crate::model::DeviceChoice;
+use crate::monitor::Monitor;
+use crate::runner::Pipeline;
+use crate::sample;
+use crate::sql::Queries;
+use crate::stages::{Environment, Stores, kinds};
+use crate::store;
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+
+/// Reads the configuration and opens the stores.
+pub(super) fn pipeline(
+    common: &Common,
+    workers: usize,
+    cancel: CancelToken,
+) -> Result<Pipeline, CommandError> {
+    let (mut config, queries) = configuration(common)?;
+    let device: DeviceChoice = common.device.parse().map_err(CommandError::Device)?;
+    let stores = Stores {
+        checkpoints: store::open(&config.checkpoints)?,
+        source: store::open_existing(&config.source.root)?,
+        sink: store::open(&config.sink.root)?,
+    };
+    if config.dump_date.is_none() && stores.source.head(sample::MARKER)?.is_some() {
+        config.dump_date = Some(sample::DUMP_DATE.to_owned());
+    }
+    let environment = Environment::new(config, queries, stores, device, workers, cancel);
+    Ok(Pipeline::new(environment))
+}
+
+/// Reads and checks the configuration and the queries.
+pub(super) fn configuration(common: &Common) -> Result<(PipelineConfig, Queries), CommandError> {
+    let path = common.config.display().to_string();
+    let text = std::fs::read_to_string(&common.config)
+        .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+    let (mut tree, issues) = parse(&text, &path, &|name| std::env::var(name).ok())?;
+    for argument in &common.set {
+        set_value(&mut tree, argument)?;
+    }
+    let config = resolve(&tree, &path, &kinds(), issues)?;
+    let folder = common.config.parent().map_or_else(|| config.sql.clone().into(), |folder| folder.join(&config.sql));
+    let queries = Queries::load(&folder)?;
+    for check in queries.checks() {
+        if !config.stages.contains_key(&check.stage) {
+            tracing::warn!(check = check.name, stage = check.stage, "check of a stage that is not there");
+        }
+    }
+    Ok((config, queries))
+}
+
+/// Starts logging to standard error: warnings beside progress bars, everything of note elsewhere.
+pub(super) fn logging(common: &Common, monitor: &Monitor) {
+    let default = if monitor.has_bars() { "warn" } else { "info" };
+    let filter = EnvFilter::try_from_env("RAYONNAGE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let writer = monitor.clone();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_writer(move || writer.log_writer());
+    // A second subscriber in one process (tests of the library) is no reason to fail.
+    let _ = match common.log_format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+}
+
+/// Threads to use where the command line does not say.
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

@@ -1,0 +1,103 @@
+//! What is known of the stages before anything runs.
+
+use super::RunError;
+use crate::fingerprint::Fields;
+use crate::graph::{Dag, StageId};
+use crate::plan::StageFacts;
+use crate::stages::{Environment, Stage, StageError, build};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A configured pipeline with its stages built, in its surroundings.
+pub struct Pipeline {
+    /// The surroundings.
+    pub environment: Environment,
+    stages: BTreeMap<StageId, Box<dyn Stage>>,
+}
+
+impl std::fmt::Debug for Pipeline {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Pipeline").field("stages", &self.stages.keys()).finish_non_exhaustive()
+    }
+}
+
+impl Pipeline {
+    /// Builds the stages of a configuration.
+    ///
+    /// # Panics
+    ///
+    /// For a kind or parameters that the configuration did not check.
+    #[must_use]
+    pub fn new(environment: Environment) -> Self {
+        let built = environment.config.stages.iter().map(|(id, stage)| {
+            let built = build(&stage.kind, &stage.params).expect("the configuration is checked");
+            (id.clone(), built)
+        });
+        let stages = built.collect();
+        Self { environment, stages }
+    }
+
+    /// The graph of the stages.
+    #[must_use]
+    pub fn dag(&self) -> &Dag {
+        &self.environment.config.dag
+    }
+
+    /// Kind of a stage.
+    #[must_use]
+    pub fn kind(&self, stage: &str) -> &str {
+        &self.environment.config.stages[stage].kind
+    }
+
+    /// Parameters of a stage, with defaults.
+    #[must_use]
+    pub fn params(&self, stage: &str) -> &Value {
+        &self.environment.config.stages[stage].params
+    }
+
+    pub(super) fn stage(&self, stage: &str) -> &dyn Stage {
+        &*self.stages[stage]
+    }
+}
+
+/// Gathers the facts about some stages.
+///
+/// # Errors
+///
+/// [`RunError::Stage`] for a stage whose source files cannot be identified.
+pub fn gather_facts(
+    pipeline: &Pipeline,
+    stages: &BTreeSet<StageId>,
+) -> Result<BTreeMap<StageId, StageFacts>, RunError> {
+    let facts = stages.iter().map(|stage| {
+        let facts = facts_of(pipeline, stage);
+        let failed = |source| RunError::Stage { stage: stage.clone(), source: Box::new(source) };
+        facts.map(|facts| (stage.clone(), facts)).map_err(failed)
+    });
+    facts.collect()
+}
+
+fn facts_of(pipeline: &Pipeline, id: &str) -> Result<StageFacts, StageError> {
+    let environment = &pipeline.environment;
+    let stage = pipeline.stage(id);
+    let mut fields = Fields::default();
+    fields.push("kind", pipeline.kind(id));
+    fields.push("version", stage.version());
+    fields.push_json("params", pipeline.params(id));
+    for query in stage.queries() {
+        fields.push(format!("sql.{query}"), environment.queries.text(query)?);
+    }
+    for check in environment.queries.checks_of(id) {
+        fields.push(format!("sql.checks.{}", check.name), &check.text);
+    }
+    if stage.uses_device() {
+        let runtime = environment.runtime()?;
+        fields.push("device.kind", runtime.kind());
+        fields.push("device.cpu_type", runtime.cpu_type());
+        fields.push("device.threads", runtime.threads());
+    }
+    for (name, value) in stage.external_fields(environment)? {
+        fields.push(name, value);
+    }
+    Ok(StageFacts { fields, published: stage.published(environment)? })
+}

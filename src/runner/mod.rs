@@ -1,0 +1,280 @@
+//! The runner: brings every selected stage up to date, independent ones side by side.
+//!
+//! A stage is *waiting* until all that it needs is *done*; then it is judged again with the contents now known, and
+//! is *fresh* (done at once) or *running*. It ends *done* or *failed*; what needs a failed stage never starts. One run
+//! at a time holds the lock of the checkpoint root.
+
+mod error;
+mod facts;
+mod record;
+mod selection;
+
+pub use error::RunError;
+pub use facts::{Pipeline, gather_facts};
+pub use record::{DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, last_fingerprints, latest_record, new_run_id};
+pub use selection::{SelectionOptions, select};
+
+use crate::checkpoint::{Catalog, LOCK_FILE, Manifest, contents_of};
+use crate::fingerprint::{DirtyReason, Fields, Fingerprint};
+use crate::graph::StageId;
+use crate::monitor::{Monitor, StageMonitor, peak_rss_bytes};
+use crate::plan::{Contents, Selection, Status, StageFacts, complete_fields, judge};
+use crate::stages::{Input, StageError, StageOutput, StageRun, run_checks};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc;
+use std::time::Instant;
+
+/// How a run goes about it.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Identity of the run.
+    pub run_id: String,
+    /// Stages that may run side by side.
+    pub stages_at_once: usize,
+}
+
+/// Runs the selected stages and returns the record of the run; the record is written in any case.
+///
+/// # Errors
+///
+/// [`RunError::Locked`] where another run holds the checkpoints, [`RunError::Stage`] for the first stage that
+/// failed.
+pub fn run(
+    pipeline: &Pipeline,
+    selection: &Selection,
+    options: &RunOptions,
+    monitor: &Monitor,
+) -> Result<RunRecord, RunError> {
+    let store = pipeline.environment.checkpoints.clone();
+    let owner = format!("run {} (process {})", options.run_id, std::process::id());
+    let _lock = store.lock(LOCK_FILE, &owner).map_err(RunError::from_lock)?;
+    let catalog = Catalog::new(store.clone(), last_fingerprints(&store)?);
+    let facts = gather_facts(pipeline, &selection.stages)?;
+    let started = Instant::now();
+    let mut record = RunRecord::begin(&options.run_id, &pipeline.environment.config.name);
+    let mut execution = Execution {
+        pipeline,
+        catalog: &catalog,
+        facts: &facts,
+        selection,
+        monitor,
+        done: BTreeMap::new(),
+        records: BTreeMap::new(),
+        failure: None,
+    };
+    execution.run(options.stages_at_once.max(1));
+    let Execution { records, failure, .. } = execution;
+    record.finish(
+        pipeline.dag().order().iter().filter_map(|stage| records.get(stage).cloned()).collect(),
+        started.elapsed(),
+        failure.as_ref(),
+        pipeline.environment.opened_runtime(),
+        peak_rss_bytes(),
+    );
+    pipeline.environment.save_digests();
+    record.write(&store)?;
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(record),
+    }
+}
+
+/// A finished stage as its dependants see it.
+#[derive(Debug, Clone)]
+struct Done {
+    fingerprint: Fingerprint,
+    contents: Contents,
+}
+
+struct Execution<'a> {
+    pipeline: &'a Pipeline,
+    catalog: &'a Catalog,
+    facts: &'a BTreeMap<StageId, StageFacts>,
+    selection: &'a Selection,
+    monitor: &'a Monitor,
+    done: BTreeMap<StageId, Done>,
+    records: BTreeMap<StageId, StageRecord>,
+    failure: Option<RunError>,
+}
+
+/// What a stage's thread sends back.
+type Outcome = (StageId, Fields, StageRecord, Result<Manifest, StageError>);
+
+/// A stage that is ready and dirty.
+struct Work {
+    fields: Fields,
+    reason: DirtyReason,
+    inputs: Vec<Input>,
+}
+
+impl<'a> Execution<'a> {
+    fn run(&mut self, at_once: usize) {
+        let (sender, receiver) = mpsc::channel::<Outcome>();
+        std::thread::scope(|scope| {
+            let mut running: BTreeSet<StageId> = BTreeSet::new();
+            loop {
+                while self.failure.is_none() && running.len() < at_once {
+                    let Some(stage) = self.next_ready(&running) else { break };
+                    match self.prepare(&stage) {
+                        Ok(None) => {}
+                        Ok(Some(work)) => {
+                            running.insert(stage.clone());
+                            let (pipeline, sender) = (self.pipeline, sender.clone());
+                            let shown = self.monitor.stage(&stage);
+                            let is_forced = self.selection.forced.contains(&stage);
+                            scope.spawn(move || {
+                                let outcome = execute(pipeline, stage, work, &shown, is_forced);
+                                shown.finish();
+                                // The receiver lives as long as this scope.
+                                drop(sender.send(outcome));
+                            });
+                        }
+                        Err(error) => self.failure = Some(error),
+                    }
+                }
+                if running.is_empty() {
+                    break;
+                }
+                if let Ok(outcome) = receiver.recv() {
+                    running.remove(&outcome.0);
+                    self.settle(outcome);
+                }
+            }
+        });
+    }
+
+    /// The first stage in order that is not begun and whose needs are all done.
+    fn next_ready(&self, running: &BTreeSet<StageId>) -> Option<StageId> {
+        let is_done = |stage: &StageId| self.done.contains_key(stage);
+        let dag = self.pipeline.dag();
+        dag.order()
+            .iter()
+            .filter(|stage| self.selection.stages.contains(*stage))
+            .find(|stage| {
+                !is_done(stage)
+                    && !running.contains(*stage)
+                    && dag.needs(stage).iter().all(|need| is_done(&need.stage))
+            })
+            .cloned()
+    }
+
+    /// Judges a stage; `None` where it is fresh and thereby done.
+    fn prepare(&mut self, stage: &StageId) -> Result<Option<Work>, RunError> {
+        if let Err(source) = self.pipeline.environment.check_cancelled() {
+            return Err(RunError::Stage { stage: stage.clone(), source: Box::new(source) });
+        }
+        let contents: BTreeMap<StageId, Contents> =
+            self.done.iter().map(|(stage, done)| (stage.clone(), done.contents.clone())).collect();
+        let facts = &self.facts[stage];
+        let fields = complete_fields(self.pipeline.dag(), stage, facts, &contents)
+            .map_err(|need| RunError::NotSelected { stage: stage.clone(), need })?;
+        let is_forced = self.selection.forced.contains(stage);
+        let (status, contents) = judge(stage, &fields, &facts.published, is_forced, self.catalog);
+        match status {
+            Status::Fresh { fingerprint } => {
+                let manifest = self.catalog.manifest(stage, &fingerprint).ok().flatten();
+                let record = StageRecord::fresh(stage, &fingerprint, manifest.as_ref());
+                self.records.insert(stage.clone(), record);
+                let contents = contents.unwrap_or_default();
+                self.done.insert(stage.clone(), Done { fingerprint, contents });
+                Ok(None)
+            }
+            Status::Dirty { .. } if self.selection.only.as_ref().is_some_and(|only| only != stage) => {
+                let only = self.selection.only.clone().unwrap_or_default();
+                Err(RunError::NotSelected { stage: only, need: stage.clone() })
+            }
+            Status::Dirty { reason, .. } => {
+                tracing::info!(stage, reason = %reason, "stage runs");
+                let inputs = self.inputs(stage)?;
+                Ok(Some(Work { fields, reason, inputs }))
+            }
+        }
+    }
+
+    fn inputs(&self, stage: &str) -> Result<Vec<Input>, RunError> {
+        let failed = |source: StageError| RunError::Stage { stage: stage.to_owned(), source: Box::new(source) };
+        let open = |need: &crate::graph::Need| {
+            let fingerprint = &self.done[&need.stage].fingerprint;
+            let reader = self.catalog.reader(&need.stage, fingerprint).map_err(|error| failed(error.into()))?;
+            let gone = || {
+                failed(StageError::Unusable(format!("the checkpoint of {} is gone", need.stage)))
+            };
+            Ok(Input {
+                stage: need.stage.clone(),
+                kind: self.pipeline.kind(&need.stage).to_owned(),
+                datasets: need.datasets.clone(),
+                reader: reader.ok_or_else(gone)?,
+            })
+        };
+        self.pipeline.dag().needs(stage).iter().map(open).collect()
+    }
+
+    fn settle(&mut self, (stage, fields, record, result): Outcome) {
+        self.records.insert(stage.clone(), record);
+        match result {
+            Ok(manifest) => {
+                let done = Done { fingerprint: fields.fingerprint(), contents: contents_of(&manifest) };
+                self.done.insert(stage, done);
+            }
+            Err(source) => {
+                self.withdraw_damaged(&source);
+                let failure = RunError::Stage { stage, source: Box::new(source) };
+                self.failure.get_or_insert(failure);
+            }
+        }
+    }
+
+    /// Withdraws the manifest of a checkpoint that turned out to be damaged, so that the next run makes it again.
+    fn withdraw_damaged(&self, error: &StageError) {
+        let StageError::Checkpoint(error) = error else { return };
+        let Some(stage) = error.damaged_stage() else { return };
+        let Some(done) = self.done.get(stage) else { return };
+        if let Err(error) = self.catalog.withdraw(stage, &done.fingerprint) {
+            tracing::warn!(stage, %error, "cannot withdraw the manifest of a damaged checkpoint");
+        }
+    }
+}
+
+/// Runs one stage to its manifest.
+fn execute(
+    pipeline: &Pipeline,
+    stage: StageId,
+    work: Work,
+    monitor: &StageMonitor,
+    is_forced: bool,
+) -> Outcome {
+    let started = Instant::now();
+    let mut record = StageRecord::begin(&stage, &work.fields.fingerprint(), &work.reason);
+    let result = make(pipeline, &stage, &work, monitor, is_forced, &mut record);
+    record.finish(started.elapsed(), monitor, &result);
+    (stage, work.fields, record, result)
+}
+
+fn make(
+    pipeline: &Pipeline,
+    stage: &str,
+    work: &Work,
+    monitor: &StageMonitor,
+    is_forced: bool,
+    record: &mut StageRecord,
+) -> Result<Manifest, StageError> {
+    let built = pipeline.stage(stage);
+    let queries = &pipeline.environment.queries;
+    let texts = built.queries().iter().map(|name| queries.text(name));
+    let run = StageRun {
+        id: stage,
+        kind: pipeline.kind(stage),
+        version: built.version(),
+        params: pipeline.params(stage),
+        queries: texts.collect::<Result<_, _>>()?,
+        fields: &work.fields,
+        inputs: &work.inputs,
+        environment: &pipeline.environment,
+        monitor,
+        is_forced,
+    };
+    let StageOutput { writer, summary } = built.run(&run)?;
+    record.checks = run_checks(&run, &writer)?;
+    pipeline.environment.check_cancelled()?;
+    Ok(writer.commit(summary)?)
+}

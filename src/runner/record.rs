@@ -1,0 +1,307 @@
+//! The record of a run: what ran where, why, for how long, on how many rows, and what came out.
+//!
+//! `_runs/<run id>.json`. Times live here and nowhere else, so that checkpoints are the same bytes whenever and
+//! wherever they are made.
+
+use super::RunError;
+use crate::checkpoint::{Catalog, CheckpointError, Manifest, RUNS_FOLDER};
+use crate::fingerprint::{DirtyReason, Fingerprint};
+use crate::model::Runtime;
+use crate::monitor::StageMonitor;
+use crate::stages::{CheckResult, StageError};
+use crate::store::SharedStore;
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Every selected stage is fresh now.
+    Ok,
+    /// A stage failed.
+    Failed,
+    /// A signal stopped it.
+    Interrupted,
+}
+
+/// The record of one run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Identity of the run.
+    pub run: String,
+    /// Name of the pipeline.
+    pub pipeline: String,
+    /// Version of the program.
+    pub version: String,
+    /// When it began, in UTC.
+    pub started: String,
+    /// How long it took.
+    pub elapsed_ms: u64,
+    /// How it ended.
+    pub status: RunStatus,
+    /// Exit code of the process.
+    pub exit_code: u8,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// The device that models ran on, if any did.
+    pub device: Option<DeviceRecord>,
+    /// Rows that all text stages together cleaned and vectorised per second, where they made any.
+    pub text_rows_per_s: Option<f64>,
+    /// Images decoded per second, where any were.
+    pub images_per_s: Option<f64>,
+    /// Peak resident set size of the process.
+    pub peak_rss_bytes: u64,
+    /// The stages in order.
+    pub stages: Vec<StageRecord>,
+}
+
+/// The device that models ran on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeviceRecord {
+    /// `cpu` or `cuda:N`.
+    pub name: String,
+    /// Model of the CPU.
+    pub cpu_type: String,
+    /// Threads of one operation.
+    pub threads: usize,
+}
+
+/// What became of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageStatus {
+    /// Nothing was to be done.
+    Fresh,
+    /// It ran to its end.
+    Ran,
+    /// It failed, or was stopped.
+    Failed,
+}
+
+/// The record of one stage.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// Name of the stage.
+    pub stage: String,
+    /// What became of it.
+    pub status: StageStatus,
+    /// Identity of its inputs.
+    pub fingerprint: Fingerprint,
+    /// Why it ran.
+    pub reason: Option<DirtyReason>,
+    /// How long it took.
+    pub elapsed_ms: u64,
+    /// Rows (or epochs) that it worked on in this run.
+    pub done: u64,
+    /// What `done` counts.
+    pub unit: String,
+    /// The same per second.
+    pub done_per_s: f64,
+    /// Images decoded.
+    pub images: u64,
+    /// Parts that it made.
+    pub parts_made: u64,
+    /// Parts of earlier runs that it took over.
+    pub parts_taken_over: u64,
+    /// Rows of each dataset.
+    pub rows: BTreeMap<String, u64>,
+    /// What it says of itself.
+    pub summary: Map<String, Value>,
+    /// What its checks found.
+    pub checks: Vec<CheckResult>,
+}
+
+impl StageRecord {
+    pub(super) fn begin(stage: &str, fingerprint: &Fingerprint, reason: &DirtyReason) -> Self {
+        Self {
+            stage: stage.to_owned(),
+            status: StageStatus::Failed,
+            fingerprint: fingerprint.clone(),
+            reason: Some(reason.clone()),
+            elapsed_ms: 0,
+            done: 0,
+            unit: "rows".to_owned(),
+            done_per_s: 0.0,
+            images: 0,
+            parts_made: 0,
+            parts_taken_over: 0,
+            rows: BTreeMap::new(),
+            summary: Map::new(),
+            checks: Vec::new(),
+        }
+    }
+
+    pub(super) fn fresh(stage: &str, fingerprint: &Fingerprint, manifest: Option<&Manifest>) -> Self {
+        let mut record = Self::begin(stage, fingerprint, &DirtyReason::Forced);
+        record.status = StageStatus::Fresh;
+        record.reason = None;
+        if let Some(manifest) = manifest {
+            record.describe(manifest);
+        }
+        record
+    }
+
+    fn describe(&mut self, manifest: &Manifest) {
+        let rows = manifest.datasets.iter().map(|(name, dataset)| (name.clone(), dataset.rows));
+        self.rows = rows.collect();
+        self.summary = manifest.summary.clone();
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        elapsed: Duration,
+        monitor: &StageMonitor,
+        result: &Result<Manifest, StageError>,
+    ) {
+        let (done, unit) = monitor.done();
+        self.elapsed_ms = millis(elapsed);
+        self.done = done;
+        unit.clone_into(&mut self.unit);
+        self.done_per_s = per_second(done, elapsed);
+        self.images = monitor.images();
+        (self.parts_made, self.parts_taken_over) = monitor.parts();
+        if let Ok(manifest) = result {
+            self.status = StageStatus::Ran;
+            self.describe(manifest);
+        }
+    }
+}
+
+impl RunRecord {
+    pub(super) fn begin(run: &str, pipeline: &str) -> Self {
+        Self {
+            run: run.to_owned(),
+            pipeline: pipeline.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: timestamp(SystemTime::now()),
+            elapsed_ms: 0,
+            status: RunStatus::Ok,
+            exit_code: crate::exit_code::OK,
+            error: None,
+            device: None,
+            text_rows_per_s: None,
+            images_per_s: None,
+            peak_rss_bytes: 0,
+            stages: Vec::new(),
+        }
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        stages: Vec<StageRecord>,
+        elapsed: Duration,
+        failure: Option<&RunError>,
+        runtime: Option<&Runtime>,
+        peak_rss_bytes: u64,
+    ) {
+        self.elapsed_ms = millis(elapsed);
+        self.stages = stages;
+        self.peak_rss_bytes = peak_rss_bytes;
+        self.device = runtime.map(|runtime| DeviceRecord {
+            name: runtime.name(),
+            cpu_type: runtime.cpu_type().to_owned(),
+            threads: runtime.threads(),
+        });
+        self.text_rows_per_s = self.text_rows_per_s();
+        self.images_per_s = self.images_per_s();
+        if let Some(failure) = failure {
+            self.exit_code = failure.exit_code();
+            self.error = Some(chain(failure));
+            self.status = if self.exit_code > crate::exit_code::SIGNAL_BASE {
+                RunStatus::Interrupted
+            } else {
+                RunStatus::Failed
+            };
+        }
+    }
+
+    /// Rows cleaned over the time of cleaning, fitting and vectorising.
+    fn text_rows_per_s(&self) -> Option<f64> {
+        let ran = |name: &str| {
+            self.stages.iter().find(|stage| stage.stage == name && stage.status == StageStatus::Ran)
+        };
+        let cleaned = ran("clean_text")?.done;
+        let stages = ["clean_text", "fit_tfidf", "tfidf"];
+        let elapsed: u64 = stages.iter().filter_map(|name| ran(name)).map(|stage| stage.elapsed_ms).sum();
+        (cleaned > 0).then(|| per_second(cleaned, Duration::from_millis(elapsed)))
+    }
+
+    fn images_per_s(&self) -> Option<f64> {
+        let decoded = self.stages.iter().find(|stage| stage.images > 0)?;
+        Some(per_second(decoded.images, Duration::from_millis(decoded.elapsed_ms)))
+    }
+
+    pub(super) fn write(&self, store: &SharedStore) -> Result<(), RunError> {
+        let json = serde_json::to_vec_pretty(self).unwrap_or_default();
+        let path = format!("{RUNS_FOLDER}/{}.json", self.run);
+        Ok(store.create(&path, Bytes::from(json))?)
+    }
+}
+
+/// An error with all its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn millis(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate of counts far below 2^52")]
+fn per_second(count: u64, elapsed: Duration) -> f64 {
+    let rate = count as f64 / elapsed.as_secs_f64().max(1e-3);
+    (rate * 10.0).round() / 10.0
+}
+
+fn timestamp(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A new run's id: sorts by time, and differs between machines and processes.
+#[must_use]
+pub fn new_run_id() -> String {
+    let now = SystemTime::now();
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let seed = format!("{} {}", since.as_nanos(), std::process::id());
+    let tail = &blake3::hash(seed.as_bytes()).to_hex()[..6];
+    let time = DateTime::<Utc>::from(now).format("%Y%m%dT%H%M%S%3f");
+    format!("{time}Z-{tail}")
+}
+
+/// The fingerprint that the latest run with each stage used.
+///
+/// # Errors
+///
+/// Those of the store; a record that cannot be read is passed over.
+pub fn last_fingerprints(store: &SharedStore) -> Result<BTreeMap<String, Fingerprint>, CheckpointError> {
+    Catalog::last_fingerprints(store, |bytes| {
+        let Ok(record) = serde_json::from_slice::<RunRecord>(bytes) else { return BTreeMap::new() };
+        record.stages.into_iter().map(|stage| (stage.stage, stage.fingerprint)).collect()
+    })
+}
+
+/// The record of the latest run, if there was one.
+///
+/// # Errors
+///
+/// Those of the store.
+pub fn latest_record(store: &SharedStore) -> Result<Option<RunRecord>, CheckpointError> {
+    for info in store.list(RUNS_FOLDER)?.iter().rev() {
+        if let Ok(record) = serde_json::from_slice(&store.get(&info.path)?) {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}

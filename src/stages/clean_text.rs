@@ -1,0 +1,153 @@
+//! `clean_text`: text to tokens, and the sizes of the raw fields.
+
+use super::row_wise::{Aligned, RowWise, process, same_names};
+use super::{Kind, Stage, StageError, StageOutput, StageRun, one};
+use crate::config::{Issue, NeedRule};
+use crate::schema::{self, LABELLED, UNLABELLED};
+use crate::text::{CleanOptions, FieldStats, TextCleaner, WordLanguage, field_stats};
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+use std::sync::Arc;
+
+/// Language of words, as the configuration names it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Language {
+    None,
+    Dutch,
+    English,
+    French,
+    German,
+    Italian,
+    Portuguese,
+    Spanish,
+}
+
+impl Language {
+    fn word_language(self) -> Option<WordLanguage> {
+        match self {
+            Self::None => None,
+            Self::Dutch => Some(WordLanguage::Dutch),
+            Self::English => Some(WordLanguage::English),
+            Self::French => Some(WordLanguage::French),
+            Self::German => Some(WordLanguage::German),
+            Self::Italian => Some(WordLanguage::Italian),
+            Self::Portuguese => Some(WordLanguage::Portuguese),
+            Self::Spanish => Some(WordLanguage::Spanish),
+        }
+    }
+}
+
+/// Parameters of `clean_text`; every step can be switched off.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, named as in the configuration")]
+pub(super) struct Params {
+    strip_html: bool,
+    decode_entities: bool,
+    lowercase: bool,
+    remove_punctuation: bool,
+    remove_digits: bool,
+    /// Whose stop words are left out.
+    stop_words: Language,
+    /// Whose Snowball stemmer is applied.
+    stem: Language,
+    /// Words kept of each text.
+    max_words: usize,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        let options = CleanOptions::default();
+        Self {
+            strip_html: options.strip_html,
+            decode_entities: options.decode_entities,
+            lowercase: options.lowercase,
+            remove_punctuation: options.remove_punctuation,
+            remove_digits: options.remove_digits,
+            stop_words: Language::French,
+            stem: Language::French,
+            max_words: options.max_words,
+        }
+    }
+}
+
+impl Params {
+    fn options(&self) -> CleanOptions {
+        CleanOptions {
+            strip_html: self.strip_html,
+            decode_entities: self.decode_entities,
+            lowercase: self.lowercase,
+            remove_punctuation: self.remove_punctuation,
+            remove_digits: self.remove_digits,
+            stop_words: self.stop_words.word_language(),
+            stem: self.stem.word_language(),
+            max_words: self.max_words,
+        }
+    }
+}
+
+/// The stage.
+pub(super) struct CleanText {
+    params: Params,
+}
+
+impl Kind for CleanText {
+    const NAME: &'static str = "clean_text";
+    type Params = Params;
+
+    fn needs(_: &Params) -> Vec<NeedRule> {
+        vec![one("translate", &[LABELLED, UNLABELLED])]
+    }
+
+    fn validate(params: &Params, path: &str, issues: &mut Vec<Issue>) {
+        if params.max_words == 0 {
+            issues.push(Issue::new(format!("{path}.max_words"), "must be at least 1"));
+        }
+    }
+
+    fn new(params: Params) -> Self {
+        Self { params }
+    }
+}
+
+impl Stage for CleanText {
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
+        let cleaner = TextCleaner::new(&self.params.options());
+        let input = run.input("translate")?;
+        let spec = RowWise {
+            aligned: vec![Aligned { input, columns: &["id", "title", "description", "text"] }],
+            datasets: same_names(input),
+            sides: &[],
+            extra: Vec::new(),
+            unit: "rows",
+        };
+        let writer = process(run, &spec, &|_, batches| clean_part(&cleaner, &batches[0]))?;
+        Ok(StageOutput { writer, summary: Map::new() })
+    }
+}
+
+fn clean_part(cleaner: &TextCleaner, batch: &RecordBatch) -> Result<Vec<RecordBatch>, StageError> {
+    let texts: &StringArray = schema::column(batch, "text")?;
+    let tokens: Vec<String> =
+        (0..texts.len()).into_par_iter().map(|row| cleaner.clean(texts.value(row))).collect();
+    let sizes = |column: &str| -> Result<[ArrayRef; 2], StageError> {
+        let values: &StringArray = schema::column(batch, column)?;
+        let sizes: Vec<FieldStats> = values.iter().map(|value| field_stats(value.unwrap_or_default())).collect();
+        Ok([
+            Arc::new(UInt32Array::from_iter_values(sizes.iter().map(|size| size.chars))),
+            Arc::new(UInt32Array::from_iter_values(sizes.iter().map(|size| size.words))),
+        ])
+    };
+    let [title_chars, title_words] = sizes("title")?;
+    let [description_chars, description_words] = sizes("description")?;
+    let tokens: ArrayRef = Arc::new(StringArray::from(tokens));
+    let ids = batch.column(0).clone();
+    let columns = vec![ids, tokens, title_chars, title_words, description_chars, description_words];
+    Ok(vec![schema::batch(schema::tokens(), columns)?])
+}

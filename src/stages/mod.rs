@@ -1,0 +1,151 @@
+//! Stage kinds, one file each: read parts → kernel → write parts.
+//!
+//! A stage reads only the checkpoints that it is handed, and writes only its own. Its [`Stage::version`] goes
+//! up whenever the same inputs give other outputs.
+
+mod checks;
+mod clean_text;
+mod decode_images;
+mod detect_language;
+mod environment;
+mod error;
+mod evaluate;
+mod features;
+mod fit_tfidf;
+mod ingest;
+mod partition;
+mod predict;
+mod publish;
+mod row_wise;
+mod run;
+mod split;
+mod tfidf;
+mod train;
+mod translate;
+
+pub use checks::{CheckResult, run_checks};
+pub use environment::{Environment, Stores};
+pub use error::StageError;
+pub use run::{Input, StageOutput, StageRun};
+
+use crate::config::{Issue, KindInfo, NeedRule, check};
+use crate::plan::Published;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// A configured stage.
+pub trait Stage: Send + Sync {
+    /// Goes up whenever the same inputs give other outputs.
+    fn version(&self) -> u32;
+
+    /// Names of the queries that it runs.
+    fn queries(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether it runs on the device, in LibTorch.
+    fn uses_device(&self) -> bool {
+        false
+    }
+
+    /// What it depends on beside checkpoints and parameters: source files, the dump's date.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be identified.
+    fn external_fields(&self, _environment: &Environment) -> Result<Vec<(String, String)>, StageError> {
+        Ok(Vec::new())
+    }
+
+    /// Whether what it left outside its checkpoint is still there.
+    ///
+    /// # Errors
+    ///
+    /// Those of the sink.
+    fn published(&self, _environment: &Environment) -> Result<Published, StageError> {
+        Ok(Published::NothingToPublish)
+    }
+
+    /// Makes the outputs, all but the manifest.
+    ///
+    /// # Errors
+    ///
+    /// Whatever kept it from finishing; what it wrote so far is kept.
+    fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError>;
+}
+
+/// A kind of stage, as the registry and the configuration need to know it.
+trait Kind: Stage + Sized + 'static {
+    const NAME: &'static str;
+    type Params: Default + Serialize + DeserializeOwned;
+
+    fn needs(params: &Self::Params) -> Vec<NeedRule>;
+
+    /// Checks what types cannot say.
+    fn validate(_params: &Self::Params, _path: &str, _issues: &mut Vec<Issue>) {}
+
+    fn new(params: Self::Params) -> Self;
+}
+
+struct Entry {
+    info: KindInfo,
+    build: fn(Value) -> Option<Box<dyn Stage>>,
+}
+
+fn entry<K: Kind>() -> Entry {
+    fn check_params<K: Kind>(given: &Value, path: &str, issues: &mut Vec<Issue>) -> Option<Value> {
+        let params: K::Params = check(given, path, issues);
+        K::validate(&params, path, issues);
+        serde_json::to_value(params).ok()
+    }
+    fn needs<K: Kind>(params: &Value) -> Vec<NeedRule> {
+        let params: Option<K::Params> = serde_json::from_value(params.clone()).ok();
+        K::needs(&params.unwrap_or_default())
+    }
+    fn build<K: Kind>(params: Value) -> Option<Box<dyn Stage>> {
+        serde_json::from_value(params).ok().map(|params| Box::new(K::new(params)) as Box<dyn Stage>)
+    }
+    let info = KindInfo { name: K::NAME, check_params: check_params::<K>, needs: needs::<K> };
+    Entry { info, build: build::<K> }
+}
+
+fn registry() -> Vec<Entry> {
+    vec![
+        entry::<ingest::Ingest>(),
+        entry::<detect_language::DetectLanguage>(),
+        entry::<translate::Translate>(),
+        entry::<clean_text::CleanText>(),
+        entry::<split::Split>(),
+        entry::<fit_tfidf::FitTfidf>(),
+        entry::<tfidf::Tfidf>(),
+        entry::<decode_images::DecodeImages>(),
+        entry::<train::Train>(),
+        entry::<evaluate::Evaluate>(),
+        entry::<predict::Predict>(),
+        entry::<publish::Publish>(),
+    ]
+}
+
+/// Every kind of stage, for the configuration.
+#[must_use]
+pub fn kinds() -> Vec<KindInfo> {
+    registry().into_iter().map(|entry| entry.info).collect()
+}
+
+/// Builds a stage from its kind and its checked parameters; `None` for an unknown kind.
+#[must_use]
+pub fn build(kind: &str, params: &Value) -> Option<Box<dyn Stage>> {
+    let entry = registry().into_iter().find(|entry| entry.info.name == kind)?;
+    (entry.build)(params.clone())
+}
+
+/// Shorthand for a need of exactly one stage of a kind.
+fn one(kind: &'static str, datasets: &[&'static str]) -> NeedRule {
+    NeedRule { kind, datasets: datasets.to_vec(), count: (1, 1) }
+}
+
+/// Shorthand for a need of at most one stage of a kind.
+fn at_most_one(kind: &'static str, datasets: &[&'static str]) -> NeedRule {
+    NeedRule { kind, datasets: datasets.to_vec(), count: (0, 1) }
+}

@@ -1,0 +1,292 @@
+//! `predict`: categories for the unlabelled rows (all rows on request), by the best model or a named one.
+
+use super::evaluate::{best_model, read_scores};
+use super::features::{IMAGE_COLUMNS, ImageRows, TEXT_COLUMNS, has_image, image_size, text_rows, text_width};
+use super::row_wise::{Aligned, RowWise, process};
+use super::train::{LABELS_FILE, Labels, WEIGHTS_FILE};
+use super::{Input, Kind, Stage, StageError, StageOutput, StageRun, at_most_one, one};
+use crate::checkpoint::{FILES, contents_of};
+use crate::config::NeedRule;
+use crate::model::{Inputs, MemoryRows, Network, SparseRows, predict};
+use crate::schema::{self, LABELLED, PREDICTIONS, UNLABELLED};
+use arrow::array::{ArrayRef, Float32Array, ListArray, RecordBatch, StringArray, StructArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+use std::sync::Arc;
+
+/// How many of the likeliest categories are kept.
+const RANKED: usize = 3;
+
+/// Which rows are predicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PredictedRows {
+    Unlabelled,
+    All,
+}
+
+/// Parameters of `predict`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Params {
+    /// Name of a `train` stage, or `best` for the one with the best validation score.
+    model: String,
+    rows: PredictedRows,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { model: "best".to_owned(), rows: PredictedRows::Unlabelled }
+    }
+}
+
+impl Params {
+    fn datasets(&self) -> Vec<&'static str> {
+        match self.rows {
+            PredictedRows::Unlabelled => vec![UNLABELLED],
+            PredictedRows::All => vec![LABELLED, UNLABELLED],
+        }
+    }
+}
+
+/// The stage.
+pub(super) struct Predict {
+    params: Params,
+}
+
+impl Kind for Predict {
+    const NAME: &'static str = "predict";
+    type Params = Params;
+
+    fn needs(params: &Params) -> Vec<NeedRule> {
+        let datasets = params.datasets();
+        vec![
+            one("ingest", &datasets),
+            at_most_one("tfidf", &datasets),
+            at_most_one("decode_images", &datasets),
+            NeedRule { kind: "train", datasets: vec![FILES], count: (1, usize::MAX) },
+            one("evaluate", &[FILES]),
+        ]
+    }
+
+    fn new(params: Params) -> Self {
+        Self { params }
+    }
+}
+
+impl Stage for Predict {
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn uses_device(&self) -> bool {
+        true
+    }
+
+    fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
+        let chosen = self.choose(run)?;
+        let runtime = run.environment.runtime()?;
+        let network = Network::load(&chosen.reader.file(WEIGHTS_FILE)?, runtime)?;
+        let labels: Labels = serde_json::from_slice(&chosen.reader.file(LABELS_FILE)?)
+            .map_err(|error| StageError::Unusable(format!("{LABELS_FILE} of {}: {error}", chosen.stage)))?;
+        let text = run.find("tfidf").filter(|_| network.spec().takes_text());
+        let images = run.find("decode_images").filter(|_| network.spec().takes_images());
+        let dataset = self.params.datasets()[0];
+        let model = Model {
+            name: format!("{}@{}", chosen.stage, chosen.reader.manifest().fingerprint),
+            text_width: text.map(text_width).transpose()?,
+            stored_size: images.map(|input| image_size(input, dataset)).transpose()?,
+            network,
+            labels,
+        };
+        model.check(run)?;
+        let products = run.input("ingest")?;
+        let mut aligned = vec![Aligned { input: products, columns: &["id", "title", "description"] }];
+        aligned.extend(text.map(|input| Aligned { input, columns: &TEXT_COLUMNS }));
+        aligned.extend(images.map(|input| Aligned { input, columns: &IMAGE_COLUMNS }));
+        let mut extra: Vec<String> = device_fields(run);
+        extra.push(chosen.stage.clone());
+        extra.extend(contents_of(chosen.reader.manifest()).get(FILES).map(ToString::to_string));
+        let names = self.params.datasets().into_iter();
+        let spec = RowWise {
+            aligned,
+            datasets: names.map(|name| (name.to_owned(), PREDICTIONS.to_owned())).collect(),
+            sides: &[],
+            extra,
+            unit: "rows",
+        };
+        let writer = process(run, &spec, &|_, batches| {
+            let _alone = run.environment.device_alone();
+            Ok(vec![model.predict(batches)?])
+        })?;
+        let modality = run.count_values(&writer, &[PREDICTIONS], "modality")?;
+        let mut summary = Map::new();
+        summary.insert("model".to_owned(), json!(chosen.stage));
+        summary.insert("modality".to_owned(), json!(modality));
+        Ok(StageOutput { writer, summary })
+    }
+}
+
+/// What LibTorch's arithmetic depends on, as the runner put it into the fingerprint.
+fn device_fields(run: &StageRun<'_>) -> Vec<String> {
+    let fields = run.fields.as_slice().iter();
+    fields.filter(|field| field.name.starts_with("device.")).map(|field| field.value.clone()).collect()
+}
+
+impl Predict {
+    fn choose<'a>(&self, run: &StageRun<'a>) -> Result<&'a Input, StageError> {
+        let candidates: Vec<&str> = run.inputs_of("train").map(|input| input.stage.as_str()).collect();
+        let name = if self.params.model == "best" {
+            let scores = read_scores(run.input("evaluate")?)?;
+            best_model(&scores, &candidates).map(str::to_owned)
+        } else {
+            Some(self.params.model.clone())
+        };
+        let found = run.inputs_of("train").find(|input| Some(&input.stage) == name.as_ref());
+        found.ok_or_else(|| {
+            StageError::Unusable(format!(
+                "model {:?} is none of those that {} needs: {}",
+                self.params.model,
+                run.id,
+                candidates.join(", ")
+            ))
+        })
+    }
+}
+
+/// A loaded model with what it takes to apply it.
+struct Model {
+    name: String,
+    network: Network,
+    labels: Labels,
+    text_width: Option<usize>,
+    stored_size: Option<usize>,
+}
+
+impl Model {
+    /// Refuses a model whose inputs this stage does not need.
+    fn check(&self, run: &StageRun<'_>) -> Result<(), StageError> {
+        let lacks = |takes: bool, has: bool| takes && !has;
+        let spec = self.network.spec();
+        if lacks(spec.takes_text(), self.text_width.is_some())
+            || lacks(spec.takes_images(), self.stored_size.is_some())
+        {
+            let name = &self.name;
+            let message = format!("{name} reads features that {} does not need", run.id);
+            return Err(StageError::Unusable(message));
+        }
+        Ok(())
+    }
+
+    /// Predicts one part. A row of which nothing is known gets the shares of the training rows.
+    fn predict(&self, batches: &[RecordBatch]) -> Result<RecordBatch, StageError> {
+        let rows = batches[0].num_rows();
+        let all: Vec<usize> = (0..rows).collect();
+        let mut inputs = Inputs::default();
+        let mut has_text = vec![false; rows];
+        let mut has_images = vec![false; rows];
+        let mut rest = batches[1..].iter();
+        if let Some(width) = self.text_width {
+            let batch = next(&mut rest)?;
+            let mut sparse = SparseRows::empty(width);
+            text_rows(batch, &all, width, &mut sparse)?;
+            inputs.text = Some(sparse);
+            has_text = texts_present(&batches[0])?;
+        }
+        if let (Some(stored), Some(size)) = (self.stored_size, self.network.spec().image_size()) {
+            let batch = next(&mut rest)?;
+            let mut images = ImageRows::new(stored, size)?;
+            images.push(batch, &all)?;
+            inputs.images = Some(images.finish()?);
+            has_images = has_image(batch)?;
+        }
+        let probabilities = predict(&self.network, &MemoryRows::new(rows, inputs)?, 256)?;
+        let mut ranked = Ranked::default();
+        let mut modality = Vec::with_capacity(rows);
+        for (row, probabilities) in probabilities.rows().enumerate() {
+            let known = match (has_text[row], has_images[row]) {
+                (true, true) => "text+image",
+                (true, false) => "text",
+                (false, true) => "image",
+                (false, false) => "none",
+            };
+            modality.push(known);
+            let is_known = known != "none";
+            ranked.add(if is_known { probabilities } else { &self.labels.priors });
+        }
+        ranked.finish(batches[0].column(0).clone(), modality, &self.name, &self.labels)
+    }
+}
+
+fn next<'a>(batches: &mut impl Iterator<Item = &'a RecordBatch>) -> Result<&'a RecordBatch, StageError> {
+    batches.next().ok_or_else(|| StageError::Unusable("the model lacks its features".to_owned()))
+}
+
+fn texts_present(products: &RecordBatch) -> Result<Vec<bool>, StageError> {
+    let titles: &StringArray = schema::column(products, "title")?;
+    let descriptions: &StringArray = schema::column(products, "description")?;
+    let is_there = |text: &str| !text.trim().is_empty();
+    let rows = 0..products.num_rows();
+    Ok(rows.map(|row| is_there(titles.value(row)) || is_there(descriptions.value(row))).collect())
+}
+
+/// The likeliest classes of each row.
+#[derive(Default)]
+struct Ranked {
+    classes: Vec<usize>,
+    probabilities: Vec<f32>,
+    lengths: Vec<usize>,
+}
+
+impl Ranked {
+    fn add(&mut self, probabilities: &[f32]) {
+        let mut order: Vec<usize> = (0..probabilities.len()).collect();
+        // Stable: of equally likely classes the first stands first.
+        order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
+        order.truncate(RANKED);
+        self.lengths.push(order.len());
+        self.probabilities.extend(order.iter().map(|class| probabilities[*class]));
+        self.classes.extend(order);
+    }
+
+    fn finish(
+        self,
+        ids: ArrayRef,
+        modality: Vec<&str>,
+        model: &str,
+        labels: &Labels,
+    ) -> Result<RecordBatch, StageError> {
+        let name = |class: &usize| labels.labels.label(*class).unwrap_or_default();
+        let offsets = OffsetBuffer::from_lengths(self.lengths.iter().copied());
+        let firsts: Vec<usize> = offsets
+            .iter()
+            .take(self.lengths.len())
+            .map(|offset| usize::try_from(*offset).unwrap_or_default())
+            .collect();
+        let predicted = firsts.iter().map(|first| name(&self.classes[*first]));
+        let confidence = firsts.iter().map(|first| self.probabilities[*first]);
+        let rows = modality.len();
+        let columns: Vec<ArrayRef> = vec![
+            ids,
+            Arc::new(StringArray::from_iter_values(predicted)),
+            Arc::new(Float32Array::from_iter_values(confidence)),
+            {
+                let fields = schema::ranked_fields();
+                let values = StructArray::new(
+                    fields.clone(),
+                    vec![
+                        Arc::new(StringArray::from_iter_values(self.classes.iter().map(name))) as ArrayRef,
+                        Arc::new(Float32Array::from(self.probabilities)),
+                    ],
+                    None,
+                );
+                let item = Arc::new(Field::new("item", DataType::Struct(fields), false));
+                Arc::new(ListArray::new(item, offsets, Arc::new(values), None))
+            },
+            Arc::new(StringArray::from(modality)),
+            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(model, rows))),
+        ];
+        Ok(schema::batch(schema::predictions(), columns)?)
+    }
+}

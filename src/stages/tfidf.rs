@@ -1,0 +1,83 @@
+//! `tfidf`: tokens to sparse rows.
+
+use super::fit_tfidf::read_vocabulary;
+use super::row_wise::{Aligned, RowWise, process, same_names};
+use super::{Kind, Stage, StageError, StageOutput, StageRun, one};
+use crate::checkpoint::{FILES, contents_of};
+use crate::config::NeedRule;
+use crate::schema::{self, LABELLED, UNLABELLED, VOCABULARY};
+use crate::text::{SparseRow, TfidfVectorizer};
+use arrow::array::{Array, ArrayRef, Float32Array, ListArray, RecordBatch, StringArray, UInt32Array};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+use std::sync::Arc;
+
+/// `tfidf` has no parameters of its own: those of `fit_tfidf` hold.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Params {}
+
+/// The stage.
+pub(super) struct Tfidf;
+
+impl Kind for Tfidf {
+    const NAME: &'static str = "tfidf";
+    type Params = Params;
+
+    fn needs(_: &Params) -> Vec<NeedRule> {
+        vec![one("clean_text", &[LABELLED, UNLABELLED]), one("fit_tfidf", &[VOCABULARY, FILES])]
+    }
+
+    fn new(_: Params) -> Self {
+        Self
+    }
+}
+
+impl Stage for Tfidf {
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
+        let fitted = run.input("fit_tfidf")?;
+        let (vocabulary, options) = read_vocabulary(fitted)?;
+        let vectorizer = TfidfVectorizer::new(&vocabulary, &options)?;
+        let input = run.input("clean_text")?;
+        let contents = contents_of(fitted.reader.manifest());
+        let spec = RowWise {
+            aligned: vec![Aligned { input, columns: &["id", "tokens"] }],
+            datasets: same_names(input),
+            sides: &[],
+            extra: contents.values().map(ToString::to_string).collect(),
+            unit: "rows",
+        };
+        let writer = process(run, &spec, &|_, batches| {
+            let tokens: &StringArray = schema::column(&batches[0], "tokens")?;
+            let rows: Vec<SparseRow> = (0..tokens.len())
+                .into_par_iter()
+                .map(|row| vectorizer.transform(tokens.value(row)))
+                .collect();
+            Ok(vec![to_batch(batches[0].column(0).clone(), rows)?])
+        })?;
+        let summary = Map::from_iter([("columns".to_owned(), json!(vectorizer.width()))]);
+        Ok(StageOutput { writer, summary })
+    }
+}
+
+fn to_batch(ids: ArrayRef, rows: Vec<SparseRow>) -> Result<RecordBatch, StageError> {
+    let lengths = || OffsetBuffer::from_lengths(rows.iter().map(|row| row.indices.len()));
+    let list = |kind: DataType, values: ArrayRef| -> ArrayRef {
+        let field = Arc::new(Field::new("item", kind, false));
+        Arc::new(ListArray::new(field, lengths(), values, None))
+    };
+    let indices = UInt32Array::from_iter_values(rows.iter().flat_map(|row| row.indices.iter().copied()));
+    let values = Float32Array::from_iter_values(rows.iter().flat_map(|row| row.values.iter().copied()));
+    let columns = vec![
+        ids,
+        list(DataType::UInt32, Arc::new(indices)),
+        list(DataType::Float32, Arc::new(values)),
+    ];
+    Ok(schema::batch(schema::sparse_rows(), columns)?)
+}
