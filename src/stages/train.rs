@@ -158,15 +158,15 @@ impl Stage for Train {
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
         let split = run.input("split")?;
         let text = run.find("tfidf");
-        let images = run.find("decode_images").map(|input| (input, self.params.image_size));
         let labels = all_labels(split)?;
-        let gather = |fold: &str| labelled_rows(split, text, images, &[fold]);
-        let train = gather(TRAIN)?;
-        let validation = gather(VALIDATION)?;
         let writer = run.begin(BTreeMap::new())?;
         let runtime = run.environment.runtime()?;
         let _alone = run.environment.device_alone();
-        let network = self.network(run, runtime, labels.len(), text, images)?;
+        let network = self.network(run, runtime, labels.len(), text)?;
+        let images = run.find("decode_images").zip(network.spec().image_size());
+        let gather = |fold: &str| labelled_rows(split, text, images, &[fold]);
+        let train = gather(TRAIN)?;
+        let validation = gather(VALIDATION)?;
         let parameters = network.parameters();
         let priors = priors(&train, &labels);
         let (rows, validation_rows) = (train.ids.len(), validation.ids.len());
@@ -206,17 +206,18 @@ impl Train {
         runtime: &Runtime,
         classes: usize,
         text: Option<&Input>,
-        images: Option<(&Input, usize)>,
     ) -> Result<Network, StageError> {
-        let dropout = self.params.dropout;
-        let spec = match (self.params.model, text, images) {
-            (ModelName::NeuralSimple, Some(text), _) => {
+        let (dropout, size) = (self.params.dropout, self.params.image_size);
+        let spec = match (self.params.model, text) {
+            (ModelName::NeuralSimple, Some(text)) => {
                 let (features, hidden) = (text_width(text)?, self.params.hidden.unwrap_or(54));
                 NetworkSpec::NeuralSimple { features, hidden, dropout, classes }
             }
-            (ModelName::Lenet, _, Some((_, size))) => NetworkSpec::LeNet { size, dropout, classes },
-            (ModelName::Fusion, ..) => return self.fusion(run, runtime),
-            _ => return Err(StageError::Unusable("the network lacks its input".to_owned())),
+            (ModelName::Lenet, _) => NetworkSpec::LeNet { size, dropout, classes },
+            (ModelName::Fusion, _) => return self.fusion(run, runtime),
+            (ModelName::NeuralSimple, None) => {
+                return Err(StageError::Unusable("neural_simple needs a stage of kind tfidf".to_owned()));
+            }
         };
         Ok(Network::new(&spec, runtime, run.seed())?)
     }
