@@ -98,7 +98,10 @@ pub struct Fields(Vec<Field>);
 impl Fields {
     /// Adds a field.
     pub fn push(&mut self, name: impl Into<String>, value: impl fmt::Display) {
-        self.0.push(Field { name: name.into(), value: value.to_string() });
+        self.0.push(Field {
+            name: name.into(),
+            value: value.to_string(),
+        });
     }
 
     /// Adds every leaf of a JSON value under its dotted path; keys of objects in sorted order.
@@ -137,7 +140,11 @@ impl Fields {
     #[must_use]
     pub fn changes_since(&self, old: &Self) -> Vec<FieldChange> {
         let find = |fields: &Self, name: &str| {
-            fields.0.iter().find(|field| field.name == name).map(|field| field.value.clone())
+            fields
+                .0
+                .iter()
+                .find(|field| field.name == name)
+                .map(|field| field.value.clone())
         };
         let changed = self.0.iter().filter_map(|field| {
             let before = find(old, &field.name);
@@ -147,7 +154,10 @@ impl Fields {
                 new: Some(field.value.clone()),
             })
         });
-        let gone = old.0.iter().filter(|field| find(self, &field.name).is_none());
+        let gone = old
+            .0
+            .iter()
+            .filter(|field| find(self, &field.name).is_none());
         let gone = gone.map(|field| FieldChange {
             name: field.name.clone(),
             old: Some(field.value.clone()),
@@ -176,7 +186,13 @@ pub struct FieldChange {
 impl fmt::Display for FieldChange {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let show = |value: &Option<String>| value.as_deref().map_or("(absent)".to_owned(), shorten);
-        write!(formatter, "{}: {} -> {}", self.name, show(&self.old), show(&self.new))
+        write!(
+            formatter,
+            "{}: {} -> {}",
+            self.name,
+            show(&self.old),
+            show(&self.new)
+        )
     }
 }
 
@@ -226,7 +242,9 @@ impl fmt::Display for DirtyReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCheckpoint => formatter.write_str("no checkpoint yet"),
-            Self::Unfinished => formatter.write_str("an earlier run stopped in it; finished parts are kept"),
+            Self::Unfinished => {
+                formatter.write_str("an earlier run stopped in it; finished parts are kept")
+            }
             Self::Changed { changes } => {
                 let shown: Vec<String> = changes.iter().take(3).map(ToString::to_string).collect();
                 formatter.write_str(&shown.join("; "))?;
@@ -267,10 +285,17 @@ mod tests {
     #[test]
     fn json_leaves_become_sorted_fields() {
         let mut flat = Fields::default();
-        flat.push_json("params", &serde_json::json!({"b": {"c": 1}, "a": [1, 2], "e": {}}));
+        flat.push_json(
+            "params",
+            &serde_json::json!({"b": {"c": 1}, "a": [1, 2], "e": {}}),
+        );
         assert_eq!(
             flat,
-            fields(&[("params.a", "[1,2]"), ("params.b.c", "1"), ("params.e", "{}")])
+            fields(&[
+                ("params.a", "[1,2]"),
+                ("params.b.c", "1"),
+                ("params.e", "{}")
+            ])
         );
     }
 
@@ -278,10 +303,18 @@ mod tests {
     fn changes_name_field_old_and_new() {
         let old = fields(&[("params.max_words", "500"), ("gone", "1")]);
         let new = fields(&[("params.max_words", "300"), ("came", "2")]);
-        let shown: Vec<String> = new.changes_since(&old).iter().map(ToString::to_string).collect();
+        let shown: Vec<String> = new
+            .changes_since(&old)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(
             shown,
-            ["params.max_words: 500 -> 300", "came: (absent) -> 2", "gone: 1 -> (absent)"]
+            [
+                "params.max_words: 500 -> 300",
+                "came: (absent) -> 2",
+                "gone: 1 -> (absent)"
+            ]
         );
     }
 }

@@ -66,7 +66,12 @@ impl Dag {
         }
         let given: Vec<StageId> = stages.iter().map(|(stage, _)| stage.clone()).collect();
         let needs: BTreeMap<StageId, Vec<Need>> = stages.into_iter().collect();
-        let mut visit = Visit { needs: &needs, order: Vec::new(), done: BTreeSet::new(), path: Vec::new() };
+        let mut visit = Visit {
+            needs: &needs,
+            order: Vec::new(),
+            done: BTreeSet::new(),
+            path: Vec::new(),
+        };
         for stage in &given {
             visit.stage(stage).map_err(|cycle| vec![cycle])?;
         }
@@ -103,7 +108,11 @@ impl Dag {
     pub fn with_dependants(&self, stage: &str) -> BTreeSet<StageId> {
         let mut found = BTreeSet::from([stage.to_owned()]);
         for candidate in &self.order {
-            if self.needs(candidate).iter().any(|need| found.contains(&need.stage)) {
+            if self
+                .needs(candidate)
+                .iter()
+                .any(|need| found.contains(&need.stage))
+            {
                 found.insert(candidate.clone());
             }
         }
@@ -147,21 +156,37 @@ mod tests {
     fn stage(name: &str, needs: &[&str]) -> (StageId, Vec<Need>) {
         let needs = needs
             .iter()
-            .map(|need| Need { stage: (*need).to_owned(), datasets: Vec::new() })
+            .map(|need| Need {
+                stage: (*need).to_owned(),
+                datasets: Vec::new(),
+            })
             .collect();
         (name.to_owned(), needs)
     }
 
     #[test]
     fn order_follows_needs_then_the_configuration() {
-        let dag = Dag::new(vec![stage("c", &["b"]), stage("a", &[]), stage("b", &[]), stage("d", &["a"])]);
+        let dag = Dag::new(vec![
+            stage("c", &["b"]),
+            stage("a", &[]),
+            stage("b", &[]),
+            stage("d", &["a"]),
+        ]);
         assert_eq!(dag.unwrap().order(), ["b", "c", "a", "d"]);
     }
 
     #[test]
     fn a_cycle_is_named() {
-        let error = Dag::new(vec![stage("a", &["b"]), stage("b", &["c"]), stage("c", &["b"])]).unwrap_err();
-        assert_eq!(error[0].to_string(), "stages need each other in a circle: b -> c -> b");
+        let error = Dag::new(vec![
+            stage("a", &["b"]),
+            stage("b", &["c"]),
+            stage("c", &["b"]),
+        ])
+        .unwrap_err();
+        assert_eq!(
+            error[0].to_string(),
+            "stages need each other in a circle: b -> c -> b"
+        );
     }
 
     #[test]
@@ -172,8 +197,19 @@ mod tests {
 
     #[test]
     fn ancestors_and_dependants() {
-        let dag = Dag::new(vec![stage("a", &[]), stage("b", &["a"]), stage("c", &["b"]), stage("d", &["a"])]).unwrap();
-        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        let dag = Dag::new(vec![
+            stage("a", &[]),
+            stage("b", &["a"]),
+            stage("c", &["b"]),
+            stage("d", &["a"]),
+        ])
+        .unwrap();
+        let set = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<BTreeSet<_>>()
+        };
         assert_eq!(dag.with_ancestors("c"), set(&["a", "b", "c"]));
         assert_eq!(dag.with_dependants("b"), set(&["b", "c"]));
     }

@@ -19,7 +19,9 @@ impl Monitor {
     /// Shows progress bars if `is_terminal`.
     #[must_use]
     pub fn new(is_terminal: bool) -> Self {
-        Self { bars: is_terminal.then(MultiProgress::new) }
+        Self {
+            bars: is_terminal.then(MultiProgress::new),
+        }
     }
 
     /// Begins to show a stage.
@@ -54,7 +56,9 @@ impl Monitor {
     /// A writer to standard error that does not garble the bars.
     #[must_use]
     pub fn log_writer(&self) -> LogWriter {
-        LogWriter { bars: self.bars.clone() }
+        LogWriter {
+            bars: self.bars.clone(),
+        }
     }
 }
 
@@ -110,7 +114,10 @@ impl StageMonitor {
     /// Parts made and parts taken over.
     #[must_use]
     pub fn parts(&self) -> (u64, u64) {
-        (self.parts_made.load(Ordering::Relaxed), self.parts_taken_over.load(Ordering::Relaxed))
+        (
+            self.parts_made.load(Ordering::Relaxed),
+            self.parts_taken_over.load(Ordering::Relaxed),
+        )
     }
 
     /// Says how much there is to do, and of what.
@@ -185,7 +192,13 @@ impl StageMonitor {
 pub fn peak_rss_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    let kib = line.and_then(|rest| {
+        rest.trim()
+            .trim_end_matches("kB")
+            .trim()
+            .parse::<u64>()
+            .ok()
+    });
     kib.unwrap_or(0) * 1024
 }
 

@@ -84,7 +84,10 @@ impl Plan {
     /// How many stages have to run or may have to.
     #[must_use]
     pub fn dirty_count(&self) -> usize {
-        self.stages.iter().filter(|(_, status)| !status.is_fresh()).count()
+        self.stages
+            .iter()
+            .filter(|(_, status)| !status.is_fresh())
+            .count()
     }
 }
 
@@ -114,7 +117,9 @@ pub fn complete_fields(
 ) -> Result<Fields, StageId> {
     let mut fields = facts.fields.clone();
     for need in dag.needs(stage) {
-        let known = contents.get(&need.stage).ok_or_else(|| need.stage.clone())?;
+        let known = contents
+            .get(&need.stage)
+            .ok_or_else(|| need.stage.clone())?;
         for dataset in &need.datasets {
             let digest = known.get(dataset).map_or("absent", Digest::as_str);
             fields.push(format!("needs.{}.{dataset}", need.stage), digest);
@@ -135,7 +140,13 @@ pub fn judge(
     let fingerprint = fields.fingerprint();
     let dirty = |reason| {
         let fingerprint = Some(fingerprint.clone());
-        (Status::Dirty { fingerprint, reason }, None)
+        (
+            Status::Dirty {
+                fingerprint,
+                reason,
+            },
+            None,
+        )
     };
     if forced {
         return dirty(DirtyReason::Forced);
@@ -144,7 +155,9 @@ pub fn judge(
         Err(detail) => dirty(DirtyReason::Damaged { detail }),
         Ok(Some(contents)) => match published {
             Published::Holds { dataset, runs }
-                if !contents.get(*dataset).is_some_and(|digest| runs.contains(digest.short())) =>
+                if !contents
+                    .get(*dataset)
+                    .is_some_and(|digest| runs.contains(digest.short())) =>
             {
                 dirty(DirtyReason::NotPublished)
             }
@@ -153,7 +166,9 @@ pub fn judge(
         Ok(None) if manifests.is_begun(stage, &fingerprint) => dirty(DirtyReason::Unfinished),
         Ok(None) => match manifests.last_fields(stage) {
             None => dirty(DirtyReason::NoCheckpoint),
-            Some(old) => dirty(DirtyReason::Changed { changes: fields.changes_since(&old) }),
+            Some(old) => dirty(DirtyReason::Changed {
+                changes: fields.changes_since(&old),
+            }),
         },
     }
 }
@@ -168,15 +183,25 @@ pub fn plan(
 ) -> Plan {
     let mut contents: BTreeMap<StageId, Contents> = BTreeMap::new();
     let mut plan = Plan::default();
-    for stage in dag.order().iter().filter(|stage| selection.stages.contains(*stage)) {
-        let Some(stage_facts) = facts.get(stage) else { continue };
+    for stage in dag
+        .order()
+        .iter()
+        .filter(|stage| selection.stages.contains(*stage))
+    {
+        let Some(stage_facts) = facts.get(stage) else {
+            continue;
+        };
         let status = match complete_fields(dag, stage, stage_facts, &contents) {
-            Err(_) if selection.forced.contains(stage) => {
-                Status::Dirty { fingerprint: None, reason: DirtyReason::Forced }
-            }
+            Err(_) if selection.forced.contains(stage) => Status::Dirty {
+                fingerprint: None,
+                reason: DirtyReason::Forced,
+            },
             Err(upstream) => {
                 let reason = DirtyReason::Upstream { stage: upstream };
-                Status::Dirty { fingerprint: None, reason }
+                Status::Dirty {
+                    fingerprint: None,
+                    reason,
+                }
             }
             Ok(fields) => {
                 let forced = selection.forced.contains(stage);
@@ -205,7 +230,11 @@ mod tests {
     }
 
     impl Manifests for Fake {
-        fn contents(&self, stage: &str, fingerprint: &Fingerprint) -> Result<Option<Contents>, String> {
+        fn contents(
+            &self,
+            stage: &str,
+            fingerprint: &Fingerprint,
+        ) -> Result<Option<Contents>, String> {
             let key = (stage.to_owned(), fingerprint.as_str().to_owned());
             Ok(self.complete.get(&key).cloned())
         }
@@ -218,15 +247,27 @@ mod tests {
     }
 
     fn two_stages() -> (Dag, BTreeMap<StageId, StageFacts>, Selection) {
-        let need = Need { stage: "a".into(), datasets: vec!["rows".into()] };
+        let need = Need {
+            stage: "a".into(),
+            datasets: vec!["rows".into()],
+        };
         let dag = Dag::new(vec![("a".into(), vec![]), ("b".into(), vec![need])]).unwrap();
         let mut facts: BTreeMap<StageId, StageFacts> = BTreeMap::new();
         for stage in ["a", "b"] {
             let mut fields = Fields::default();
             fields.push("params.n", 1);
-            facts.insert(stage.into(), StageFacts { fields, ..StageFacts::default() });
+            facts.insert(
+                stage.into(),
+                StageFacts {
+                    fields,
+                    ..StageFacts::default()
+                },
+            );
         }
-        let selection = Selection { stages: facts.keys().cloned().collect(), ..Selection::default() };
+        let selection = Selection {
+            stages: facts.keys().cloned().collect(),
+            ..Selection::default()
+        };
         (dag, facts, selection)
     }
 
@@ -236,8 +277,10 @@ mod tests {
         let a = facts["a"].fields.clone();
         let mut b = facts["b"].fields.clone();
         b.push("needs.a.rows", &digest);
-        let key = |stage: &str, fields: &Fields| (stage.to_owned(), fields.fingerprint().to_string());
-        fake.complete.insert(key("a", &a), Contents::from([("rows".into(), digest)]));
+        let key =
+            |stage: &str, fields: &Fields| (stage.to_owned(), fields.fingerprint().to_string());
+        fake.complete
+            .insert(key("a", &a), Contents::from([("rows".into(), digest)]));
         fake.complete.insert(key("b", &b), Contents::new());
         fake.last = BTreeMap::from([("a".into(), a), ("b".into(), b)]);
     }
@@ -248,7 +291,9 @@ mod tests {
         let mut fake = Fake::default();
         let first = plan(&dag, &facts, &selection, &fake);
         assert_eq!(first.dirty_count(), 2);
-        assert!(matches!(&first.stages[1].1, Status::Dirty { reason: DirtyReason::Upstream { stage }, .. } if stage == "a"));
+        assert!(
+            matches!(&first.stages[1].1, Status::Dirty { reason: DirtyReason::Upstream { stage }, .. } if stage == "a")
+        );
         commit(&mut fake, &facts, "x");
         assert_eq!(plan(&dag, &facts, &selection, &fake).dirty_count(), 0);
     }
@@ -263,7 +308,11 @@ mod tests {
         facts.get_mut("b").unwrap().fields = fields;
         let planned = plan(&dag, &facts, &selection, &fake);
         assert!(planned.stages[0].1.is_fresh());
-        let Status::Dirty { reason: DirtyReason::Changed { changes }, .. } = &planned.stages[1].1 else {
+        let Status::Dirty {
+            reason: DirtyReason::Changed { changes },
+            ..
+        } = &planned.stages[1].1
+        else {
             panic!("{planned:?}")
         };
         assert_eq!(changes[0].to_string(), "params.n: 1 -> 2");
@@ -275,8 +324,17 @@ mod tests {
         let (dag, mut facts, selection) = two_stages();
         let mut fake = Fake::default();
         commit(&mut fake, &facts, "x");
-        facts.get_mut("b").unwrap().published = Published::Holds { dataset: "rows", runs: BTreeSet::new() };
+        facts.get_mut("b").unwrap().published = Published::Holds {
+            dataset: "rows",
+            runs: BTreeSet::new(),
+        };
         let planned = plan(&dag, &facts, &selection, &fake);
-        assert!(matches!(planned.stages[1].1, Status::Dirty { reason: DirtyReason::NotPublished, .. }));
+        assert!(matches!(
+            planned.stages[1].1,
+            Status::Dirty {
+                reason: DirtyReason::NotPublished,
+                ..
+            }
+        ));
     }
 }

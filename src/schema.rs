@@ -31,8 +31,10 @@ pub const PREDICTIONS: &str = "predictions";
 pub const IMAGE_SIZE: u32 = 224;
 
 fn schema(columns: Vec<(&str, DataType, bool)>) -> SchemaRef {
-    let fields: Vec<Field> =
-        columns.into_iter().map(|(name, kind, nullable)| Field::new(name, kind, nullable)).collect();
+    let fields: Vec<Field> = columns
+        .into_iter()
+        .map(|(name, kind, nullable)| Field::new(name, kind, nullable))
+        .collect();
     Arc::new(Schema::new(fields))
 }
 
@@ -252,10 +254,18 @@ pub fn column<'a, A: Array + 'static>(
     batch: &'a RecordBatch,
     name: &str,
 ) -> Result<&'a A, CheckpointError> {
-    let found = batch.column_by_name(name).and_then(|array| array.as_any().downcast_ref::<A>());
+    let found = batch
+        .column_by_name(name)
+        .and_then(|array| array.as_any().downcast_ref::<A>());
     found.ok_or_else(|| {
-        let expected = std::any::type_name::<A>().rsplit("::").next().unwrap_or_default();
-        CheckpointError::Column { column: name.to_owned(), expected: expected.to_owned() }
+        let expected = std::any::type_name::<A>()
+            .rsplit("::")
+            .next()
+            .unwrap_or_default();
+        CheckpointError::Column {
+            column: name.to_owned(),
+            expected: expected.to_owned(),
+        }
     })
 }
 
@@ -278,14 +288,22 @@ pub fn batch(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch, C
 /// [`CheckpointError::Column`] for a column that is not there, [`CheckpointError::Arrow`] for values that
 /// do not fit, such as a null where none may be.
 pub fn conform(given: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, CheckpointError> {
-    let options = CastOptions { safe: false, ..CastOptions::default() };
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
     let columns = schema.fields().iter().map(|field| {
-        let array = given.column_by_name(field.name()).ok_or_else(|| CheckpointError::Column {
-            column: field.name().clone(),
-            expected: field.data_type().to_string(),
-        })?;
+        let array = given
+            .column_by_name(field.name())
+            .ok_or_else(|| CheckpointError::Column {
+                column: field.name().clone(),
+                expected: field.data_type().to_string(),
+            })?;
         cast_with_options(array, field.data_type(), &options).map_err(|source| {
-            CheckpointError::Arrow { what: format!("column {}", field.name()), source }
+            CheckpointError::Arrow {
+                what: format!("column {}", field.name()),
+                source,
+            }
         })
     });
     batch(schema.clone(), columns.collect::<Result<_, _>>()?)

@@ -8,7 +8,9 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
-use polars::prelude::{CompatLevel, DataFrame, IntoLazy, IpcStreamReader, IpcStreamWriter, SerReader, SerWriter};
+use polars::prelude::{
+    CompatLevel, DataFrame, IntoLazy, IpcStreamReader, IpcStreamWriter, SerReader, SerWriter,
+};
 use polars::sql::SQLContext;
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -95,10 +97,22 @@ const SHIPPED: [(&str, &str); 4] = [
 ];
 
 const SHIPPED_CHECKS: [(&str, &str); 4] = [
-    ("products_have_text", include_str!("../sql/checks/products_have_text.sql")),
-    ("labels_are_present", include_str!("../sql/checks/labels_are_present.sql")),
-    ("folds_are_known", include_str!("../sql/checks/folds_are_known.sql")),
-    ("predictions_are_probable", include_str!("../sql/checks/predictions_are_probable.sql")),
+    (
+        "products_have_text",
+        include_str!("../sql/checks/products_have_text.sql"),
+    ),
+    (
+        "labels_are_present",
+        include_str!("../sql/checks/labels_are_present.sql"),
+    ),
+    (
+        "folds_are_known",
+        include_str!("../sql/checks/folds_are_known.sql"),
+    ),
+    (
+        "predictions_are_probable",
+        include_str!("../sql/checks/predictions_are_probable.sql"),
+    ),
 ];
 
 impl Queries {
@@ -109,7 +123,8 @@ impl Queries {
     /// Never: the tests parse every shipped query.
     #[must_use]
     pub fn shipped() -> Self {
-        Self::parse(owned(&SHIPPED), owned(&SHIPPED_CHECKS)).expect("the shipped queries are tested")
+        Self::parse(owned(&SHIPPED), owned(&SHIPPED_CHECKS))
+            .expect("the shipped queries are tested")
     }
 
     /// Reads a folder; without it, the shipped ones. Checks are those of the folder alone, where there is one.
@@ -124,7 +139,11 @@ impl Queries {
         let mut queries = owned(&SHIPPED);
         queries.extend(read_folder(folder)?);
         let checks = folder.join("checks");
-        let checks = if checks.is_dir() { read_folder(&checks)? } else { BTreeMap::new() };
+        let checks = if checks.is_dir() {
+            read_folder(&checks)?
+        } else {
+            BTreeMap::new()
+        };
         Self::parse(queries, checks)
     }
 
@@ -135,8 +154,13 @@ impl Queries {
         for (name, text) in &queries {
             validate(name, text)?;
         }
-        let checks = checks.into_iter().map(|(name, text)| parse_check(name, text));
-        Ok(Self { queries, checks: checks.collect::<Result<_, _>>()? })
+        let checks = checks
+            .into_iter()
+            .map(|(name, text)| parse_check(name, text));
+        Ok(Self {
+            queries,
+            checks: checks.collect::<Result<_, _>>()?,
+        })
     }
 
     /// The text of a query.
@@ -146,7 +170,9 @@ impl Queries {
     /// [`SqlError::Unknown`].
     pub fn text(&self, name: &str) -> Result<&str, SqlError> {
         let found = self.queries.get(name).map(String::as_str);
-        found.ok_or_else(|| SqlError::Unknown { name: name.to_owned() })
+        found.ok_or_else(|| SqlError::Unknown {
+            name: name.to_owned(),
+        })
     }
 
     /// The checks that run after a stage, by name.
@@ -165,23 +191,37 @@ impl Queries {
     /// # Errors
     ///
     /// [`SqlError::Run`] with what Polars says.
-    pub fn run(&self, name: &str, tables: &[(&str, &RecordBatch)]) -> Result<RecordBatch, SqlError> {
+    pub fn run(
+        &self,
+        name: &str,
+        tables: &[(&str, &RecordBatch)],
+    ) -> Result<RecordBatch, SqlError> {
         run(name, self.text(name)?, tables)
     }
 }
 
 fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+        .collect()
 }
 
 fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, SqlError> {
-    let failed = |path: &Path, source| SqlError::Read { path: path.display().to_string(), source };
+    let failed = |path: &Path, source| SqlError::Read {
+        path: path.display().to_string(),
+        source,
+    };
     let mut texts = BTreeMap::new();
     for entry in std::fs::read_dir(folder).map_err(|source| failed(folder, source))? {
         let path = entry.map_err(|source| failed(folder, source))?.path();
         if path.extension().is_some_and(|extension| extension == "sql") {
             let text = std::fs::read_to_string(&path).map_err(|source| failed(&path, source))?;
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             texts.insert(name, text);
         }
     }
@@ -191,9 +231,19 @@ fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, SqlError> {
 /// Reads `-- stage:` and `-- severity:` from the head of a check.
 fn parse_check(name: String, text: String) -> Result<Check, SqlError> {
     validate(&name, &text)?;
-    let refuse = |reason: &str| SqlError::Refused { name: name.clone(), reason: reason.to_owned() };
+    let refuse = |reason: &str| SqlError::Refused {
+        name: name.clone(),
+        reason: reason.to_owned(),
+    };
     let header = |key: &str| {
-        text.lines().find_map(|line| Some(line.strip_prefix("-- ")?.strip_prefix(key)?.trim().to_owned()))
+        text.lines().find_map(|line| {
+            Some(
+                line.strip_prefix("-- ")?
+                    .strip_prefix(key)?
+                    .trim()
+                    .to_owned(),
+            )
+        })
     };
     let stage = header("stage:").ok_or_else(|| refuse("its head lacks `-- stage: NAME`"))?;
     let severity = match header("severity:").as_deref() {
@@ -201,12 +251,22 @@ fn parse_check(name: String, text: String) -> Result<Check, SqlError> {
         Some("warn") => Severity::Warn,
         Some(_) => return Err(refuse("`-- severity:` is `fail` or `warn`")),
     };
-    Ok(Check { name, stage, severity, text })
+    Ok(Check {
+        name,
+        stage,
+        severity,
+        text,
+    })
 }
 
 /// Refuses what is not one query over the tables it is handed.
 fn validate(name: &str, text: &str) -> Result<(), SqlError> {
-    let refuse = |reason: &str| Err(SqlError::Refused { name: name.to_owned(), reason: reason.to_owned() });
+    let refuse = |reason: &str| {
+        Err(SqlError::Refused {
+            name: name.to_owned(),
+            reason: reason.to_owned(),
+        })
+    };
     let code = without_comments_and_strings(text).to_lowercase();
     let code = code.trim().trim_end_matches(';');
     if code.contains(';') {
@@ -216,7 +276,10 @@ fn validate(name: &str, text: &str) -> Result<(), SqlError> {
         return refuse("a query is one SELECT");
     }
     let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
-    if words.clone().any(|word| word.starts_with("read_") || word.starts_with("scan_")) {
+    if words
+        .clone()
+        .any(|word| word.starts_with("read_") || word.starts_with("scan_"))
+    {
         return refuse("table functions would read files that no fingerprint knows of");
     }
     Ok(())
@@ -246,33 +309,58 @@ fn without_comments_and_strings(text: &str) -> String {
 /// # Errors
 ///
 /// [`SqlError::Run`] with what Polars says.
-pub fn run(name: &str, text: &str, tables: &[(&str, &RecordBatch)]) -> Result<RecordBatch, SqlError> {
-    let failed = |source| SqlError::Run { name: name.to_owned(), source };
+pub fn run(
+    name: &str,
+    text: &str,
+    tables: &[(&str, &RecordBatch)],
+) -> Result<RecordBatch, SqlError> {
+    let failed = |source| SqlError::Run {
+        name: name.to_owned(),
+        source,
+    };
     let mut context = SQLContext::new();
     for (table, rows) in tables {
         context.register(table, to_polars(name, rows)?.lazy());
     }
-    let frame = context.execute(text).and_then(polars::prelude::LazyFrame::collect).map_err(failed)?;
+    let frame = context
+        .execute(text)
+        .and_then(polars::prelude::LazyFrame::collect)
+        .map_err(failed)?;
     from_polars(name, frame)
 }
 
 fn to_polars(name: &str, rows: &RecordBatch) -> Result<DataFrame, SqlError> {
-    let failed = |source| SqlError::Exchange { name: name.to_owned(), source };
+    let failed = |source| SqlError::Exchange {
+        name: name.to_owned(),
+        source,
+    };
     let mut bytes = Vec::new();
     let mut writer = StreamWriter::try_new(&mut bytes, &rows.schema()).map_err(failed)?;
-    writer.write(rows).and_then(|()| writer.finish()).map_err(failed)?;
+    writer
+        .write(rows)
+        .and_then(|()| writer.finish())
+        .map_err(failed)?;
     drop(writer);
     let reader = IpcStreamReader::new(Cursor::new(bytes));
-    reader.finish().map_err(|source| SqlError::Run { name: name.to_owned(), source })
+    reader.finish().map_err(|source| SqlError::Run {
+        name: name.to_owned(),
+        source,
+    })
 }
 
 fn from_polars(name: &str, mut frame: DataFrame) -> Result<RecordBatch, SqlError> {
-    let failed = |source| SqlError::Exchange { name: name.to_owned(), source };
+    let failed = |source| SqlError::Exchange {
+        name: name.to_owned(),
+        source,
+    };
     let mut bytes = Vec::new();
     IpcStreamWriter::new(&mut bytes)
         .with_compat_level(CompatLevel::oldest())
         .finish(&mut frame)
-        .map_err(|source| SqlError::Run { name: name.to_owned(), source })?;
+        .map_err(|source| SqlError::Run {
+            name: name.to_owned(),
+            source,
+        })?;
     let reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(failed)?;
     let schema = reader.schema();
     let batches = reader.collect::<Result<Vec<_>, _>>().map_err(failed)?;
@@ -301,8 +389,13 @@ mod tests {
             ("title", strings(&["a", "", "c"])),
             ("description", strings(&["x", "y", ""])),
         ]);
-        let merged = Queries::shipped().run("merge_text", &[("products", &products)]).unwrap();
-        let expected = table(vec![("id", strings(&["1", "2", "3"])), ("text", strings(&["a x", "y", "c"]))]);
+        let merged = Queries::shipped()
+            .run("merge_text", &[("products", &products)])
+            .unwrap();
+        let expected = table(vec![
+            ("id", strings(&["1", "2", "3"])),
+            ("text", strings(&["a x", "y", "c"])),
+        ]);
         let merged = schema::conform(&merged, &expected.schema()).unwrap();
         assert_eq!(merged.columns(), expected.columns());
     }
@@ -313,7 +406,9 @@ mod tests {
             ("source_lang", strings(&["de", "en", "en"])),
             ("source_text", strings(&["z", "b", "b"])),
         ]);
-        let pending = Queries::shipped().run("pending", &[("missing", &missing)]).unwrap();
+        let pending = Queries::shipped()
+            .run("pending", &[("missing", &missing)])
+            .unwrap();
         let pending = schema::conform(&pending, &schema::pending()).unwrap();
         let rows: &Int64Array = schema::column(&pending, "rows").unwrap();
         assert_eq!(rows.values(), &[2, 1]);
@@ -321,25 +416,50 @@ mod tests {
 
     #[test]
     fn no_rows_keep_their_columns() {
-        let missing = table(vec![("source_lang", strings(&[])), ("source_text", strings(&[]))]);
-        let pending = Queries::shipped().run("pending", &[("missing", &missing)]).unwrap();
-        assert_eq!(schema::conform(&pending, &schema::pending()).unwrap().num_rows(), 0);
+        let missing = table(vec![
+            ("source_lang", strings(&[])),
+            ("source_text", strings(&[])),
+        ]);
+        let pending = Queries::shipped()
+            .run("pending", &[("missing", &missing)])
+            .unwrap();
+        assert_eq!(
+            schema::conform(&pending, &schema::pending())
+                .unwrap()
+                .num_rows(),
+            0
+        );
     }
 
     #[test]
     fn only_one_select_over_checkpoints() {
-        for bad in ["DELETE FROM a", "SELECT 1; SELECT 2", "SELECT * FROM read_csv('x')", ""] {
+        for bad in [
+            "DELETE FROM a",
+            "SELECT 1; SELECT 2",
+            "SELECT * FROM read_csv('x')",
+            "",
+        ] {
             assert!(validate("q", bad).is_err(), "{bad}");
         }
-        for good in ["-- read_csv; here\nSELECT 'a;b' FROM t;", "WITH a AS (SELECT 1) SELECT * FROM a"] {
+        for good in [
+            "-- read_csv; here\nSELECT 'a;b' FROM t;",
+            "WITH a AS (SELECT 1) SELECT * FROM a",
+        ] {
             assert!(validate("q", good).is_ok(), "{good}");
         }
     }
 
     #[test]
     fn checks_say_when_and_how() {
-        let check = parse_check("c".into(), "-- stage: ingest\n-- severity: warn\nSELECT 1".into()).unwrap();
-        assert_eq!((check.stage.as_str(), check.severity), ("ingest", Severity::Warn));
+        let check = parse_check(
+            "c".into(),
+            "-- stage: ingest\n-- severity: warn\nSELECT 1".into(),
+        )
+        .unwrap();
+        assert_eq!(
+            (check.stage.as_str(), check.severity),
+            ("ingest", Severity::Warn)
+        );
         assert!(parse_check("c".into(), "SELECT 1".into()).is_err());
         assert_eq!(Queries::shipped().checks_of("ingest").count(), 2);
     }

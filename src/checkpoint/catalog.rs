@@ -58,7 +58,9 @@ impl Catalog {
         let manifest: Manifest =
             serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         if manifest.format_version != FORMAT_VERSION || manifest.fingerprint != *fingerprint {
-            return Err(damaged("it is not the manifest of this checkpoint".to_owned()));
+            return Err(damaged(
+                "it is not the manifest of this checkpoint".to_owned(),
+            ));
         }
         Ok(Some(manifest))
     }
@@ -115,15 +117,21 @@ impl Catalog {
 
 impl Manifests for Catalog {
     fn contents(&self, stage: &str, fingerprint: &Fingerprint) -> Result<Option<Contents>, String> {
-        let manifest = self.manifest(stage, fingerprint).map_err(|error| error.to_string())?;
+        let manifest = self
+            .manifest(stage, fingerprint)
+            .map_err(|error| error.to_string())?;
         Ok(manifest.as_ref().map(contents_of))
     }
 
     fn last_fields(&self, stage: &str) -> Option<Fields> {
-        self.inputs(stage, self.last.get(stage)?).map(|inputs| inputs.fields)
+        self.inputs(stage, self.last.get(stage)?)
+            .map(|inputs| inputs.fields)
     }
 
     fn is_begun(&self, stage: &str, fingerprint: &Fingerprint) -> bool {
-        matches!(self.store.head(&inputs_path(stage, fingerprint)), Ok(Some(_)))
+        matches!(
+            self.store.head(&inputs_path(stage, fingerprint)),
+            Ok(Some(_))
+        )
     }
 }

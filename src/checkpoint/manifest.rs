@@ -97,8 +97,9 @@ pub fn contents_of(manifest: &Manifest) -> Contents {
         .map(|(name, dataset)| (name.clone(), dataset.content.clone()))
         .collect();
     let files = manifest.files.iter().filter(|file| file.is_content);
-    let files: Vec<&str> =
-        files.flat_map(|file| [file.name.as_str(), file.digest.as_str()]).collect();
+    let files: Vec<&str> = files
+        .flat_map(|file| [file.name.as_str(), file.digest.as_str()])
+        .collect();
     if !files.is_empty() {
         contents.insert(FILES.to_owned(), Digest::of_strings(files));
     }

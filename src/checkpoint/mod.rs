@@ -14,7 +14,7 @@ mod writer;
 
 pub use catalog::Catalog;
 pub use error::CheckpointError;
-pub use layout::{RUNS_FOLDER, LOCK_FILE, stage_folder};
+pub use layout::{LOCK_FILE, RUNS_FOLDER, stage_folder};
 pub use manifest::{
     DatasetManifest, FILES, FileManifest, Inputs, Manifest, PartManifest, contents_of,
 };

@@ -21,7 +21,10 @@ use bytes::Bytes;
 ///
 /// [`CheckpointError::Encode`].
 pub fn encode(batch: &RecordBatch, what: &str) -> Result<Bytes, CheckpointError> {
-    let failed = |source| CheckpointError::Encode { what: what.to_owned(), source };
+    let failed = |source| CheckpointError::Encode {
+        what: what.to_owned(),
+        source,
+    };
     let level = ZstdLevel::try_new(1).map_err(failed)?;
     let mut properties = WriterProperties::builder()
         .set_created_by("rayonnage".to_owned())
@@ -51,22 +54,33 @@ pub fn decode(
     columns: Option<&[&str]>,
     what: &str,
 ) -> Result<RecordBatch, CheckpointError> {
-    let failed = |source| CheckpointError::Decode { what: what.to_owned(), source };
+    let failed = |source| CheckpointError::Decode {
+        what: what.to_owned(),
+        source,
+    };
     let mut builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(failed)?;
     if let Some(columns) = columns {
         for column in columns {
             if builder.schema().field_with_name(column).is_err() {
                 let expected = "any".to_owned();
-                return Err(CheckpointError::Column { column: (*column).to_owned(), expected });
+                return Err(CheckpointError::Column {
+                    column: (*column).to_owned(),
+                    expected,
+                });
             }
         }
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
         builder = builder.with_projection(mask);
     }
-    let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0).max(1);
+    let rows = usize::try_from(builder.metadata().file_metadata().num_rows())
+        .unwrap_or(0)
+        .max(1);
     let reader = builder.with_batch_size(rows).build().map_err(failed)?;
     let schema = reader.schema();
-    let assemble = |source| CheckpointError::Arrow { what: what.to_owned(), source };
+    let assemble = |source| CheckpointError::Arrow {
+        what: what.to_owned(),
+        source,
+    };
     let batches = reader.collect::<Result<Vec<_>, _>>().map_err(assemble)?;
     match <[RecordBatch; 1]>::try_from(batches) {
         Ok([batch]) => Ok(batch),
@@ -87,7 +101,10 @@ impl Shape {
     /// The shape of a batch.
     #[must_use]
     pub fn of(batch: &RecordBatch) -> Self {
-        Self { rows: batch.num_rows() as u64, schema: describe_schema(&batch.schema()) }
+        Self {
+            rows: batch.num_rows() as u64,
+            schema: describe_schema(&batch.schema()),
+        }
     }
 }
 
@@ -97,10 +114,16 @@ impl Shape {
 ///
 /// [`CheckpointError::Decode`].
 pub fn inspect(bytes: Bytes, what: &str) -> Result<Shape, CheckpointError> {
-    let failed = |source| CheckpointError::Decode { what: what.to_owned(), source };
+    let failed = |source| CheckpointError::Decode {
+        what: what.to_owned(),
+        source,
+    };
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(failed)?;
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-    Ok(Shape { rows, schema: describe_schema(builder.schema()) })
+    Ok(Shape {
+        rows,
+        schema: describe_schema(builder.schema()),
+    })
 }
 
 /// A schema as lines of `name: type`, as the manifest keeps it.
@@ -162,7 +185,10 @@ mod tests {
     fn no_rows_keep_their_schema() {
         let empty = batch().slice(0, 0);
         let bytes = encode(&empty, "test").unwrap();
-        assert_eq!(decode(bytes, None, "test").unwrap().schema(), empty.schema());
+        assert_eq!(
+            decode(bytes, None, "test").unwrap().schema(),
+            empty.schema()
+        );
     }
 
     #[test]

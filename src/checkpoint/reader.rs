@@ -35,10 +35,13 @@ impl CheckpointReader {
     ///
     /// [`CheckpointError::NoDataset`].
     pub fn dataset(&self, dataset: &str) -> Result<&DatasetManifest, CheckpointError> {
-        self.manifest.datasets.get(dataset).ok_or_else(|| CheckpointError::NoDataset {
-            stage: self.manifest.stage.clone(),
-            dataset: dataset.to_owned(),
-        })
+        self.manifest
+            .datasets
+            .get(dataset)
+            .ok_or_else(|| CheckpointError::NoDataset {
+                stage: self.manifest.stage.clone(),
+                dataset: dataset.to_owned(),
+            })
     }
 
     /// Reads one part; only `columns` where they are given.
@@ -63,7 +66,11 @@ impl CheckpointReader {
     ///
     /// As [`Self::part`].
     pub fn part_bytes(&self, dataset: &str, part: &PartManifest) -> Result<Bytes, CheckpointError> {
-        self.verified(&format!("{dataset}/{}", part.file), part.bytes, &part.digest)
+        self.verified(
+            &format!("{dataset}/{}", part.file),
+            part.bytes,
+            &part.digest,
+        )
     }
 
     /// Reads every part of a dataset, one after the other.
@@ -75,9 +82,12 @@ impl CheckpointReader {
         &'a self,
         dataset: &'a str,
         columns: Option<&'a [&'a str]>,
-    ) -> Result<impl Iterator<Item = Result<RecordBatch, CheckpointError>> + 'a, CheckpointError> {
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, CheckpointError>> + 'a, CheckpointError>
+    {
         let parts = &self.dataset(dataset)?.parts;
-        Ok(parts.iter().map(move |part| self.part(dataset, part, columns)))
+        Ok(parts
+            .iter()
+            .map(move |part| self.part(dataset, part, columns)))
     }
 
     /// Reads a file.
@@ -112,7 +122,10 @@ impl CheckpointReader {
             other => other?,
         };
         if bytes.len() as u64 != size {
-            return Err(damaged(format!("{} bytes where the manifest says {size}", bytes.len())));
+            return Err(damaged(format!(
+                "{} bytes where the manifest says {size}",
+                bytes.len()
+            )));
         }
         if Digest::of(&bytes) != *digest {
             return Err(damaged("its digest is not that of the manifest".to_owned()));

@@ -70,11 +70,22 @@ impl CheckpointWriter {
         } else {
             HashMap::new()
         };
-        let inputs = Inputs { fields: fields.clone(), keys };
+        let inputs = Inputs {
+            fields: fields.clone(),
+            keys,
+        };
         let (stage, kind) = (stage.to_owned(), kind.to_owned());
         let path = inputs_path(&stage, &fingerprint);
         put_or_mend(&store, &path, to_json(&inputs))?;
-        Ok(Self { store, stage, kind, fields, fingerprint, candidates, written: Mutex::default() })
+        Ok(Self {
+            store,
+            stage,
+            kind,
+            fields,
+            fingerprint,
+            candidates,
+            written: Mutex::default(),
+        })
     }
 
     /// The fingerprint under which it writes.
@@ -96,7 +107,9 @@ impl CheckpointWriter {
     ) -> Result<Option<u64>, CheckpointError> {
         let found = self.candidates.get(&(dataset.to_owned(), key.clone()));
         for candidate in found.into_iter().flatten() {
-            let Some((bytes, shape)) = self.read_candidate(candidate)? else { continue };
+            let Some((bytes, shape)) = self.read_candidate(candidate)? else {
+                continue;
+            };
             let digest = Digest::of(&bytes);
             let path = self.part_path(dataset, &part_file(index, &digest));
             if path != candidate.path {
@@ -125,11 +138,17 @@ impl CheckpointWriter {
             other => other?,
         };
         if Digest::of(&bytes).short() != candidate.short_digest {
-            tracing::warn!(stage = self.stage, part = candidate.path, "part is damaged and is made again");
+            tracing::warn!(
+                stage = self.stage,
+                part = candidate.path,
+                "part is damaged and is made again"
+            );
             return Ok(None);
         }
         // The rows are counted from the file itself: a stopped run left no manifest to tell.
-        Ok(parquet::inspect(bytes.clone(), &candidate.path).ok().map(|shape| (bytes, shape)))
+        Ok(parquet::inspect(bytes.clone(), &candidate.path)
+            .ok()
+            .map(|shape| (bytes, shape)))
     }
 
     /// Writes one part.
@@ -153,17 +172,13 @@ impl CheckpointWriter {
     }
 
     fn part_path(&self, dataset: &str, file: &str) -> String {
-        format!("{}/{dataset}/{file}", checkpoint_folder(&self.stage, &self.fingerprint))
+        format!(
+            "{}/{dataset}/{file}",
+            checkpoint_folder(&self.stage, &self.fingerprint)
+        )
     }
 
-    fn note_part(
-        &self,
-        dataset: &str,
-        index: usize,
-        key: &Digest,
-        bytes: &Bytes,
-        shape: Shape,
-    ) {
+    fn note_part(&self, dataset: &str, index: usize, key: &Digest, bytes: &Bytes, shape: Shape) {
         let digest = Digest::of(bytes);
         let part = PartManifest {
             file: part_file(index, &digest),
@@ -174,7 +189,11 @@ impl CheckpointWriter {
         };
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.schemas.insert(dataset.to_owned(), shape.schema);
-        written.parts.entry(dataset.to_owned()).or_default().insert(index, part);
+        written
+            .parts
+            .entry(dataset.to_owned())
+            .or_default()
+            .insert(index, part);
     }
 
     /// Writes a file beside the datasets; `is_content` says whether dependants are keyed on it.
@@ -182,7 +201,12 @@ impl CheckpointWriter {
     /// # Errors
     ///
     /// Those of the store.
-    pub fn write_file(&self, name: &str, bytes: Bytes, is_content: bool) -> Result<(), CheckpointError> {
+    pub fn write_file(
+        &self,
+        name: &str,
+        bytes: Bytes,
+        is_content: bool,
+    ) -> Result<(), CheckpointError> {
         let path = self.part_path(FILES, name);
         let file = FileManifest {
             name: name.to_owned(),
@@ -228,7 +252,10 @@ impl CheckpointWriter {
     /// # Errors
     ///
     /// Those of the store.
-    pub fn commit(self, summary: serde_json::Map<String, serde_json::Value>) -> Result<Manifest, CheckpointError> {
+    pub fn commit(
+        self,
+        summary: serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Manifest, CheckpointError> {
         let manifest = self.manifest(summary);
         let path = manifest_path(&self.stage, &self.fingerprint);
         put_or_mend(&self.store, &path, to_json(&manifest))?;
@@ -263,17 +290,30 @@ fn find_candidates(
     let folder = stage_folder(stage);
     for fingerprint in store.folders(&folder)? {
         let fingerprint = Fingerprint::from_folder(&fingerprint);
-        let Ok(bytes) = store.get(&inputs_path(stage, &fingerprint)) else { continue };
-        let Ok(inputs) = serde_json::from_slice::<Inputs>(&bytes) else { continue };
+        let Ok(bytes) = store.get(&inputs_path(stage, &fingerprint)) else {
+            continue;
+        };
+        let Ok(inputs) = serde_json::from_slice::<Inputs>(&bytes) else {
+            continue;
+        };
         let base = checkpoint_folder(stage, &fingerprint);
         for (dataset, keys) in &inputs.keys {
             for object in store.list(&format!("{base}/{dataset}"))? {
-                let Some((_, file)) = object.path.rsplit_once('/') else { continue };
-                let Some((index, short)) = parse_part_file(file) else { continue };
+                let Some((_, file)) = object.path.rsplit_once('/') else {
+                    continue;
+                };
+                let Some((index, short)) = parse_part_file(file) else {
+                    continue;
+                };
                 let Some(key) = keys.get(index) else { continue };
-                let candidate =
-                    Candidate { short_digest: short.to_owned(), path: object.path.clone() };
-                found.entry((dataset.clone(), key.clone())).or_default().push(candidate);
+                let candidate = Candidate {
+                    short_digest: short.to_owned(),
+                    path: object.path.clone(),
+                };
+                found
+                    .entry((dataset.clone(), key.clone()))
+                    .or_default()
+                    .push(candidate);
             }
         }
     }

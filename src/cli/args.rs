@@ -21,7 +21,14 @@ const EXIT_CODES: &str = "Exit codes: 0 ok, 1 internal error, 2 usage, 10 config
 #[derive(Debug, Args)]
 pub(super) struct Common {
     /// The configuration
-    #[arg(short, long, global = true, default_value = "pipeline.yaml", env = "RAYONNAGE_CONFIG", value_name = "FILE")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        default_value = "pipeline.yaml",
+        env = "RAYONNAGE_CONFIG",
+        value_name = "FILE"
+    )]
     pub(super) config: PathBuf,
     /// Set a value of the configuration, such as clean_text.params.max_words=300
     #[arg(long, global = true, value_name = "KEY=VALUE")]
@@ -30,7 +37,13 @@ pub(super) struct Common {
     #[arg(long, global = true, default_value = "auto", env = "RAYONNAGE_DEVICE")]
     pub(super) device: String,
     /// How log lines are written
-    #[arg(long, global = true, default_value = "text", value_enum, env = "RAYONNAGE_LOG_FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "text",
+        value_enum,
+        env = "RAYONNAGE_LOG_FORMAT"
+    )]
     pub(super) log_format: LogFormat,
 }
 

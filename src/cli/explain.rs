@@ -17,7 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn explain(common: &Common, stage: &str) -> Result<(), CommandError> {
     setup::logging(common, &Monitor::default());
     let pipeline = setup::pipeline(common, setup::cores(), CancelToken::default())?;
-    let options = SelectionOptions { until: Some(stage.to_owned()), ..SelectionOptions::default() };
+    let options = SelectionOptions {
+        until: Some(stage.to_owned()),
+        ..SelectionOptions::default()
+    };
     let (plan, catalog) = planned(&pipeline, &options)?;
     let Some((_, status)) = plan.stages.iter().find(|(name, _)| name == stage) else {
         return Err(CommandError::Usage(format!("there is no stage {stage:?}")));
@@ -28,7 +31,10 @@ pub(super) fn explain(common: &Common, stage: &str) -> Result<(), CommandError> 
         Status::Dirty { reason, .. } => format!("{stage} is dirty: {reason}\n"),
     };
     let old = catalog.last_fields(stage);
-    let changes = old.as_ref().map(|old| fields.changes_since(old)).unwrap_or_default();
+    let changes = old
+        .as_ref()
+        .map(|old| fields.changes_since(old))
+        .unwrap_or_default();
     if !changes.is_empty() {
         let mut table = Table::new(&["changed", "old", "new"]);
         for change in &changes {
@@ -60,11 +66,15 @@ fn known_fields(
             Status::Dirty { .. } => catalog.last(name),
         };
         let manifest = fingerprint.and_then(|known| catalog.manifest(name, known).ok().flatten());
-        contents.insert(name.clone(), manifest.as_ref().map(contents_of).unwrap_or_default());
+        contents.insert(
+            name.clone(),
+            manifest.as_ref().map(contents_of).unwrap_or_default(),
+        );
     }
     let facts = gather_facts(pipeline, &BTreeSet::from([stage.to_owned()]))?;
     let fields = complete_fields(pipeline.dag(), stage, &facts[stage], &contents);
-    fields.map_err(|need| CommandError::Usage(format!("{stage} needs {need}, which is not selected")))
+    fields
+        .map_err(|need| CommandError::Usage(format!("{stage} needs {need}, which is not selected")))
 }
 
 fn shorten(value: &str) -> String {

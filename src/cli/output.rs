@@ -19,7 +19,9 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(header: &[&str]) -> Self {
-        Self { rows: vec![header.iter().map(|name| (*name).to_owned()).collect()] }
+        Self {
+            rows: vec![header.iter().map(|name| (*name).to_owned()).collect()],
+        }
     }
 
     pub(super) fn row<S: Into<String>>(&mut self, values: impl IntoIterator<Item = S>) {
@@ -69,7 +71,13 @@ fn seconds(elapsed_ms: u64) -> String {
 
 /// Prints what a run did and what came out.
 pub(super) fn print_record(record: &RunRecord, pipeline: &Pipeline) -> std::io::Result<()> {
-    let ran = |status: StageStatus| record.stages.iter().filter(|stage| stage.status == status).count();
+    let ran = |status: StageStatus| {
+        record
+            .stages
+            .iter()
+            .filter(|stage| stage.status == status)
+            .count()
+    };
     let mut text = String::new();
     if ran(StageStatus::Ran) > 0 {
         let _ = write!(text, "{}\n", stage_table(record));
@@ -83,12 +91,20 @@ pub(super) fn print_record(record: &RunRecord, pipeline: &Pipeline) -> std::io::
     }
     for stage in &record.stages {
         if let (Some(path), Some(rows)) = (stage.summary.get("path"), stage.summary.get("rows")) {
-            let sink = pipeline.environment.sink.url().trim_start_matches("file://");
+            let sink = pipeline
+                .environment
+                .sink
+                .url()
+                .trim_start_matches("file://");
             let path = path.as_str().unwrap_or_default();
             let _ = writeln!(text, "predictions: {rows} rows in {sink}/{path}/");
         }
     }
-    let root = pipeline.environment.checkpoints.url().trim_start_matches("file://");
+    let root = pipeline
+        .environment
+        .checkpoints
+        .url()
+        .trim_start_matches("file://");
     let _ = writeln!(text, "record: {root}/_runs/{}.json", record.run);
     let _ = writeln!(
         text,
@@ -110,11 +126,31 @@ fn stage_table(record: &RunRecord) -> Table {
         let work = || format!("{} {}", stage.done, stage.unit);
         table.row([
             stage.stage.clone(),
-            if is_fresh { "fresh".to_owned() } else { "ran".to_owned() },
-            if is_fresh { dash() } else { seconds(stage.elapsed_ms) },
-            if is_fresh || stage.done == 0 { dash() } else { work() },
-            if is_fresh { dash() } else { stage.parts_made.to_string() },
-            if is_fresh { dash() } else { stage.parts_taken_over.to_string() },
+            if is_fresh {
+                "fresh".to_owned()
+            } else {
+                "ran".to_owned()
+            },
+            if is_fresh {
+                dash()
+            } else {
+                seconds(stage.elapsed_ms)
+            },
+            if is_fresh || stage.done == 0 {
+                dash()
+            } else {
+                work()
+            },
+            if is_fresh {
+                dash()
+            } else {
+                stage.parts_made.to_string()
+            },
+            if is_fresh {
+                dash()
+            } else {
+                stage.parts_taken_over.to_string()
+            },
         ]);
     }
     table
@@ -122,11 +158,22 @@ fn stage_table(record: &RunRecord) -> Table {
 
 /// Scores of the models, the best one marked.
 fn model_table(record: &RunRecord) -> String {
-    let scores = |stage: &'_ StageRecord| Some((stage.summary.get("models")?.clone(), stage.summary.get("best").cloned()));
+    let scores = |stage: &'_ StageRecord| {
+        Some((
+            stage.summary.get("models")?.clone(),
+            stage.summary.get("best").cloned(),
+        ))
+    };
     let Some((Value::Object(models), best)) = record.stages.iter().find_map(scores) else {
         return String::new();
     };
-    let mut table = Table::new(&["model", "weighted F1 (test)", "rows", "weighted F1 (validation)", ""]);
+    let mut table = Table::new(&[
+        "model",
+        "weighted F1 (test)",
+        "rows",
+        "weighted F1 (validation)",
+        "",
+    ]);
     for (name, scores) in &models {
         let score = |key: &str| format!("{:.4}", scores[key].as_f64().unwrap_or_default());
         let is_best = best.as_ref().and_then(Value::as_str) == Some(name);
@@ -135,7 +182,11 @@ fn model_table(record: &RunRecord) -> String {
             score("test_f1"),
             scores["test_rows"].to_string(),
             score("validation_f1"),
-            if is_best { "best".to_owned() } else { String::new() },
+            if is_best {
+                "best".to_owned()
+            } else {
+                String::new()
+            },
         ]);
     }
     format!("{table}\n")

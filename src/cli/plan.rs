@@ -21,12 +21,17 @@ pub(super) fn plan(common: &Common, arguments: &SelectionArguments) -> Result<()
     for (stage, status) in &plan.stages {
         match status {
             Status::Fresh { .. } => table.row([stage.as_str(), "fresh", ""]),
-            Status::Dirty { reason, .. } => table.row([stage.as_str(), "dirty", &reason.to_string()]),
+            Status::Dirty { reason, .. } => {
+                table.row([stage.as_str(), "dirty", &reason.to_string()])
+            }
         }
     }
     let summary = match plan.dirty_count() {
         0 => "nothing to do".to_owned(),
-        dirty => format!("{dirty} of {} stages would run, or may have to", plan.stages.len()),
+        dirty => format!(
+            "{dirty} of {} stages would run, or may have to",
+            plan.stages.len()
+        ),
     };
     print(&format!("{table}\n{summary}\n"))?;
     Ok(())
@@ -64,7 +69,12 @@ pub(super) fn status(common: &Common) -> Result<(), CommandError> {
             table.row([stage.as_str(), state, "-", "-", "-", "-"]);
             continue;
         };
-        let parts = || manifest.datasets.values().flat_map(|dataset| &dataset.parts);
+        let parts = || {
+            manifest
+                .datasets
+                .values()
+                .flat_map(|dataset| &dataset.parts)
+        };
         let files: u64 = manifest.files.iter().map(|file| file.bytes).sum();
         let rows: Vec<String> = manifest
             .datasets
@@ -83,7 +93,11 @@ pub(super) fn status(common: &Common) -> Result<(), CommandError> {
     let mut text = table.to_string();
     let last = latest_record(catalog.store()).map_err(RunError::from)?;
     if let Some(record) = last {
-        let _ = write!(text, "\nlast run {} began {}, exit code {}", record.run, record.started, record.exit_code);
+        let _ = write!(
+            text,
+            "\nlast run {} began {}, exit code {}",
+            record.run, record.started, record.exit_code
+        );
         if let Some(error) = record.error {
             let _ = write!(text, ": {error}");
         }

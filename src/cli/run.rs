@@ -17,12 +17,17 @@ pub(super) fn run(common: &Common, options: &RunArguments) -> Result<(), Command
     setup::logging(common, &monitor);
     let jobs = options.jobs.map_or_else(setup::cores, usize::from);
     // A pool that is there already (in tests of the library) is as good.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global();
+    let _ = rayon::ThreadPoolBuilder::new()
+        .num_threads(jobs)
+        .build_global();
     let cancel = CancelToken::default();
     listen(&cancel)?;
     let pipeline = setup::pipeline(common, jobs, cancel)?;
     let selection = select(&pipeline, &selection(&options.selection))?;
-    let options = RunOptions { run_id: new_run_id(), stages_at_once: jobs };
+    let options = RunOptions {
+        run_id: new_run_id(),
+        stages_at_once: jobs,
+    };
     let record = run_pipeline(&pipeline, &selection, &options, &monitor)?;
     output::print_record(&record, &pipeline)?;
     Ok(())

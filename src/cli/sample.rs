@@ -7,8 +7,11 @@ use crate::sample::{SampleOptions, write};
 
 /// Writes the synthetic catalogue, or finds it there.
 pub(super) fn sample(arguments: &SampleArguments) -> Result<(), CommandError> {
-    let options =
-        SampleOptions { rows: arguments.rows, seed: arguments.seed, ..SampleOptions::default() };
+    let options = SampleOptions {
+        rows: arguments.rows,
+        seed: arguments.seed,
+        ..SampleOptions::default()
+    };
     let stats = write(&arguments.folder, &options)?;
     let verb = if stats.reused { "found" } else { "wrote" };
     print(&format!(

@@ -37,18 +37,27 @@ pub(super) fn pipeline(
 /// Reads and checks the configuration and the queries.
 pub(super) fn configuration(common: &Common) -> Result<(PipelineConfig, Queries), CommandError> {
     let path = common.config.display().to_string();
-    let text = std::fs::read_to_string(&common.config)
-        .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+    let text = std::fs::read_to_string(&common.config).map_err(|source| ConfigError::Read {
+        path: path.clone(),
+        source,
+    })?;
     let (mut tree, issues) = parse(&text, &path, &|name| std::env::var(name).ok())?;
     for argument in &common.set {
         set_value(&mut tree, argument)?;
     }
     let config = resolve(&tree, &path, &kinds(), issues)?;
-    let folder = common.config.parent().map_or_else(|| config.sql.clone().into(), |folder| folder.join(&config.sql));
+    let folder = common.config.parent().map_or_else(
+        || config.sql.clone().into(),
+        |folder| folder.join(&config.sql),
+    );
     let queries = Queries::load(&folder)?;
     for check in queries.checks() {
         if !config.stages.contains_key(&check.stage) {
-            tracing::warn!(check = check.name, stage = check.stage, "check of a stage that is not there");
+            tracing::warn!(
+                check = check.name,
+                stage = check.stage,
+                "check of a stage that is not there"
+            );
         }
     }
     Ok((config, queries))
@@ -57,7 +66,8 @@ pub(super) fn configuration(common: &Common) -> Result<(PipelineConfig, Queries)
 /// Starts logging to standard error: warnings beside progress bars, everything of note elsewhere.
 pub(super) fn logging(common: &Common, monitor: &Monitor) {
     let default = if monitor.has_bars() { "warn" } else { "info" };
-    let filter = EnvFilter::try_from_env("RAYONNAGE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let filter =
+        EnvFilter::try_from_env("RAYONNAGE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let writer = monitor.clone();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

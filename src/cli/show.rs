@@ -22,14 +22,21 @@ pub(super) fn show(common: &Common, options: &ShowArguments) -> Result<(), Comma
     let stage = options.stage.as_str();
     if !pipeline.dag().order().iter().any(|known| known == stage) {
         let known = pipeline.dag().order().join(", ");
-        return Err(RunError::UnknownStage { stage: stage.to_owned(), known }.into());
+        return Err(RunError::UnknownStage {
+            stage: stage.to_owned(),
+            known,
+        }
+        .into());
     }
     let store = pipeline.environment.checkpoints.clone();
     let last = last_fingerprints(&store).map_err(RunError::from)?;
     let catalog = Catalog::new(store, last);
     let none = || CommandError::Usage(format!("{stage} has no complete checkpoint yet"));
     let fingerprint = catalog.last(stage).ok_or_else(none)?;
-    let reader = catalog.reader(stage, fingerprint).map_err(RunError::from)?.ok_or_else(none)?;
+    let reader = catalog
+        .reader(stage, fingerprint)
+        .map_err(RunError::from)?
+        .ok_or_else(none)?;
     let text = describe(&reader, options).map_err(RunError::from)?;
     print(&text)?;
     Ok(())
@@ -41,7 +48,12 @@ fn describe(reader: &CheckpointReader, options: &ShowArguments) -> Result<String
     for (name, dataset) in &manifest.datasets {
         let size: u64 = dataset.parts.iter().map(|part| part.bytes).sum();
         let parts = dataset.parts.len();
-        let _ = writeln!(text, "  {name}: {} rows, {parts} parts, {}", dataset.rows, bytes(size));
+        let _ = writeln!(
+            text,
+            "  {name}: {} rows, {parts} parts, {}",
+            dataset.rows,
+            bytes(size)
+        );
     }
     for file in &manifest.files {
         let _ = writeln!(text, "  files/{}: {}", file.name, bytes(file.bytes));
@@ -50,13 +62,17 @@ fn describe(reader: &CheckpointReader, options: &ShowArguments) -> Result<String
         let _ = writeln!(text, "  {key}: {value}");
     }
     let first = manifest.datasets.keys().next();
-    let Some(name) = options.dataset.as_ref().or(first) else { return Ok(text) };
+    let Some(name) = options.dataset.as_ref().or(first) else {
+        return Ok(text);
+    };
     let dataset = reader.dataset(name)?;
     let _ = write!(text, "\n{name}\n");
     for column in &dataset.schema {
         let _ = writeln!(text, "  {column}");
     }
-    let Some(part) = dataset.parts.iter().find(|part| part.rows > 0) else { return Ok(text) };
+    let Some(part) = dataset.parts.iter().find(|part| part.rows > 0) else {
+        return Ok(text);
+    };
     let batch = reader.part(name, part, None)?;
     let _ = write!(text, "\n{}", rows(&batch, options.rows));
     Ok(text)
@@ -64,7 +80,11 @@ fn describe(reader: &CheckpointReader, options: &ShowArguments) -> Result<String
 
 fn rows(batch: &RecordBatch, count: usize) -> Table {
     let schema = batch.schema();
-    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let names: Vec<&str> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
     let mut table = Table::new(&names);
     for row in 0..batch.num_rows().min(count) {
         table.row(batch.columns().iter().map(|column| value(column, row)));
@@ -80,8 +100,13 @@ fn value(column: &dyn Array, row: usize) -> String {
         return format!("{width} bytes");
     }
     let options = FormatOptions::default();
-    let text = ArrayFormatter::try_new(column, &options).map(|values| values.value(row).to_string());
-    let text = text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    let text =
+        ArrayFormatter::try_new(column, &options).map(|values| values.value(row).to_string());
+    let text = text
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     if text.chars().count() <= VALUE_CHARS {
         return text;
     }

@@ -9,7 +9,12 @@ use serde_json::Value;
 pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Fills in every string of a tree.
-pub(super) fn interpolate(value: &mut Value, path: &str, lookup: Lookup<'_>, issues: &mut Vec<Issue>) {
+pub(super) fn interpolate(
+    value: &mut Value,
+    path: &str,
+    lookup: Lookup<'_>,
+    issues: &mut Vec<Issue>,
+) {
     match value {
         Value::String(text) if text.contains("${") => match expand(text, lookup) {
             Ok(expanded) => *text = expanded,
@@ -22,7 +27,11 @@ pub(super) fn interpolate(value: &mut Value, path: &str, lookup: Lookup<'_>, iss
         }
         Value::Object(map) => {
             for (key, item) in map.iter_mut() {
-                let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let below = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
                 interpolate(item, &below, lookup, issues);
             }
         }
@@ -67,14 +76,21 @@ mod tests {
 
     #[test]
     fn variables_and_defaults() {
-        assert_eq!(expand("a-${SET}-${NO:-b}-${EMPTY:-c}", &lookup).unwrap(), "a-value-b-c");
+        assert_eq!(
+            expand("a-${SET}-${NO:-b}-${EMPTY:-c}", &lookup).unwrap(),
+            "a-value-b-c"
+        );
         assert_eq!(expand("${EMPTY}", &lookup).unwrap(), "");
         assert_eq!(expand("${NO:-}", &lookup).unwrap(), "");
     }
 
     #[test]
     fn mistakes_name_the_variable() {
-        assert!(expand("${NO}", &lookup).unwrap_err().contains("NO is not set"));
+        assert!(
+            expand("${NO}", &lookup)
+                .unwrap_err()
+                .contains("NO is not set")
+        );
         assert!(expand("${SET", &lookup).is_err());
     }
 

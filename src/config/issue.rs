@@ -15,7 +15,10 @@ pub struct Issue {
 impl Issue {
     /// Makes an issue.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
+        Self {
+            path: path.into(),
+            message: message.into(),
+        }
     }
 }
 
@@ -66,9 +69,17 @@ pub enum ConfigError {
 }
 
 fn count(issues: usize) -> String {
-    if issues == 1 { "a mistake".to_owned() } else { format!("{issues} mistakes") }
+    if issues == 1 {
+        "a mistake".to_owned()
+    } else {
+        format!("{issues} mistakes")
+    }
 }
 
 fn list(issues: &[Issue]) -> String {
-    issues.iter().map(|issue| format!("  {issue}")).collect::<Vec<_>>().join("\n")
+    issues
+        .iter()
+        .map(|issue| format!("  {issue}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -13,7 +13,7 @@ mod tree;
 pub use issue::{ConfigError, Issue};
 pub use raw::{parse, set_value};
 pub use resolved::{
-    ColumnsConfig, ImagesConfig, KindInfo, NeedRule, PipelineConfig, SinkConfig, SourceConfig, StageConfig,
-    resolve,
+    ColumnsConfig, ImagesConfig, KindInfo, NeedRule, PipelineConfig, SinkConfig, SourceConfig,
+    StageConfig, resolve,
 };
 pub use tree::check;

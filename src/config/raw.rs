@@ -33,16 +33,24 @@ pub fn parse(
 /// [`ConfigError::Set`] for an argument without `=`, a value that is no YAML, or a path through
 /// something that is not a mapping.
 pub fn set_value(tree: &mut Value, argument: &str) -> Result<(), ConfigError> {
-    let refuse = |message: String| ConfigError::Set { argument: argument.to_owned(), message };
-    let (path, text) =
-        argument.split_once('=').ok_or_else(|| refuse("expected key.path=value".to_owned()))?;
+    let refuse = |message: String| ConfigError::Set {
+        argument: argument.to_owned(),
+        message,
+    };
+    let (path, text) = argument
+        .split_once('=')
+        .ok_or_else(|| refuse("expected key.path=value".to_owned()))?;
     let value: Value = if text.is_empty() {
         Value::String(String::new())
     } else {
         serde_saphyr::from_str(text).map_err(|error| refuse(error.to_string()))?
     };
     let mut keys: Vec<&str> = path.split('.').collect();
-    let is_stage = |name: &str| tree.get("stages").and_then(|stages| stages.get(name)).is_some();
+    let is_stage = |name: &str| {
+        tree.get("stages")
+            .and_then(|stages| stages.get(name))
+            .is_some()
+    };
     if tree.get(keys[0]).is_none() && is_stage(keys[0]) {
         keys.insert(0, "stages");
     }
@@ -66,7 +74,8 @@ mod tests {
 
     #[test]
     fn set_reaches_stages_by_their_name() {
-        let mut tree = serde_json::json!({"seed": 1, "stages": {"clean_text": {"kind": "clean_text"}}});
+        let mut tree =
+            serde_json::json!({"seed": 1, "stages": {"clean_text": {"kind": "clean_text"}}});
         set_value(&mut tree, "clean_text.params.max_words=300").unwrap();
         set_value(&mut tree, "seed=7").unwrap();
         assert_eq!(tree["stages"]["clean_text"]["params"]["max_words"], 300);

@@ -137,7 +137,10 @@ struct RawPipeline {
 impl Default for RawPipeline {
     fn default() -> Self {
         let text = str::to_owned;
-        let images = ImagesConfig { labelled: String::new(), unlabelled: String::new() };
+        let images = ImagesConfig {
+            labelled: String::new(),
+            unlabelled: String::new(),
+        };
         let columns = ColumnsConfig {
             id: text("id"),
             title: text("title"),
@@ -187,7 +190,10 @@ pub fn resolve(
     let invalid = |mut issues: Vec<Issue>| {
         issues.sort();
         issues.dedup();
-        ConfigError::Invalid { path: path.to_owned(), issues }
+        ConfigError::Invalid {
+            path: path.to_owned(),
+            issues,
+        }
     };
     let (Some(dag), true) = (dag, issues.is_empty()) else {
         return Err(invalid(issues));
@@ -211,21 +217,47 @@ pub fn resolve(
 fn check_top(raw: &RawPipeline, issues: &mut Vec<Issue>) {
     let mut require = |ok: bool, path: &str, message: &str| {
         // A key that is of the wrong type stands at its default here: one issue is enough.
-        let known = issues.iter().any(|issue| issue.path == path || path.starts_with(&format!("{}.", issue.path)));
+        let known = issues
+            .iter()
+            .any(|issue| issue.path == path || path.starts_with(&format!("{}.", issue.path)));
         if !ok && !known {
             issues.push(Issue::new(path, message));
         }
     };
-    require(!raw.checkpoints.is_empty(), "checkpoints", "must name a path or URL");
-    require(!raw.source.root.is_empty(), "source.root", "must name a path or URL");
-    require(!raw.source.products.is_empty(), "source.products", "must name a table");
-    require(!raw.sink.root.is_empty(), "sink.root", "must name a path or URL");
-    require((1..=65_536).contains(&raw.rows_per_part), "rows_per_part", "must lie between 1 and 65536");
+    require(
+        !raw.checkpoints.is_empty(),
+        "checkpoints",
+        "must name a path or URL",
+    );
+    require(
+        !raw.source.root.is_empty(),
+        "source.root",
+        "must name a path or URL",
+    );
+    require(
+        !raw.source.products.is_empty(),
+        "source.products",
+        "must name a table",
+    );
+    require(
+        !raw.sink.root.is_empty(),
+        "sink.root",
+        "must name a path or URL",
+    );
+    require(
+        (1..=65_536).contains(&raw.rows_per_part),
+        "rows_per_part",
+        "must lie between 1 and 65536",
+    );
     for (path, ratio) in [
         ("max_reject_ratio", raw.max_reject_ratio),
         ("max_image_fault_ratio", raw.max_image_fault_ratio),
     ] {
-        require((0.0..=1.0).contains(&ratio), path, "must lie between 0 and 1");
+        require(
+            (0.0..=1.0).contains(&ratio),
+            path,
+            "must lie between 0 and 1",
+        );
     }
     require(
         raw.dump_date.is_empty() || is_date(&raw.dump_date),
@@ -274,23 +306,35 @@ fn resolve_stages(
         issues.push(Issue::new("stages", "there are no stages"));
         return (BTreeMap::new(), None);
     };
-    let drafts: Vec<Draft<'_>> =
-        given.iter().filter_map(|(id, stage)| draft(id, stage, kinds, issues)).collect();
+    let drafts: Vec<Draft<'_>> = given
+        .iter()
+        .filter_map(|(id, stage)| draft(id, stage, kinds, issues))
+        .collect();
     let all_understood = drafts.len() == given.len();
-    let kinds_by_stage: BTreeMap<String, &str> =
-        drafts.iter().map(|draft| (draft.id.clone(), draft.kind.name)).collect();
+    let kinds_by_stage: BTreeMap<String, &str> = drafts
+        .iter()
+        .map(|draft| (draft.id.clone(), draft.kind.name))
+        .collect();
     let mut edges = Vec::new();
     for draft in &drafts {
         let needs = resolve_needs(draft, given, &kinds_by_stage, issues);
         edges.push((draft.id.clone(), needs));
     }
     let stages = drafts.into_iter().map(|draft| {
-        let stage =
-            StageConfig { id: draft.id.clone(), kind: draft.kind.name.to_owned(), params: draft.params };
+        let stage = StageConfig {
+            id: draft.id.clone(),
+            kind: draft.kind.name.to_owned(),
+            params: draft.params,
+        };
         (draft.id, stage)
     });
     let stages = stages.collect();
-    if !all_understood || edges.iter().flat_map(|(_, needs)| needs).any(|need| !kinds_by_stage.contains_key(need.stage.as_str())) {
+    if !all_understood
+        || edges
+            .iter()
+            .flat_map(|(_, needs)| needs)
+            .any(|need| !kinds_by_stage.contains_key(need.stage.as_str()))
+    {
         return (stages, None);
     }
     match Dag::new(edges) {
@@ -320,13 +364,19 @@ fn draft<'a>(
     let path = format!("stages.{id}");
     let before = issues.len();
     let named_well = id.starts_with(|first: char| first.is_ascii_lowercase())
-        && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        && id
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if !named_well {
-        let message = "a stage name is lower-case letters, digits and `_`, and begins with a letter";
+        let message =
+            "a stage name is lower-case letters, digits and `_`, and begins with a letter";
         issues.push(Issue::new(&path, message));
     }
     let Some(map) = stage.as_object() else {
-        let message = format!("expected a mapping with kind, needs and params, found {}", name_of(stage));
+        let message = format!(
+            "expected a mapping with kind, needs and params, found {}",
+            name_of(stage)
+        );
         issues.push(Issue::new(path, message));
         return None;
     };
@@ -339,7 +389,12 @@ fn draft<'a>(
     let none = Value::Null;
     let params = map.get("params").unwrap_or(&none);
     let params = (kind.check_params)(params, &format!("{path}.params"), issues);
-    (issues.len() == before).then(|| Draft { id: id.to_owned(), kind, params: params.unwrap_or(Value::Null), needs })
+    (issues.len() == before).then(|| Draft {
+        id: id.to_owned(),
+        kind,
+        params: params.unwrap_or(Value::Null),
+        needs,
+    })
 }
 
 fn find_kind(
@@ -376,7 +431,10 @@ fn list_of_strings<'a>(
             items.iter().filter_map(Value::as_str).collect()
         }
         Some(_) => {
-            issues.push(Issue::new(format!("{path}.needs"), "expected a list of stages"));
+            issues.push(Issue::new(
+                format!("{path}.needs"),
+                "expected a list of stages",
+            ));
             Vec::new()
         }
     }
@@ -393,12 +451,15 @@ fn resolve_needs(
     let rules = (draft.kind.needs)(&draft.params);
     let mut needs: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for need in &draft.needs {
-        let (stage, dataset) = need.split_once('.').map_or((*need, None), |(s, d)| (s, Some(d)));
+        let (stage, dataset) = need
+            .split_once('.')
+            .map_or((*need, None), |(s, d)| (s, Some(d)));
         let Some(kind) = kinds_by_stage.get(stage) else {
             // A stage that is there but could not be understood has its own issue.
             if !given.contains_key(stage) {
                 let names = given.keys().map(String::as_str);
-                let hint = suggestion(stage, names).map(|meant| format!("; did you mean {meant:?}?"));
+                let hint =
+                    suggestion(stage, names).map(|meant| format!("; did you mean {meant:?}?"));
                 let message = format!("{stage:?} is not a stage{}", hint.unwrap_or_default());
                 issues.push(Issue::new(&path, message));
             }
@@ -406,9 +467,15 @@ fn resolve_needs(
         };
         let Some(rule) = rules.iter().find(|rule| rule.kind == *kind) else {
             let reads: Vec<&str> = rules.iter().map(|rule| rule.kind).collect();
-            let reads = if reads.is_empty() { "nothing".to_owned() } else { reads.join(", ") };
-            let message =
-                format!("{} does not read {kind} ({stage}); it reads {reads}", draft.kind.name);
+            let reads = if reads.is_empty() {
+                "nothing".to_owned()
+            } else {
+                reads.join(", ")
+            };
+            let message = format!(
+                "{} does not read {kind} ({stage}); it reads {reads}",
+                draft.kind.name
+            );
             issues.push(Issue::new(&path, message));
             continue;
         };
@@ -437,7 +504,10 @@ fn resolve_needs(
         .map(|(stage, mut datasets)| {
             datasets.sort();
             datasets.dedup();
-            Need { stage: stage.to_owned(), datasets }
+            Need {
+                stage: stage.to_owned(),
+                datasets,
+            }
         })
         .collect()
 }
@@ -451,13 +521,19 @@ fn check_counts(
     issues: &mut Vec<Issue>,
 ) {
     for rule in rules {
-        let count = needs.keys().filter(|stage| kinds_by_stage[**stage] == rule.kind).count();
+        let count = needs
+            .keys()
+            .filter(|stage| kinds_by_stage[**stage] == rule.kind)
+            .count();
         let (least, most) = rule.count;
         if count < least {
             let message = format!("{} needs a stage of kind {}", draft.kind.name, rule.kind);
             issues.push(Issue::new(path, message));
         } else if count > most {
-            let message = format!("{} reads {most} stage of kind {}, not {count}", draft.kind.name, rule.kind);
+            let message = format!(
+                "{} reads {most} stage of kind {}, not {count}",
+                draft.kind.name, rule.kind
+            );
             issues.push(Issue::new(path, message));
         }
     }
@@ -475,11 +551,21 @@ mod tests {
             Some(params.clone())
         }
         vec![
-            KindInfo { name: "ingest", check_params: keep, needs: |_| vec![] },
+            KindInfo {
+                name: "ingest",
+                check_params: keep,
+                needs: |_| vec![],
+            },
             KindInfo {
                 name: "clean_text",
                 check_params: keep,
-                needs: |_| vec![NeedRule { kind: "ingest", datasets: vec!["labelled", "unlabelled"], count: (1, 1) }],
+                needs: |_| {
+                    vec![NeedRule {
+                        kind: "ingest",
+                        datasets: vec!["labelled", "unlabelled"],
+                        count: (1, 1),
+                    }]
+                },
             },
         ]
     }
@@ -497,7 +583,10 @@ mod tests {
             "{TOP}stages:\n  ingest: {{kind: ingest}}\n  a: {{kind: clean_text, needs: [ingest]}}\n  b: {{kind: clean_text, needs: [ingest.labelled]}}\n"
         ))
         .unwrap();
-        assert_eq!(config.dag.needs("a")[0].datasets, ["labelled", "unlabelled"]);
+        assert_eq!(
+            config.dag.needs("a")[0].datasets,
+            ["labelled", "unlabelled"]
+        );
         assert_eq!(config.dag.needs("b")[0].datasets, ["labelled"]);
     }
 
@@ -529,8 +618,14 @@ mod tests {
         ))
         .unwrap_err()
         .to_string();
-        assert!(error.contains("stages.b.needs: \"ingst\" is not a stage; did you mean \"ingest\"?"), "{error}");
-        assert!(error.contains("stages.c.needs: clean_text needs a stage of kind ingest"), "{error}");
+        assert!(
+            error.contains("stages.b.needs: \"ingst\" is not a stage; did you mean \"ingest\"?"),
+            "{error}"
+        );
+        assert!(
+            error.contains("stages.c.needs: clean_text needs a stage of kind ingest"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -538,7 +633,13 @@ mod tests {
         for good in ["2024-02-29", "2026-11-20"] {
             assert!(is_date(good), "{good}");
         }
-        for bad in ["2023-02-29", "2026-13-01", "2026-1-01", "20261120", "2026-11-2x"] {
+        for bad in [
+            "2023-02-29",
+            "2026-13-01",
+            "2026-1-01",
+            "20261120",
+            "2026-11-2x",
+        ] {
             assert!(!is_date(bad), "{bad}");
         }
     }

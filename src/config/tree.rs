@@ -26,12 +26,23 @@ pub fn check<T: Serialize + DeserializeOwned + Default>(
         Value::Null => &empty,
         Value::Object(map) => map,
         other => {
-            issues.push(Issue::new(path, format!("expected a mapping, found {}", name_of(other))));
+            issues.push(Issue::new(
+                path,
+                format!("expected a mapping, found {}", name_of(other)),
+            ));
             return T::default();
         }
     };
     let mut merged = defaults.clone();
-    merge::<T>(given, &defaults, &defaults, &mut Vec::new(), path, &mut merged, issues);
+    merge::<T>(
+        given,
+        &defaults,
+        &defaults,
+        &mut Vec::new(),
+        path,
+        &mut merged,
+        issues,
+    );
     serde_json::from_value(merged).unwrap_or_else(|error| {
         issues.push(Issue::new(path, error.to_string()));
         T::default()
@@ -48,11 +59,17 @@ fn merge<T: DeserializeOwned>(
     merged: &mut Value,
     issues: &mut Vec<Issue>,
 ) {
-    let known: Vec<&str> =
-        level.as_object().map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default();
+    let known: Vec<&str> = level
+        .as_object()
+        .map(|map| map.keys().map(String::as_str).collect())
+        .unwrap_or_default();
     for (key, value) in given {
         keys.push(key.clone());
-        let full = format!("{path}{}{}", if path.is_empty() { "" } else { "." }, keys.join("."));
+        let full = format!(
+            "{path}{}{}",
+            if path.is_empty() { "" } else { "." },
+            keys.join(".")
+        );
         match level.get(key) {
             None => issues.push(Issue::new(full, unknown_key(key, &known))),
             Some(Value::Object(below)) if !below.is_empty() && !value.is_null() => {
@@ -79,7 +96,9 @@ fn merge<T: DeserializeOwned>(
 
 /// Environment variables are strings; where a number or a truth value is expected, reads one.
 fn retype(value: &Value, default: &Value) -> Value {
-    let Value::String(text) = value else { return value.clone() };
+    let Value::String(text) = value else {
+        return value.clone();
+    };
     let typed = match default {
         Value::Number(_) | Value::Bool(_) => serde_json::from_str(text).ok(),
         _ => None,
@@ -87,10 +106,16 @@ fn retype(value: &Value, default: &Value) -> Value {
     typed.unwrap_or_else(|| value.clone())
 }
 
-fn try_leaf<T: DeserializeOwned>(defaults: &Value, keys: &[String], value: &Value) -> Result<(), String> {
+fn try_leaf<T: DeserializeOwned>(
+    defaults: &Value,
+    keys: &[String],
+    value: &Value,
+) -> Result<(), String> {
     let mut tree = defaults.clone();
     place(&mut tree, keys, value.clone());
-    serde_json::from_value::<T>(tree).map(drop).map_err(|error| error.to_string())
+    serde_json::from_value::<T>(tree)
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 fn place(tree: &mut Value, keys: &[String], value: Value) {
@@ -140,7 +165,11 @@ mod tests {
 
     impl Default for Params {
         fn default() -> Self {
-            Self { max_words: 500, stem: None, stopping: Stopping { patience: 5 } }
+            Self {
+                max_words: 500,
+                stem: None,
+                stopping: Stopping { patience: 5 },
+            }
         }
     }
 
@@ -165,10 +194,22 @@ mod tests {
         let given = serde_json::json!({"max_wrods": 1, "max_words": "many", "stopping": {"patience": -1, "x": 1}});
         let issues = issues_of(&given);
         assert_eq!(issues.len(), 4, "{issues:?}");
-        assert_eq!(issues[0], "stages.x.params.max_wrods: unknown key; did you mean \"max_words\"?");
-        assert!(issues[1].starts_with("stages.x.params.max_words: invalid type"), "{issues:?}");
-        assert!(issues[2].starts_with("stages.x.params.stopping.patience: "), "{issues:?}");
-        assert!(issues[3].starts_with("stages.x.params.stopping.x: unknown key"), "{issues:?}");
+        assert_eq!(
+            issues[0],
+            "stages.x.params.max_wrods: unknown key; did you mean \"max_words\"?"
+        );
+        assert!(
+            issues[1].starts_with("stages.x.params.max_words: invalid type"),
+            "{issues:?}"
+        );
+        assert!(
+            issues[2].starts_with("stages.x.params.stopping.patience: "),
+            "{issues:?}"
+        );
+        assert!(
+            issues[3].starts_with("stages.x.params.stopping.x: unknown key"),
+            "{issues:?}"
+        );
     }
 
     #[test]
@@ -180,6 +221,9 @@ mod tests {
 
     #[test]
     fn not_a_mapping() {
-        assert_eq!(issues_of(&serde_json::json!([1])), ["stages.x.params: expected a mapping, found a list"]);
+        assert_eq!(
+            issues_of(&serde_json::json!([1])),
+            ["stages.x.params: expected a mapping, found a list"]
+        );
     }
 }

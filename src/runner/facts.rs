@@ -17,7 +17,10 @@ pub struct Pipeline {
 
 impl std::fmt::Debug for Pipeline {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Pipeline").field("stages", &self.stages.keys()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Pipeline")
+            .field("stages", &self.stages.keys())
+            .finish_non_exhaustive()
     }
 }
 
@@ -34,7 +37,10 @@ impl Pipeline {
             (id.clone(), built)
         });
         let stages = built.collect();
-        Self { environment, stages }
+        Self {
+            environment,
+            stages,
+        }
     }
 
     /// The graph of the stages.
@@ -71,7 +77,10 @@ pub fn gather_facts(
 ) -> Result<BTreeMap<StageId, StageFacts>, RunError> {
     let facts = stages.iter().map(|stage| {
         let facts = facts_of(pipeline, stage);
-        let failed = |source| RunError::Stage { stage: stage.clone(), source: Box::new(source) };
+        let failed = |source| RunError::Stage {
+            stage: stage.clone(),
+            source: Box::new(source),
+        };
         facts.map(|facts| (stage.clone(), facts)).map_err(failed)
     });
     facts.collect()
@@ -99,5 +108,8 @@ fn facts_of(pipeline: &Pipeline, id: &str) -> Result<StageFacts, StageError> {
     for (name, value) in stage.external_fields(environment)? {
         fields.push(name, value);
     }
-    Ok(StageFacts { fields, published: stage.published(environment)? })
+    Ok(StageFacts {
+        fields,
+        published: stage.published(environment)?,
+    })
 }

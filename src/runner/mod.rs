@@ -11,14 +11,17 @@ mod selection;
 
 pub use error::RunError;
 pub use facts::{Pipeline, gather_facts};
-pub use record::{DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, last_fingerprints, latest_record, new_run_id};
+pub use record::{
+    DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, last_fingerprints, latest_record,
+    new_run_id,
+};
 pub use selection::{SelectionOptions, select};
 
 use crate::checkpoint::{Catalog, LOCK_FILE, Manifest, contents_of};
 use crate::fingerprint::{DirtyReason, Fields, Fingerprint};
 use crate::graph::StageId;
 use crate::monitor::{Monitor, StageMonitor, peak_rss_bytes};
-use crate::plan::{Contents, Selection, Status, StageFacts, complete_fields, judge};
+use crate::plan::{Contents, Selection, StageFacts, Status, complete_fields, judge};
 use crate::stages::{Input, StageError, StageOutput, StageRun, run_checks};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;
@@ -63,9 +66,16 @@ pub fn run(
         failure: None,
     };
     execution.run(options.stages_at_once.max(1));
-    let Execution { records, failure, .. } = execution;
+    let Execution {
+        records, failure, ..
+    } = execution;
     record.finish(
-        pipeline.dag().order().iter().filter_map(|stage| records.get(stage).cloned()).collect(),
+        pipeline
+            .dag()
+            .order()
+            .iter()
+            .filter_map(|stage| records.get(stage).cloned())
+            .collect(),
         started.elapsed(),
         failure.as_ref(),
         pipeline.environment.opened_runtime(),
@@ -114,7 +124,9 @@ impl<'a> Execution<'a> {
             let mut running: BTreeSet<StageId> = BTreeSet::new();
             loop {
                 while self.failure.is_none() && running.len() < at_once {
-                    let Some(stage) = self.next_ready(&running) else { break };
+                    let Some(stage) = self.next_ready(&running) else {
+                        break;
+                    };
                     match self.prepare(&stage) {
                         Ok(None) => {}
                         Ok(Some(work)) => {
@@ -161,13 +173,24 @@ impl<'a> Execution<'a> {
     /// Judges a stage; `None` where it is fresh and thereby done.
     fn prepare(&mut self, stage: &StageId) -> Result<Option<Work>, RunError> {
         if let Err(source) = self.pipeline.environment.check_cancelled() {
-            return Err(RunError::Stage { stage: stage.clone(), source: Box::new(source) });
+            return Err(RunError::Stage {
+                stage: stage.clone(),
+                source: Box::new(source),
+            });
         }
-        let contents: BTreeMap<StageId, Contents> =
-            self.done.iter().map(|(stage, done)| (stage.clone(), done.contents.clone())).collect();
+        let contents: BTreeMap<StageId, Contents> = self
+            .done
+            .iter()
+            .map(|(stage, done)| (stage.clone(), done.contents.clone()))
+            .collect();
         let facts = &self.facts[stage];
-        let fields = complete_fields(self.pipeline.dag(), stage, facts, &contents)
-            .map_err(|need| RunError::NotSelected { stage: stage.clone(), need })?;
+        let fields =
+            complete_fields(self.pipeline.dag(), stage, facts, &contents).map_err(|need| {
+                RunError::NotSelected {
+                    stage: stage.clone(),
+                    need,
+                }
+            })?;
         let is_forced = self.selection.forced.contains(stage);
         let (status, contents) = judge(stage, &fields, &facts.published, is_forced, self.catalog);
         match status {
@@ -176,28 +199,56 @@ impl<'a> Execution<'a> {
                 let record = StageRecord::fresh(stage, &fingerprint, manifest.as_ref());
                 self.records.insert(stage.clone(), record);
                 let contents = contents.unwrap_or_default();
-                self.done.insert(stage.clone(), Done { fingerprint, contents });
+                self.done.insert(
+                    stage.clone(),
+                    Done {
+                        fingerprint,
+                        contents,
+                    },
+                );
                 Ok(None)
             }
-            Status::Dirty { .. } if self.selection.only.as_ref().is_some_and(|only| only != stage) => {
+            Status::Dirty { .. }
+                if self
+                    .selection
+                    .only
+                    .as_ref()
+                    .is_some_and(|only| only != stage) =>
+            {
                 let only = self.selection.only.clone().unwrap_or_default();
-                Err(RunError::NotSelected { stage: only, need: stage.clone() })
+                Err(RunError::NotSelected {
+                    stage: only,
+                    need: stage.clone(),
+                })
             }
             Status::Dirty { reason, .. } => {
                 tracing::info!(stage, reason = %reason, "stage runs");
                 let inputs = self.inputs(stage)?;
-                Ok(Some(Work { fields, reason, inputs }))
+                Ok(Some(Work {
+                    fields,
+                    reason,
+                    inputs,
+                }))
             }
         }
     }
 
     fn inputs(&self, stage: &str) -> Result<Vec<Input>, RunError> {
-        let failed = |source: StageError| RunError::Stage { stage: stage.to_owned(), source: Box::new(source) };
+        let failed = |source: StageError| RunError::Stage {
+            stage: stage.to_owned(),
+            source: Box::new(source),
+        };
         let open = |need: &crate::graph::Need| {
             let fingerprint = &self.done[&need.stage].fingerprint;
-            let reader = self.catalog.reader(&need.stage, fingerprint).map_err(|error| failed(error.into()))?;
+            let reader = self
+                .catalog
+                .reader(&need.stage, fingerprint)
+                .map_err(|error| failed(error.into()))?;
             let gone = || {
-                failed(StageError::Unusable(format!("the checkpoint of {} is gone", need.stage)))
+                failed(StageError::Unusable(format!(
+                    "the checkpoint of {} is gone",
+                    need.stage
+                )))
             };
             Ok(Input {
                 stage: need.stage.clone(),
@@ -213,12 +264,18 @@ impl<'a> Execution<'a> {
         self.records.insert(stage.clone(), record);
         match result {
             Ok(manifest) => {
-                let done = Done { fingerprint: fields.fingerprint(), contents: contents_of(&manifest) };
+                let done = Done {
+                    fingerprint: fields.fingerprint(),
+                    contents: contents_of(&manifest),
+                };
                 self.done.insert(stage, done);
             }
             Err(source) => {
                 self.withdraw_damaged(&source);
-                let failure = RunError::Stage { stage, source: Box::new(source) };
+                let failure = RunError::Stage {
+                    stage,
+                    source: Box::new(source),
+                };
                 self.failure.get_or_insert(failure);
             }
         }
@@ -226,9 +283,15 @@ impl<'a> Execution<'a> {
 
     /// Withdraws the manifest of a checkpoint that turned out to be damaged, so that the next run makes it again.
     fn withdraw_damaged(&self, error: &StageError) {
-        let StageError::Checkpoint(error) = error else { return };
-        let Some(stage) = error.damaged_stage() else { return };
-        let Some(done) = self.done.get(stage) else { return };
+        let StageError::Checkpoint(error) = error else {
+            return;
+        };
+        let Some(stage) = error.damaged_stage() else {
+            return;
+        };
+        let Some(done) = self.done.get(stage) else {
+            return;
+        };
         if let Err(error) = self.catalog.withdraw(stage, &done.fingerprint) {
             tracing::warn!(stage, %error, "cannot withdraw the manifest of a damaged checkpoint");
         }

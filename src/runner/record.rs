@@ -136,7 +136,11 @@ impl StageRecord {
         }
     }
 
-    pub(super) fn fresh(stage: &str, fingerprint: &Fingerprint, manifest: Option<&Manifest>) -> Self {
+    pub(super) fn fresh(
+        stage: &str,
+        fingerprint: &Fingerprint,
+        manifest: Option<&Manifest>,
+    ) -> Self {
         let mut record = Self::begin(stage, fingerprint, &DirtyReason::Forced);
         record.status = StageStatus::Fresh;
         record.reason = None;
@@ -147,7 +151,10 @@ impl StageRecord {
     }
 
     fn describe(&mut self, manifest: &Manifest) {
-        let rows = manifest.datasets.iter().map(|(name, dataset)| (name.clone(), dataset.rows));
+        let rows = manifest
+            .datasets
+            .iter()
+            .map(|(name, dataset)| (name.clone(), dataset.rows));
         self.rows = rows.collect();
         self.summary = manifest.summary.clone();
     }
@@ -223,17 +230,26 @@ impl RunRecord {
     /// Rows cleaned over the time of cleaning, fitting and vectorising.
     fn text_rows_per_s(&self) -> Option<f64> {
         let ran = |name: &str| {
-            self.stages.iter().find(|stage| stage.stage == name && stage.status == StageStatus::Ran)
+            self.stages
+                .iter()
+                .find(|stage| stage.stage == name && stage.status == StageStatus::Ran)
         };
         let cleaned = ran("clean_text")?.done;
         let stages = ["clean_text", "fit_tfidf", "tfidf"];
-        let elapsed: u64 = stages.iter().filter_map(|name| ran(name)).map(|stage| stage.elapsed_ms).sum();
+        let elapsed: u64 = stages
+            .iter()
+            .filter_map(|name| ran(name))
+            .map(|stage| stage.elapsed_ms)
+            .sum();
         (cleaned > 0).then(|| per_second(cleaned, Duration::from_millis(elapsed)))
     }
 
     fn images_per_s(&self) -> Option<f64> {
         let decoded = self.stages.iter().find(|stage| stage.images > 0)?;
-        Some(per_second(decoded.images, Duration::from_millis(decoded.elapsed_ms)))
+        Some(per_second(
+            decoded.images,
+            Duration::from_millis(decoded.elapsed_ms),
+        ))
     }
 
     pub(super) fn write(&self, store: &SharedStore) -> Result<(), RunError> {
@@ -259,7 +275,10 @@ fn millis(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a rate of counts far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a rate of counts far below 2^52"
+)]
 fn per_second(count: u64, elapsed: Duration) -> f64 {
     let rate = count as f64 / elapsed.as_secs_f64().max(1e-3);
     (rate * 10.0).round() / 10.0
@@ -273,7 +292,9 @@ fn timestamp(time: SystemTime) -> String {
 #[must_use]
 pub fn new_run_id() -> String {
     let now = SystemTime::now();
-    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let seed = format!("{} {}", since.as_nanos(), std::process::id());
     let tail = &blake3::hash(seed.as_bytes()).to_hex()[..6];
     let time = DateTime::<Utc>::from(now).format("%Y%m%dT%H%M%S%3f");
@@ -285,10 +306,18 @@ pub fn new_run_id() -> String {
 /// # Errors
 ///
 /// Those of the store; a record that cannot be read is passed over.
-pub fn last_fingerprints(store: &SharedStore) -> Result<BTreeMap<String, Fingerprint>, CheckpointError> {
+pub fn last_fingerprints(
+    store: &SharedStore,
+) -> Result<BTreeMap<String, Fingerprint>, CheckpointError> {
     Catalog::last_fingerprints(store, |bytes| {
-        let Ok(record) = serde_json::from_slice::<RunRecord>(bytes) else { return BTreeMap::new() };
-        record.stages.into_iter().map(|stage| (stage.stage, stage.fingerprint)).collect()
+        let Ok(record) = serde_json::from_slice::<RunRecord>(bytes) else {
+            return BTreeMap::new();
+        };
+        record
+            .stages
+            .into_iter()
+            .map(|stage| (stage.stage, stage.fingerprint))
+            .collect()
     })
 }
 

@@ -27,10 +27,16 @@ pub struct SelectionOptions {
 /// [`RunError::UnknownStage`].
 pub fn select(pipeline: &Pipeline, options: &SelectionOptions) -> Result<Selection, RunError> {
     let dag = pipeline.dag();
-    for stage in [&options.from, &options.until, &options.only].into_iter().flatten() {
+    for stage in [&options.from, &options.until, &options.only]
+        .into_iter()
+        .flatten()
+    {
         if !dag.order().contains(stage) {
             let known = dag.order().join(", ");
-            return Err(RunError::UnknownStage { stage: stage.clone(), known });
+            return Err(RunError::UnknownStage {
+                stage: stage.clone(),
+                known,
+            });
         }
     }
     let mut stages: BTreeSet<StageId> = dag.order().iter().cloned().collect();
@@ -48,5 +54,9 @@ pub fn select(pipeline: &Pipeline, options: &SelectionOptions) -> Result<Selecti
         }
     }
     forced.retain(|stage| stages.contains(stage));
-    Ok(Selection { stages, forced, only: options.only.clone() })
+    Ok(Selection {
+        stages,
+        forced,
+        only: options.only.clone(),
+    })
 }

@@ -17,7 +17,13 @@ pub(super) struct ChunkedReader<'a> {
 
 impl<'a> ChunkedReader<'a> {
     pub(super) fn new(store: &'a dyn Store, path: &'a str, size: u64, offset: u64) -> Self {
-        Self { store, path, size, offset, chunk: Bytes::new() }
+        Self {
+            store,
+            path,
+            size,
+            offset,
+            chunk: Bytes::new(),
+        }
     }
 }
 
@@ -28,7 +34,10 @@ impl Read for ChunkedReader<'_> {
                 return Ok(0);
             }
             let end = (self.offset + CHUNK_BYTES).min(self.size);
-            self.chunk = self.store.get_range(self.path, self.offset, end).map_err(Error::other)?;
+            self.chunk = self
+                .store
+                .get_range(self.path, self.offset, end)
+                .map_err(Error::other)?;
             self.offset = end;
         }
         let count = buffer.len().min(self.chunk.len());

@@ -3,9 +3,9 @@
 //! A quote that is never closed would swallow every row after it. So where a record of several lines has
 //! the wrong number of fields, only its first line is rejected and reading starts over at the next one.
 
+use super::SourceError;
 use super::chunked::ChunkedReader;
 use super::table::{BadRecord, Record, locate, text_of};
-use super::SourceError;
 use ::csv::{ByteRecord, ReaderBuilder};
 use std::io::{BufRead, BufReader};
 
@@ -24,7 +24,10 @@ pub(super) fn read<'a, E: From<SourceError>>(
         start = next;
     }
     if header.is_none() {
-        return Err(SourceError::Empty { table: table.to_owned() }.into());
+        return Err(SourceError::Empty {
+            table: table.to_owned(),
+        }
+        .into());
     }
     Ok(())
 }
@@ -52,17 +55,24 @@ fn read_from<'a, E: From<SourceError>>(
     visit: &mut dyn FnMut(Record) -> Result<(), E>,
 ) -> Result<Option<Start>, E> {
     let unreadable = |error: ::csv::Error| {
-        E::from(SourceError::Unreadable { table: table.to_owned(), detail: error.to_string() })
+        E::from(SourceError::Unreadable {
+            table: table.to_owned(),
+            detail: error.to_string(),
+        })
     };
-    let mut reader =
-        ReaderBuilder::new().has_headers(false).flexible(true).from_reader(open(start.offset));
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(open(start.offset));
     let mut record = ByteRecord::new();
     loop {
         let before = (reader.position().byte(), reader.position().line());
         if !reader.read_byte_record(&mut record).map_err(unreadable)? {
             return Ok(None);
         }
-        let position = record.position().map_or(before, |at| (at.byte(), at.line()));
+        let position = record
+            .position()
+            .map_or(before, |at| (at.byte(), at.line()));
         let line = start.line + position.1 - 1;
         let Some(header) = header else {
             *header = Some(read_header(&record, table, columns)?);
@@ -73,17 +83,32 @@ fn read_from<'a, E: From<SourceError>>(
             visit(to_record(&record, header, line))?;
             continue;
         }
-        let detail = format!("{} fields where the header has {}", record.len(), header.fields);
+        let detail = format!(
+            "{} fields where the header has {}",
+            record.len(),
+            header.fields
+        );
         let spans_lines = reader.position().line() > position.1 + 1;
         if !spans_lines {
-            visit(Record::Bad(BadRecord { line, reason: "field_count", detail }))?;
+            visit(Record::Bad(BadRecord {
+                line,
+                reason: "field_count",
+                detail,
+            }))?;
             continue;
         }
         let detail = format!("{detail}: a quote that is not closed");
-        visit(Record::Bad(BadRecord { line, reason: "broken_quoting", detail }))?;
+        visit(Record::Bad(BadRecord {
+            line,
+            reason: "broken_quoting",
+            detail,
+        }))?;
         let offset = start.offset + position.0;
         let skipped = line_bytes(open(offset), table)?;
-        return Ok(Some(Start { offset: offset + skipped, line: line + 1 }));
+        return Ok(Some(Start {
+            offset: offset + skipped,
+            line: line + 1,
+        }));
     }
 }
 
@@ -92,7 +117,10 @@ fn line_bytes<E: From<SourceError>>(reader: ChunkedReader<'_>, table: &str) -> R
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
     reader.read_until(b'\n', &mut line).map_err(|error| {
-        E::from(SourceError::Unreadable { table: table.to_owned(), detail: error.to_string() })
+        E::from(SourceError::Unreadable {
+            table: table.to_owned(),
+            detail: error.to_string(),
+        })
     })?;
     Ok(line.len() as u64)
 }
@@ -106,19 +134,36 @@ fn read_header<E: From<SourceError>>(
         .iter()
         .enumerate()
         .map(|(at, name)| {
-            let name = if at == 0 { name.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(name) } else { name };
-            String::from_utf8_lossy(name).trim().trim_matches('"').to_owned()
+            let name = if at == 0 {
+                name.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(name)
+            } else {
+                name
+            };
+            String::from_utf8_lossy(name)
+                .trim()
+                .trim_matches('"')
+                .to_owned()
         })
         .collect();
     let wanted = locate(table, &names, columns)?;
-    Ok(Header { fields: names.len(), wanted })
+    Ok(Header {
+        fields: names.len(),
+        wanted,
+    })
 }
 
 fn to_record(record: &ByteRecord, header: &Header, line: u64) -> Record {
-    let values = header.wanted.iter().map(|at| text_of(&record[*at]).map(str::to_owned));
+    let values = header
+        .wanted
+        .iter()
+        .map(|at| text_of(&record[*at]).map(str::to_owned));
     match values.collect::<Result<Vec<_>, _>>() {
         Ok(values) => Record::Row { line, values },
-        Err((reason, detail)) => Record::Bad(BadRecord { line, reason, detail }),
+        Err((reason, detail)) => Record::Bad(BadRecord {
+            line,
+            reason,
+            detail,
+        }),
     }
 }
 
@@ -141,7 +186,10 @@ mod tests {
     }
 
     fn row(line: u64, values: &[&str]) -> Record {
-        Record::Row { line, values: values.iter().map(|value| (*value).to_owned()).collect() }
+        Record::Row {
+            line,
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+        }
     }
 
     #[test]
@@ -149,7 +197,10 @@ mod tests {
         let text = "\u{feff}id,a,b\n1,\"x,\ny\",\"say \"\"hi\"\"\"\n2,,z\n";
         assert_eq!(
             read_text(text.as_bytes(), &["id", "b", "a"]).unwrap(),
-            [row(2, &["1", "say \"hi\"", "x,\ny"]), row(4, &["2", "z", ""])]
+            [
+                row(2, &["1", "say \"hi\"", "x,\ny"]),
+                row(4, &["2", "z", ""])
+            ]
         );
     }
 
@@ -166,9 +217,18 @@ mod tests {
         assert_eq!(ids, ["1", "3", "4", "5"]);
         let bad: Vec<&BadRecord> = records
             .iter()
-            .filter_map(|record| if let Record::Bad(bad) = record { Some(bad) } else { None })
+            .filter_map(|record| {
+                if let Record::Bad(bad) = record {
+                    Some(bad)
+                } else {
+                    None
+                }
+            })
             .collect();
-        assert_eq!((bad.len(), bad[0].line, bad[0].reason), (1, 3, "broken_quoting"));
+        assert_eq!(
+            (bad.len(), bad[0].line, bad[0].reason),
+            (1, 3, "broken_quoting")
+        );
     }
 
     #[test]
@@ -176,7 +236,13 @@ mod tests {
         let records = read_text(b"id,a\n1,\xff\n2\n3,x\0y\n4,ok\n", &["id", "a"]).unwrap();
         let reasons: Vec<&str> = records
             .iter()
-            .filter_map(|record| if let Record::Bad(bad) = record { Some(bad.reason) } else { None })
+            .filter_map(|record| {
+                if let Record::Bad(bad) = record {
+                    Some(bad.reason)
+                } else {
+                    None
+                }
+            })
             .collect();
         assert_eq!(reasons, ["invalid_utf8", "field_count", "nul_byte"]);
         assert_eq!(records[3], row(5, &["4", "ok"]));
@@ -184,13 +250,18 @@ mod tests {
 
     #[test]
     fn a_missing_column_is_named_with_what_is_there() {
-        let error = read_text(b"id,designation\n", &["id", "desgination"]).unwrap_err().to_string();
+        let error = read_text(b"id,designation\n", &["id", "desgination"])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("no column \"desgination\""), "{error}");
         assert!(error.contains("did you mean \"designation\"?"), "{error}");
     }
 
     #[test]
     fn an_empty_file_is_an_error() {
-        assert!(matches!(read_text(b"", &["id"]), Err(SourceError::Empty { .. })));
+        assert!(matches!(
+            read_text(b"", &["id"]),
+            Err(SourceError::Empty { .. })
+        ));
     }
 }

@@ -58,5 +58,7 @@ pub enum SourceError {
 }
 
 fn hint(suggestion: Option<&str>) -> String {
-    suggestion.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_default()
+    suggestion
+        .map(|meant| format!("; did you mean {meant:?}?"))
+        .unwrap_or_default()
 }

@@ -42,14 +42,22 @@ impl DigestTable {
     /// Reads the table; one that is not there or is damaged is empty.
     #[must_use]
     pub fn load(path: Option<PathBuf>) -> Self {
-        let text = path.as_deref().and_then(|path| std::fs::read_to_string(path).ok());
+        let text = path
+            .as_deref()
+            .and_then(|path| std::fs::read_to_string(path).ok());
         let known = text.as_deref().map(parse).unwrap_or_default();
-        Self { path, known, is_changed: false }
+        Self {
+            path,
+            known,
+            is_changed: false,
+        }
     }
 
     /// Writes the table, aside and then renamed; a failure costs only time in the next run.
     pub fn save(&self) {
-        let Some(path) = self.path.as_deref().filter(|_| self.is_changed) else { return };
+        let Some(path) = self.path.as_deref().filter(|_| self.is_changed) else {
+            return;
+        };
         if let Err(error) = write_aside(path, &self.known) {
             tracing::warn!(path = %path.display(), %error, "cannot keep the table of file digests");
         }
@@ -65,9 +73,15 @@ impl DigestTable {
             url: format!("{}/{path}", store.url()),
         })?;
         let identified = self.identify(store, vec![info])?;
-        identified.into_iter().next().map(|(_, identity)| identity).ok_or_else(|| {
-            SourceError::Store(StoreError::NotFound { url: format!("{}/{path}", store.url()) })
-        })
+        identified
+            .into_iter()
+            .next()
+            .map(|(_, identity)| identity)
+            .ok_or_else(|| {
+                SourceError::Store(StoreError::NotFound {
+                    url: format!("{}/{path}", store.url()),
+                })
+            })
     }
 
     /// Identifies every file below a folder.
@@ -104,16 +118,22 @@ impl DigestTable {
                 }
             })
             .collect::<Result<_, StoreError>>()?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |time| time.as_nanos());
         let now = i128::try_from(now).unwrap_or(0);
         let mut identities = Vec::with_capacity(found.len());
         for (info, digest, is_new) in found {
             if is_new && now - i128::from(info.modified_ns) > RACY_NS {
                 let key = format!("{root}/{}", info.path);
-                self.known.insert(key, (info.identity.clone(), digest.clone()));
+                self.known
+                    .insert(key, (info.identity.clone(), digest.clone()));
                 self.is_changed = true;
             }
-            let identity = FileIdentity { identity: digest, size_bytes: info.size_bytes };
+            let identity = FileIdentity {
+                identity: digest,
+                size_bytes: info.size_bytes,
+            };
             identities.push((info.path, identity));
         }
         Ok(identities)
@@ -121,7 +141,13 @@ impl DigestTable {
 }
 
 fn by_tag(info: ObjectInfo) -> (String, FileIdentity) {
-    (info.path, FileIdentity { identity: info.identity, size_bytes: info.size_bytes })
+    (
+        info.path,
+        FileIdentity {
+            identity: info.identity,
+            size_bytes: info.size_bytes,
+        },
+    )
 }
 
 /// One line a file: identity on the disk, digest, URL.
@@ -155,7 +181,12 @@ mod tests {
 
     fn age(path: &Path, seconds: u64) {
         let when = SystemTime::now() - Duration::from_secs(seconds);
-        File::options().write(true).open(path).unwrap().set_modified(when).unwrap();
+        File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_modified(when)
+            .unwrap();
     }
 
     #[test]
@@ -187,7 +218,9 @@ mod tests {
     #[test]
     fn in_a_bucket_the_tag_is_the_identity() {
         let store = ObjectBackedStore::memory();
-        store.create("a/x", bytes::Bytes::from_static(b"x")).unwrap();
+        store
+            .create("a/x", bytes::Bytes::from_static(b"x"))
+            .unwrap();
         let identity = DigestTable::default().file(&store, "a/x").unwrap();
         assert_ne!(identity.identity, Digest::of(b"x").as_str());
         assert_eq!(identity.size_bytes, 1);

@@ -1,7 +1,7 @@
 //! Newline-delimited JSON: one object a line.
 
-use super::table::{BadRecord, Record, text_of};
 use super::SourceError;
+use super::table::{BadRecord, Record, text_of};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
@@ -19,19 +19,28 @@ pub(super) fn read<E: From<SourceError>>(
     loop {
         bytes.clear();
         let count = input.read_until(b'\n', &mut bytes).map_err(|error| {
-            E::from(SourceError::Unreadable { table: table.to_owned(), detail: error.to_string() })
+            E::from(SourceError::Unreadable {
+                table: table.to_owned(),
+                detail: error.to_string(),
+            })
         })?;
         if count == 0 {
             break;
         }
         line += 1;
-        let record = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes).trim_ascii();
+        let record = bytes
+            .strip_prefix(b"\xEF\xBB\xBF")
+            .unwrap_or(&bytes)
+            .trim_ascii();
         if !record.is_empty() {
             visit(parse(record, line, columns, &mut seen))?;
         }
     }
     if line == 0 {
-        return Err(SourceError::Empty { table: table.to_owned() }.into());
+        return Err(SourceError::Empty {
+            table: table.to_owned(),
+        }
+        .into());
     }
     // A key may be left out of an object, but one that no object has is a mistake in the configuration.
     let present: Vec<String> = seen.into_iter().collect();
@@ -40,7 +49,13 @@ pub(super) fn read<E: From<SourceError>>(
 }
 
 fn parse(bytes: &[u8], line: u64, columns: &[String], seen: &mut BTreeSet<String>) -> Record {
-    let bad = |reason, detail| Record::Bad(BadRecord { line, reason, detail });
+    let bad = |reason, detail| {
+        Record::Bad(BadRecord {
+            line,
+            reason,
+            detail,
+        })
+    };
     let text = match text_of(bytes) {
         Ok(text) => text,
         Err((reason, detail)) => return bad(reason, detail),
@@ -54,7 +69,10 @@ fn parse(bytes: &[u8], line: u64, columns: &[String], seen: &mut BTreeSet<String
             seen.insert(key.clone());
         }
     }
-    let values: Vec<String> = columns.iter().map(|column| to_text(object.get(column))).collect();
+    let values: Vec<String> = columns
+        .iter()
+        .map(|column| to_text(object.get(column)))
+        .collect();
     if values.iter().any(|value| value.contains('\0')) {
         return bad("nul_byte", "a field holds a NUL byte".to_owned());
     }
@@ -85,16 +103,26 @@ mod tests {
 
     #[test]
     fn values_become_text_and_bad_lines_are_rows() {
-        let records = read_text("{\"id\":7,\"a\":\"x\"}\n\n{\"id\":\"8\",\"a\":null}\n{oops\n", &["id", "a"]).unwrap();
+        let records = read_text(
+            "{\"id\":7,\"a\":\"x\"}\n\n{\"id\":\"8\",\"a\":null}\n{oops\n",
+            &["id", "a"],
+        )
+        .unwrap();
         let values = |record: &Record| match record {
             Record::Row { values, .. } => values.join("|"),
             Record::Bad(bad) => bad.reason.to_owned(),
         };
-        assert_eq!(records.iter().map(values).collect::<Vec<_>>(), ["7|x", "8|", "invalid_json"]);
+        assert_eq!(
+            records.iter().map(values).collect::<Vec<_>>(),
+            ["7|x", "8|", "invalid_json"]
+        );
     }
 
     #[test]
     fn a_column_that_no_object_has_is_an_error() {
-        assert!(matches!(read_text("{\"id\":1}\n", &["id", "a"]), Err(SourceError::MissingColumn { .. })));
+        assert!(matches!(
+            read_text("{\"id\":1}\n", &["id", "a"]),
+            Err(SourceError::MissingColumn { .. })
+        ));
     }
 }

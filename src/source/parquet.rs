@@ -1,7 +1,7 @@
 //! Parquet tables: the wanted columns, cast to text.
 
-use super::table::{BadRecord, Record, locate};
 use super::SourceError;
+use super::table::{BadRecord, Record, locate};
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow::array::{Array, RecordBatch, StringArray};
@@ -15,13 +15,21 @@ pub(super) fn read<E: From<SourceError>>(
     columns: &[String],
     visit: &mut dyn FnMut(Record) -> Result<(), E>,
 ) -> Result<(), E> {
-    let unreadable = |detail: String| SourceError::Unreadable { table: table.to_owned(), detail };
+    let unreadable = |detail: String| SourceError::Unreadable {
+        table: table.to_owned(),
+        detail,
+    };
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)
         .map_err(|error| unreadable(error.to_string()))?;
-    let present: Vec<String> =
-        builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let present: Vec<String> = builder
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect();
     locate(table, &present, columns)?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().map(String::as_str));
+    let mask =
+        ProjectionMask::columns(builder.parquet_schema(), columns.iter().map(String::as_str));
     let reader = builder
         .with_projection(mask)
         .build()
@@ -33,13 +41,21 @@ pub(super) fn read<E: From<SourceError>>(
         for row in 0..batch.num_rows() {
             line += 1;
             let value = |column: &StringArray| {
-                if column.is_null(row) { String::new() } else { column.value(row).to_owned() }
+                if column.is_null(row) {
+                    String::new()
+                } else {
+                    column.value(row).to_owned()
+                }
             };
             let values: Vec<String> = texts.iter().map(value).collect();
             let is_bad = values.iter().any(|value| value.contains('\0'));
             let detail = "a field holds a NUL byte".to_owned();
             visit(if is_bad {
-                Record::Bad(BadRecord { line, reason: "nul_byte", detail })
+                Record::Bad(BadRecord {
+                    line,
+                    reason: "nul_byte",
+                    detail,
+                })
             } else {
                 Record::Row { line, values }
             })?;
@@ -50,7 +66,9 @@ pub(super) fn read<E: From<SourceError>>(
 
 fn to_texts(batch: &RecordBatch, columns: &[String]) -> Result<Vec<StringArray>, String> {
     let to_text = |column: &String| {
-        let array = batch.column_by_name(column).ok_or_else(|| format!("no column {column:?}"))?;
+        let array = batch
+            .column_by_name(column)
+            .ok_or_else(|| format!("no column {column:?}"))?;
         let text = cast(array, &DataType::Utf8).map_err(|error| error.to_string())?;
         let text = text.as_any().downcast_ref::<StringArray>().cloned();
         text.ok_or_else(|| format!("column {column:?} cannot be read as text"))

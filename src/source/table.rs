@@ -65,20 +65,28 @@ pub(super) fn locate(
     wanted: &[String],
 ) -> Result<Vec<usize>, SourceError> {
     let find = |column: &String| {
-        present.iter().position(|name| name == column).ok_or_else(|| SourceError::MissingColumn {
-            table: table.to_owned(),
-            column: column.clone(),
-            present: present.iter().map(|name| format!("{name:?}")).collect(),
-            suggestion: suggestion(column, present.iter().map(String::as_str)).map(str::to_owned),
-        })
+        present
+            .iter()
+            .position(|name| name == column)
+            .ok_or_else(|| SourceError::MissingColumn {
+                table: table.to_owned(),
+                column: column.clone(),
+                present: present.iter().map(|name| format!("{name:?}")).collect(),
+                suggestion: suggestion(column, present.iter().map(String::as_str))
+                    .map(str::to_owned),
+            })
     };
     wanted.iter().map(find).collect()
 }
 
 /// Turns the bytes of one value into text, or says why not.
 pub(super) fn text_of(bytes: &[u8]) -> Result<&str, (&'static str, String)> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| ("invalid_utf8", format!("byte {} of a field", error.valid_up_to())))?;
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        (
+            "invalid_utf8",
+            format!("byte {} of a field", error.valid_up_to()),
+        )
+    })?;
     if text.contains('\0') {
         return Err(("nul_byte", "a field holds a NUL byte".to_owned()));
     }

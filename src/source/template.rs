@@ -86,10 +86,17 @@ mod tests {
 
     #[test]
     fn columns_folder_and_filling() {
-        let template = PathTemplate::parse("images/train/image_{imageid}_product_{productid}.jpg").unwrap();
-        assert_eq!(template.columns().collect::<Vec<_>>(), ["imageid", "productid"]);
+        let template =
+            PathTemplate::parse("images/train/image_{imageid}_product_{productid}.jpg").unwrap();
+        assert_eq!(
+            template.columns().collect::<Vec<_>>(),
+            ["imageid", "productid"]
+        );
         assert_eq!(template.folder(), "images/train");
-        assert_eq!(template.fill(&["1", "2"]).as_deref(), Some("images/train/image_1_product_2.jpg"));
+        assert_eq!(
+            template.fill(&["1", "2"]).as_deref(),
+            Some("images/train/image_1_product_2.jpg")
+        );
         assert_eq!(template.fill(&["", "2"]), None);
     }
 

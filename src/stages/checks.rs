@@ -22,7 +22,10 @@ pub struct CheckResult {
 /// # Errors
 ///
 /// [`StageError::Check`] for a check of severity `fail` that found rows.
-pub fn run_checks(run: &StageRun<'_>, writer: &CheckpointWriter) -> Result<Vec<CheckResult>, StageError> {
+pub fn run_checks(
+    run: &StageRun<'_>,
+    writer: &CheckpointWriter,
+) -> Result<Vec<CheckResult>, StageError> {
     let mut results = Vec::new();
     for check in run.environment.queries.checks_of(run.id) {
         let found = run_check(run, writer, check)?;
@@ -33,17 +36,33 @@ pub fn run_checks(run: &StageRun<'_>, writer: &CheckpointWriter) -> Result<Vec<C
         }
         if rows > 0 {
             let first = describe_first(&found);
-            tracing::warn!(stage = run.id, check = check.name, rows, first, "check found rows");
+            tracing::warn!(
+                stage = run.id,
+                check = check.name,
+                rows,
+                first,
+                "check found rows"
+            );
         }
-        results.push(CheckResult { check: check.name.clone(), rows });
+        results.push(CheckResult {
+            check: check.name.clone(),
+            rows,
+        });
     }
     Ok(results)
 }
 
 /// Hands the query those datasets and columns that its text names.
-fn run_check(run: &StageRun<'_>, writer: &CheckpointWriter, check: &Check) -> Result<RecordBatch, StageError> {
+fn run_check(
+    run: &StageRun<'_>,
+    writer: &CheckpointWriter,
+    check: &Check,
+) -> Result<RecordBatch, StageError> {
     let reader = run.read_back(writer);
-    let words: Vec<&str> = check.text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let words: Vec<&str> = check
+        .text
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .collect();
     let mut tables = Vec::new();
     for (name, dataset) in &reader.manifest().datasets {
         if !words.contains(&name.as_str()) {
@@ -55,25 +74,37 @@ fn run_check(run: &StageRun<'_>, writer: &CheckpointWriter, check: &Check) -> Re
             .filter_map(|column| column.split(':').next())
             .filter(|column| words.contains(column))
             .collect();
-        let batches = reader.parts(name, Some(&columns))?.collect::<Result<Vec<_>, _>>()?;
+        let batches = reader
+            .parts(name, Some(&columns))?
+            .collect::<Result<Vec<_>, _>>()?;
         if let Some(first) = batches.first() {
             let rows = concat_batches(&first.schema(), &batches).map_err(|source| {
-                CheckpointError::Arrow { what: format!("rows for check {}", check.name), source }
+                CheckpointError::Arrow {
+                    what: format!("rows for check {}", check.name),
+                    source,
+                }
             })?;
             tables.push((name.clone(), rows));
         }
     }
-    let tables: Vec<(&str, &RecordBatch)> =
-        tables.iter().map(|(name, rows)| (name.as_str(), rows)).collect();
+    let tables: Vec<(&str, &RecordBatch)> = tables
+        .iter()
+        .map(|(name, rows)| (name.as_str(), rows))
+        .collect();
     Ok(run_query(&check.name, &check.text, &tables)?)
 }
 
 fn describe_first(found: &RecordBatch) -> String {
     let options = FormatOptions::default().with_null("null");
     let schema = found.schema();
-    let values = schema.fields().iter().zip(found.columns()).map(|(field, column)| {
-        let value = ArrayFormatter::try_new(column, &options).map(|values| values.value(0).to_string());
-        format!("{}={}", field.name(), value.unwrap_or_default())
-    });
+    let values = schema
+        .fields()
+        .iter()
+        .zip(found.columns())
+        .map(|(field, column)| {
+            let value =
+                ArrayFormatter::try_new(column, &options).map(|values| values.value(0).to_string());
+            format!("{}={}", field.name(), value.unwrap_or_default())
+        });
     values.collect::<Vec<_>>().join(" ")
 }

@@ -42,7 +42,10 @@ impl Language {
 
 /// Parameters of `clean_text`; every step can be switched off.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "independent switches, named as in the configuration")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, named as in the configuration"
+)]
 pub(super) struct Params {
     strip_html: bool,
     decode_entities: bool,
@@ -103,7 +106,10 @@ impl Kind for CleanText {
 
     fn validate(params: &Params, path: &str, issues: &mut Vec<Issue>) {
         if params.max_words == 0 {
-            issues.push(Issue::new(format!("{path}.max_words"), "must be at least 1"));
+            issues.push(Issue::new(
+                format!("{path}.max_words"),
+                "must be at least 1",
+            ));
         }
     }
 
@@ -121,33 +127,55 @@ impl Stage for CleanText {
         let cleaner = TextCleaner::new(&self.params.options());
         let input = run.input("translate")?;
         let spec = RowWise {
-            aligned: vec![Aligned { input, columns: &["id", "title", "description", "text"] }],
+            aligned: vec![Aligned {
+                input,
+                columns: &["id", "title", "description", "text"],
+            }],
             datasets: same_names(input),
             sides: &[],
             extra: Vec::new(),
             unit: "rows",
         };
         let writer = process(run, &spec, &|_, batches| clean_part(&cleaner, &batches[0]))?;
-        Ok(StageOutput { writer, summary: Map::new() })
+        Ok(StageOutput {
+            writer,
+            summary: Map::new(),
+        })
     }
 }
 
 fn clean_part(cleaner: &TextCleaner, batch: &RecordBatch) -> Result<Vec<RecordBatch>, StageError> {
     let texts: &StringArray = schema::column(batch, "text")?;
-    let tokens: Vec<String> =
-        (0..texts.len()).into_par_iter().map(|row| cleaner.clean(texts.value(row))).collect();
+    let tokens: Vec<String> = (0..texts.len())
+        .into_par_iter()
+        .map(|row| cleaner.clean(texts.value(row)))
+        .collect();
     let sizes = |column: &str| -> Result<[ArrayRef; 2], StageError> {
         let values: &StringArray = schema::column(batch, column)?;
-        let sizes: Vec<FieldStats> = values.iter().map(|value| field_stats(value.unwrap_or_default())).collect();
+        let sizes: Vec<FieldStats> = values
+            .iter()
+            .map(|value| field_stats(value.unwrap_or_default()))
+            .collect();
         Ok([
-            Arc::new(UInt32Array::from_iter_values(sizes.iter().map(|size| size.chars))),
-            Arc::new(UInt32Array::from_iter_values(sizes.iter().map(|size| size.words))),
+            Arc::new(UInt32Array::from_iter_values(
+                sizes.iter().map(|size| size.chars),
+            )),
+            Arc::new(UInt32Array::from_iter_values(
+                sizes.iter().map(|size| size.words),
+            )),
         ])
     };
     let [title_chars, title_words] = sizes("title")?;
     let [description_chars, description_words] = sizes("description")?;
     let tokens: ArrayRef = Arc::new(StringArray::from(tokens));
     let ids = batch.column(0).clone();
-    let columns = vec![ids, tokens, title_chars, title_words, description_chars, description_words];
+    let columns = vec![
+        ids,
+        tokens,
+        title_chars,
+        title_words,
+        description_chars,
+        description_words,
+    ];
     Ok(vec![schema::batch(schema::tokens(), columns)?])
 }

@@ -6,11 +6,14 @@ use super::row_wise::{Aligned, RowWise, process, same_names};
 use super::{Environment, Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::config::{Issue, NeedRule};
 use crate::fingerprint::Digest;
-use crate::image::{DecodeLimits, Filter, ImagePreparer, ImageStatus, PrepareOptions, PreparedImage};
+use crate::image::{
+    DecodeLimits, Filter, ImagePreparer, ImageStatus, PrepareOptions, PreparedImage,
+};
 use crate::schema::{self, IMAGE_SIZE, LABELLED, UNLABELLED};
 use crate::source::SourceError;
 use arrow::array::{
-    Array, ArrayRef, FixedSizeBinaryArray, Float32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
+    Array, ArrayRef, FixedSizeBinaryArray, Float32Array, Int64Array, RecordBatch, StringArray,
+    UInt32Array,
 };
 use arrow::buffer::{Buffer, NullBuffer};
 use rayon::prelude::*;
@@ -107,7 +110,10 @@ impl Stage for DecodeImages {
         let options = self.params.options();
         let input = run.input("ingest")?;
         let spec = RowWise {
-            aligned: vec![Aligned { input, columns: &["id", "image", "image_identity", "image_bytes"] }],
+            aligned: vec![Aligned {
+                input,
+                columns: &["id", "image", "image_identity", "image_bytes"],
+            }],
             datasets: same_names(input),
             sides: &[],
             extra: Vec::new(),
@@ -136,7 +142,11 @@ struct Outcome {
 
 impl Outcome {
     fn without_image(status: ImageStatus, detail: Option<String>) -> Self {
-        Self { status, detail, image: None }
+        Self {
+            status,
+            detail,
+            image: None,
+        }
     }
 }
 
@@ -168,9 +178,12 @@ fn decode_part(
                     return Ok(Outcome::without_image(ImageStatus::TooLarge, Some(detail)));
                 }
                 match preparer {
-                    Ok(preparer) => {
-                        decode(environment, preparer, paths.value(row), identities.value(row))
-                    }
+                    Ok(preparer) => decode(
+                        environment,
+                        preparer,
+                        paths.value(row),
+                        identities.value(row),
+                    ),
                     Err(error) => Err(StageError::Unusable(error.to_string())),
                 }
             },
@@ -188,15 +201,25 @@ fn decode(
     let bytes = match source.get(path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            return Ok(Outcome::without_image(ImageStatus::Unreadable, Some(error.to_string())));
+            return Ok(Outcome::without_image(
+                ImageStatus::Unreadable,
+                Some(error.to_string()),
+            ));
         }
     };
     // On a disk the identity is the digest: what is decoded is what was identified.
     if source.local_root().is_some() && Digest::of(&bytes).as_str() != identity {
-        return Err(SourceError::Changed { url: format!("{}/{path}", source.url()) }.into());
+        return Err(SourceError::Changed {
+            url: format!("{}/{path}", source.url()),
+        }
+        .into());
     }
     Ok(match preparer.prepare(&bytes) {
-        Ok(image) => Outcome { status: ImageStatus::Ok, detail: None, image: Some(image) },
+        Ok(image) => Outcome {
+            status: ImageStatus::Ok,
+            detail: None,
+            image: Some(image),
+        },
         Err(fault) => Outcome::without_image(fault.status, Some(fault.detail)),
     })
 }
@@ -204,15 +227,35 @@ fn decode(
 fn to_batch(ids: ArrayRef, outcomes: Vec<Outcome>, size: u32) -> Result<RecordBatch, StageError> {
     let width = size as usize * size as usize * 3;
     let sizes = |of: fn(&PreparedImage) -> u32| -> ArrayRef {
-        Arc::new(outcomes.iter().map(|row| row.image.as_ref().map(of)).collect::<UInt32Array>())
+        Arc::new(
+            outcomes
+                .iter()
+                .map(|row| row.image.as_ref().map(of))
+                .collect::<UInt32Array>(),
+        )
     };
     let means = |of: fn(&PreparedImage) -> f32| -> ArrayRef {
-        Arc::new(outcomes.iter().map(|row| row.image.as_ref().map(of)).collect::<Float32Array>())
+        Arc::new(
+            outcomes
+                .iter()
+                .map(|row| row.image.as_ref().map(of))
+                .collect::<Float32Array>(),
+        )
     };
     let mut columns = vec![
         ids,
-        Arc::new(outcomes.iter().map(|row| Some(row.status.as_str())).collect::<StringArray>()),
-        Arc::new(outcomes.iter().map(|row| row.detail.as_deref()).collect::<StringArray>()),
+        Arc::new(
+            outcomes
+                .iter()
+                .map(|row| Some(row.status.as_str()))
+                .collect::<StringArray>(),
+        ),
+        Arc::new(
+            outcomes
+                .iter()
+                .map(|row| row.detail.as_deref())
+                .collect::<StringArray>(),
+        ),
         sizes(|image| image.width),
         sizes(|image| image.height),
         means(|image| image.statistics.white_share),
@@ -228,24 +271,39 @@ fn to_batch(ids: ArrayRef, outcomes: Vec<Outcome>, size: u32) -> Result<RecordBa
         }
     }
     let bytes = i32::try_from(width).unwrap_or(i32::MAX);
-    let pixels =
-        FixedSizeBinaryArray::new(bytes, Buffer::from_vec(pixels), Some(NullBuffer::from(valid)));
+    let pixels = FixedSizeBinaryArray::new(
+        bytes,
+        Buffer::from_vec(pixels),
+        Some(NullBuffer::from(valid)),
+    );
     columns.push(Arc::new(pixels));
     Ok(schema::batch(schema::images(size), columns)?)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a ratio of counts far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a ratio of counts far below 2^52"
+)]
 fn check_ratio(statuses: &BTreeMap<String, u64>, limit: f64) -> Result<(), StageError> {
     let parsed = |status: &str| ImageStatus::parse(status).unwrap_or(ImageStatus::Unreadable);
-    let faults: Vec<(&String, &u64)> =
-        statuses.iter().filter(|(status, _)| parsed(status).is_fault()).collect();
+    let faults: Vec<(&String, &u64)> = statuses
+        .iter()
+        .filter(|(status, _)| parsed(status).is_fault())
+        .collect();
     let broken: u64 = faults.iter().map(|(_, count)| **count).sum();
     let there = broken + statuses.get(ImageStatus::Ok.as_str()).copied().unwrap_or(0);
     if broken as f64 <= limit * there as f64 {
         return Ok(());
     }
-    let reasons: Vec<String> =
-        faults.iter().map(|(status, count)| format!("{count} {status}")).collect();
+    let reasons: Vec<String> = faults
+        .iter()
+        .map(|(status, count)| format!("{count} {status}"))
+        .collect();
     let (faults, images, reasons) = (broken, there, reasons.join(", "));
-    Err(StageError::TooManyImageFaults { faults, images, limit, reasons })
+    Err(StageError::TooManyImageFaults {
+        faults,
+        images,
+        limit,
+        reasons,
+    })
 }

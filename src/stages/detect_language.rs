@@ -23,7 +23,10 @@ pub(super) struct Params {
 impl Default for Params {
     fn default() -> Self {
         let options = LanguageOptions::default();
-        Self { allow: options.allow, min_confidence: options.min_confidence }
+        Self {
+            allow: options.allow,
+            min_confidence: options.min_confidence,
+        }
     }
 }
 
@@ -34,7 +37,10 @@ pub(super) struct DetectLanguage {
 
 impl DetectLanguage {
     fn options(params: &Params) -> LanguageOptions {
-        LanguageOptions { allow: params.allow.clone(), min_confidence: params.min_confidence }
+        LanguageOptions {
+            allow: params.allow.clone(),
+            min_confidence: params.min_confidence,
+        }
     }
 }
 
@@ -70,7 +76,10 @@ impl Stage for DetectLanguage {
         let detector = LanguageDetector::new(&Self::options(&self.params))?;
         let input = run.input("ingest")?;
         let spec = RowWise {
-            aligned: vec![Aligned { input, columns: &["id", "title", "description"] }],
+            aligned: vec![Aligned {
+                input,
+                columns: &["id", "title", "description"],
+            }],
             datasets: same_names(input),
             sides: &[],
             extra: Vec::new(),
@@ -79,12 +88,20 @@ impl Stage for DetectLanguage {
         let writer = process(run, &spec, &|_, batches| {
             let texts = merged_texts(run, &batches[0])?;
             let found: Vec<_> = texts.par_iter().map(|text| detector.detect(text)).collect();
-            let codes: ArrayRef =
-                Arc::new(found.iter().map(|found| Some(found.code)).collect::<StringArray>());
-            let confidences: ArrayRef =
-                Arc::new(Float64Array::from_iter_values(found.iter().map(|found| found.confidence)));
+            let codes: ArrayRef = Arc::new(
+                found
+                    .iter()
+                    .map(|found| Some(found.code))
+                    .collect::<StringArray>(),
+            );
+            let confidences: ArrayRef = Arc::new(Float64Array::from_iter_values(
+                found.iter().map(|found| found.confidence),
+            ));
             let ids = batches[0].column(0).clone();
-            Ok(vec![schema::batch(schema::languages(), vec![ids, codes, confidences])?])
+            Ok(vec![schema::batch(
+                schema::languages(),
+                vec![ids, codes, confidences],
+            )?])
         })?;
         let mut languages = Map::new();
         let counts = run.count_values(&writer, &[LABELLED, UNLABELLED], "language")?;
@@ -97,8 +114,14 @@ impl Stage for DetectLanguage {
 }
 
 /// The text of each row in the order of the batch, by the query `merge_text`.
-pub(super) fn merged_texts(run: &StageRun<'_>, products: &RecordBatch) -> Result<Vec<String>, StageError> {
-    let merged = run.environment.queries.run("merge_text", &[("products", products)])?;
+pub(super) fn merged_texts(
+    run: &StageRun<'_>,
+    products: &RecordBatch,
+) -> Result<Vec<String>, StageError> {
+    let merged = run
+        .environment
+        .queries
+        .run("merge_text", &[("products", products)])?;
     let wanted = Arc::new(arrow::datatypes::Schema::new(vec![
         arrow::datatypes::Field::new("id", arrow::datatypes::DataType::Utf8, false),
         arrow::datatypes::Field::new("text", arrow::datatypes::DataType::Utf8, false),

@@ -45,7 +45,10 @@ impl Environment {
         workers: usize,
         cancel: CancelToken,
     ) -> Self {
-        let table = stores.checkpoints.local_root().map(|root| root.join("_digests"));
+        let table = stores
+            .checkpoints
+            .local_root()
+            .map(|root| root.join("_digests"));
         Self {
             config,
             queries,
@@ -83,7 +86,9 @@ impl Environment {
 
     /// Waits until nobody else uses the device.
     pub fn device_alone(&self) -> std::sync::MutexGuard<'_, ()> {
-        self.device_in_use.lock().unwrap_or_else(PoisonError::into_inner)
+        self.device_in_use
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Identity of one source file.
@@ -123,7 +128,10 @@ impl Environment {
 
     /// Keeps the table of file digests for the next run.
     pub fn save_digests(&self) {
-        self.digests.lock().unwrap_or_else(PoisonError::into_inner).save();
+        self.digests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .save();
     }
 
     /// Stops the caller where the run should stop.
@@ -154,6 +162,10 @@ impl Stores {
     /// Shares one handle of each store.
     #[must_use]
     pub fn new(checkpoints: SharedStore, source: SharedStore, sink: SharedStore) -> Arc<Self> {
-        Arc::new(Self { checkpoints, source, sink })
+        Arc::new(Self {
+            checkpoints,
+            source,
+            sink,
+        })
     }
 }

@@ -40,7 +40,9 @@ pub enum StageError {
         signal: usize,
     },
     /// Too many rows are bad.
-    #[error("{rejects} of {rows} rows are rejected, more than max_reject_ratio {limit} allows: {reasons}")]
+    #[error(
+        "{rejects} of {rows} rows are rejected, more than max_reject_ratio {limit} allows: {reasons}"
+    )]
     TooManyRejects {
         /// Bad rows.
         rejects: u64,
@@ -52,7 +54,9 @@ pub enum StageError {
         reasons: String,
     },
     /// Too many images are broken.
-    #[error("{faults} of {images} images are broken, more than max_image_fault_ratio {limit} allows: {reasons}")]
+    #[error(
+        "{faults} of {images} images are broken, more than max_image_fault_ratio {limit} allows: {reasons}"
+    )]
     TooManyImageFaults {
         /// Broken images.
         faults: u64,

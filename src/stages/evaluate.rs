@@ -27,7 +27,11 @@ impl Kind for Evaluate {
     fn needs(_: &Params) -> Vec<NeedRule> {
         vec![
             one("split", &[LABELLED]),
-            NeedRule { kind: "train", datasets: vec![HELD_OUT], count: (1, usize::MAX) },
+            NeedRule {
+                kind: "train",
+                datasets: vec![HELD_OUT],
+                count: (1, usize::MAX),
+            },
         ]
     }
 
@@ -69,7 +73,10 @@ pub(super) fn best_model<'a>(
     candidates: &[&str],
 ) -> Option<&'a str> {
     let mut best: Option<(&str, f64)> = None;
-    for (name, score) in scores.iter().filter(|(name, _)| candidates.contains(&name.as_str())) {
+    for (name, score) in scores
+        .iter()
+        .filter(|(name, _)| candidates.contains(&name.as_str()))
+    {
         if best.is_none_or(|(_, highest)| score.selection_f1 > highest) {
             best = Some((name, score.selection_f1));
         }
@@ -141,7 +148,10 @@ fn all_labels(split: &Input) -> Result<(LabelMap, Vec<String>), StageError> {
 
 fn pairs(input: &Input, fold: &str, labels: &LabelMap) -> Result<Pairs, StageError> {
     let mut pairs = Vec::new();
-    for batch in input.reader.parts(HELD_OUT, Some(&["fold", "label", "predicted"]))? {
+    for batch in input
+        .reader
+        .parts(HELD_OUT, Some(&["fold", "label", "predicted"]))?
+    {
         let batch = batch?;
         let folds: &StringArray = schema::column(&batch, "fold")?;
         let actual: &StringArray = schema::column(&batch, "label")?;
@@ -149,7 +159,10 @@ fn pairs(input: &Input, fold: &str, labels: &LabelMap) -> Result<Pairs, StageErr
         for row in (0..batch.num_rows()).filter(|row| folds.value(*row) == fold) {
             let class = |label: &str| {
                 labels.index(label).ok_or_else(|| {
-                    StageError::Unusable(format!("{} predicts the unknown category {label:?}", input.stage))
+                    StageError::Unusable(format!(
+                        "{} predicts the unknown category {label:?}",
+                        input.stage
+                    ))
                 })
             };
             pairs.push((class(actual.value(row))?, class(predicted.value(row))?));
@@ -175,9 +188,16 @@ fn selection_f1(answered: &Pairs, all: &[String], labels: &LabelMap) -> f64 {
     Confusion::from_pairs(labels.len() + 1, answered.iter().copied().chain(missing)).weighted_f1()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a ratio of counts far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a ratio of counts far below 2^52"
+)]
 fn ratio(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
 }
 
 /// Rows of the two datasets.
@@ -193,7 +213,13 @@ impl ScoreTable {
         let name = |class: usize| labels.label(class).unwrap_or_default().to_owned();
         for (class, scores) in confusion.per_class().iter().enumerate() {
             let values = [scores.precision, scores.recall, scores.f1];
-            self.scores.push((model.clone(), fold.clone(), name(class), values, scores.support));
+            self.scores.push((
+                model.clone(),
+                fold.clone(),
+                name(class),
+                values,
+                scores.support,
+            ));
         }
         let total = confusion.total();
         for (label, f1) in [
@@ -202,14 +228,16 @@ impl ScoreTable {
             ("weighted avg", confusion.weighted_f1()),
         ] {
             let values = [f1, f1, f1];
-            self.scores.push((model.clone(), fold.clone(), label.to_owned(), values, total));
+            self.scores
+                .push((model.clone(), fold.clone(), label.to_owned(), values, total));
         }
         for actual in 0..labels.len() {
             for predicted in 0..labels.len() {
                 let count = confusion.count(actual, predicted);
                 if count > 0 {
                     let pair = (name(actual), name(predicted));
-                    self.confusion.push((model.clone(), fold.clone(), pair.0, pair.1, count));
+                    self.confusion
+                        .push((model.clone(), fold.clone(), pair.0, pair.1, count));
                 }
             }
         }
@@ -217,27 +245,47 @@ impl ScoreTable {
 
     fn scores(&self) -> Result<arrow::array::RecordBatch, StageError> {
         let values = |at: usize| -> ArrayRef {
-            Arc::new(Float64Array::from_iter_values(self.scores.iter().map(|row| row.3[at])))
+            Arc::new(Float64Array::from_iter_values(
+                self.scores.iter().map(|row| row.3[at]),
+            ))
         };
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from_iter_values(self.scores.iter().map(|row| &row.0))),
-            Arc::new(StringArray::from_iter_values(self.scores.iter().map(|row| &row.1))),
-            Arc::new(StringArray::from_iter_values(self.scores.iter().map(|row| &row.2))),
+            Arc::new(StringArray::from_iter_values(
+                self.scores.iter().map(|row| &row.0),
+            )),
+            Arc::new(StringArray::from_iter_values(
+                self.scores.iter().map(|row| &row.1),
+            )),
+            Arc::new(StringArray::from_iter_values(
+                self.scores.iter().map(|row| &row.2),
+            )),
             values(0),
             values(1),
             values(2),
-            Arc::new(UInt64Array::from_iter_values(self.scores.iter().map(|row| row.4))),
+            Arc::new(UInt64Array::from_iter_values(
+                self.scores.iter().map(|row| row.4),
+            )),
         ];
         Ok(schema::batch(schema::scores(), columns)?)
     }
 
     fn confusion(&self) -> Result<arrow::array::RecordBatch, StageError> {
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from_iter_values(self.confusion.iter().map(|row| &row.0))),
-            Arc::new(StringArray::from_iter_values(self.confusion.iter().map(|row| &row.1))),
-            Arc::new(StringArray::from_iter_values(self.confusion.iter().map(|row| &row.2))),
-            Arc::new(StringArray::from_iter_values(self.confusion.iter().map(|row| &row.3))),
-            Arc::new(UInt64Array::from_iter_values(self.confusion.iter().map(|row| row.4))),
+            Arc::new(StringArray::from_iter_values(
+                self.confusion.iter().map(|row| &row.0),
+            )),
+            Arc::new(StringArray::from_iter_values(
+                self.confusion.iter().map(|row| &row.1),
+            )),
+            Arc::new(StringArray::from_iter_values(
+                self.confusion.iter().map(|row| &row.2),
+            )),
+            Arc::new(StringArray::from_iter_values(
+                self.confusion.iter().map(|row| &row.3),
+            )),
+            Arc::new(UInt64Array::from_iter_values(
+                self.confusion.iter().map(|row| row.4),
+            )),
         ];
         Ok(schema::batch(schema::confusion(), columns)?)
     }

@@ -3,7 +3,9 @@
 use super::{Input, StageError};
 use crate::model::{Images, Inputs, SparseRows};
 use crate::schema;
-use arrow::array::{Array, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, StringArray, UInt32Array};
+use arrow::array::{
+    Array, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, StringArray, UInt32Array,
+};
 
 /// Columns that [`text_rows`] reads.
 pub(super) const TEXT_COLUMNS: [&str; 3] = ["id", "indices", "values"];
@@ -66,10 +68,16 @@ impl ImageRows {
     /// [`StageError::Unusable`] where `size` does not divide `stored`.
     pub(super) fn new(stored: usize, size: usize) -> Result<Self, StageError> {
         if size == 0 || !stored.is_multiple_of(size) {
-            let message = format!("image_size {size} does not divide the stored size of {stored} pixels");
+            let message =
+                format!("image_size {size} does not divide the stored size of {stored} pixels");
             return Err(StageError::Unusable(message));
         }
-        Ok(Self { stored, size, pixels: Vec::new(), present: Vec::new() })
+        Ok(Self {
+            stored,
+            size,
+            pixels: Vec::new(),
+            present: Vec::new(),
+        })
     }
 
     /// Adds the rows in `keep`.
@@ -114,7 +122,8 @@ fn shrink(pixels: &[u8], stored: usize, size: usize, shrunk: &mut Vec<u8>) {
                     }
                 }
             }
-            shrunk.extend(sums.map(|sum| u8::try_from((sum + count / 2) / count).unwrap_or(u8::MAX)));
+            shrunk
+                .extend(sums.map(|sum| u8::try_from((sum + count / 2) / count).unwrap_or(u8::MAX)));
         }
     }
 }
@@ -122,7 +131,10 @@ fn shrink(pixels: &[u8], stored: usize, size: usize, shrunk: &mut Vec<u8>) {
 /// Height and width in pixels of the images that a `decode_images` stage wrote.
 pub(super) fn image_size(input: &Input, dataset: &str) -> Result<usize, StageError> {
     let manifest = input.reader.dataset(dataset)?;
-    let column = manifest.schema.iter().find(|column| column.starts_with("pixels:"));
+    let column = manifest
+        .schema
+        .iter()
+        .find(|column| column.starts_with("pixels:"));
     let bytes = column.and_then(|column| {
         let digits: String = column.chars().filter(char::is_ascii_digit).collect();
         digits.parse::<usize>().ok()
@@ -134,7 +146,12 @@ pub(super) fn image_size(input: &Input, dataset: &str) -> Result<usize, StageErr
 
 /// Number of columns that a `tfidf` stage wrote.
 pub(super) fn text_width(input: &Input) -> Result<usize, StageError> {
-    let width = input.reader.manifest().summary.get("columns").and_then(serde_json::Value::as_u64);
+    let width = input
+        .reader
+        .manifest()
+        .summary
+        .get("columns")
+        .and_then(serde_json::Value::as_u64);
     let unusable = || StageError::Unusable(format!("{} has no columns", input.stage));
     Ok(usize::try_from(width.ok_or_else(unusable)?).unwrap_or(usize::MAX))
 }
@@ -167,8 +184,9 @@ pub(super) fn labelled_rows(
         let batch_ids: &StringArray = schema::column(&batch, "id")?;
         let batch_folds: &StringArray = schema::column(&batch, "fold")?;
         let batch_labels: &StringArray = schema::column(&batch, "label")?;
-        let mut keep: Vec<usize> =
-            (0..batch_ids.len()).filter(|row| folds.contains(&batch_folds.value(*row))).collect();
+        let mut keep: Vec<usize> = (0..batch_ids.len())
+            .filter(|row| folds.contains(&batch_folds.value(*row)))
+            .collect();
         if let (Some((images, _)), Some(image_part)) = (images, &mut image_part) {
             let batch = same_part(split, images, index, batch_ids, &IMAGE_COLUMNS)?;
             if text.is_none() {
@@ -186,8 +204,17 @@ pub(super) fn labelled_rows(
         labels.extend(keep.iter().map(|row| batch_labels.value(*row).to_owned()));
     }
     let images = image_part.map(ImageRows::finish).transpose()?;
-    let inputs = Inputs { text: text.map(|_| text_part), images, features: None };
-    Ok(LabelledRows { ids, folds: found_folds, labels, inputs })
+    let inputs = Inputs {
+        text: text.map(|_| text_part),
+        images,
+        features: None,
+    };
+    Ok(LabelledRows {
+        ids,
+        folds: found_folds,
+        labels,
+        inputs,
+    })
 }
 
 /// Reads a part of another stage and checks that it holds the same rows.

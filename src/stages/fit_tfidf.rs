@@ -121,7 +121,10 @@ impl Stage for FitTfidf {
     }
 
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
-        let (texts, folds) = (&run.input("clean_text")?.reader, &run.input("split")?.reader);
+        let (texts, folds) = (
+            &run.input("clean_text")?.reader,
+            &run.input("split")?.reader,
+        );
         let options = self.params.options();
         let writer = run.begin(BTreeMap::new())?;
         run.monitor.expect(texts.dataset(LABELLED)?.rows, "rows");
@@ -135,7 +138,10 @@ impl Stage for FitTfidf {
         }
         let vocabulary = counter.finish()?;
         writer.write_part(VOCABULARY, 0, &Digest::of(b""), &to_batch(&vocabulary)?)?;
-        let fitted = Fitted { params: self.params.clone(), documents: vocabulary.documents };
+        let fitted = Fitted {
+            params: self.params.clone(),
+            documents: vocabulary.documents,
+        };
         let json = serde_json::to_vec_pretty(&fitted).unwrap_or_default();
         writer.write_file(OPTIONS_FILE, Bytes::from(json), true)?;
         let mut summary = Map::new();
@@ -156,7 +162,11 @@ fn count_part(
     let ids: &StringArray = schema::column(texts, "id")?;
     if ids != schema::column::<StringArray>(folds, "id")? {
         let (left, right) = ("clean_text".to_owned(), "split".to_owned());
-        return Err(StageError::Misaligned { left, right, part: 0 });
+        return Err(StageError::Misaligned {
+            left,
+            right,
+            part: 0,
+        });
     }
     let empty = VocabularyCounter::new(options)?;
     let counted = (0..tokens.len())
@@ -185,18 +195,26 @@ fn to_batch(vocabulary: &Vocabulary) -> Result<RecordBatch, StageError> {
         Arc::new(UInt64Array::from_iter_values(terms.iter().map(of)))
     };
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(terms.iter().map(|term| term.term.as_str()))),
+        Arc::new(StringArray::from_iter_values(
+            terms.iter().map(|term| term.term.as_str()),
+        )),
         counts(|term| term.document_frequency),
         counts(|term| term.total_count),
-        Arc::new(Float64Array::from_iter_values(terms.iter().map(|term| term.idf))),
+        Arc::new(Float64Array::from_iter_values(
+            terms.iter().map(|term| term.idf),
+        )),
     ];
     Ok(schema::batch(schema::vocabulary(), columns)?)
 }
 
 /// Reads the vocabulary and the options that it was fitted with.
-pub(super) fn read_vocabulary(input: &super::Input) -> Result<(Vocabulary, TfidfOptions), StageError> {
-    let fitted: Fitted = serde_json::from_slice(&input.reader.file(OPTIONS_FILE)?)
-        .map_err(|error| StageError::Unusable(format!("{OPTIONS_FILE} of {}: {error}", input.stage)))?;
+pub(super) fn read_vocabulary(
+    input: &super::Input,
+) -> Result<(Vocabulary, TfidfOptions), StageError> {
+    let fitted: Fitted =
+        serde_json::from_slice(&input.reader.file(OPTIONS_FILE)?).map_err(|error| {
+            StageError::Unusable(format!("{OPTIONS_FILE} of {}: {error}", input.stage))
+        })?;
     let mut terms = Vec::new();
     for batch in input.reader.parts(VOCABULARY, None)? {
         let batch = batch?;
@@ -213,5 +231,11 @@ pub(super) fn read_vocabulary(input: &super::Input) -> Result<(Vocabulary, Tfidf
             });
         }
     }
-    Ok((Vocabulary { documents: fitted.documents, terms }, fitted.params.options()))
+    Ok((
+        Vocabulary {
+            documents: fitted.documents,
+            terms,
+        },
+        fitted.params.options(),
+    ))
 }

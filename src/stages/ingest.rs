@@ -44,7 +44,10 @@ impl Stage for Ingest {
         1
     }
 
-    fn external_fields(&self, environment: &Environment) -> Result<Vec<(String, String)>, StageError> {
+    fn external_fields(
+        &self,
+        environment: &Environment,
+    ) -> Result<Vec<(String, String)>, StageError> {
         let source = &environment.config.source;
         let mut fields = Vec::new();
         for (name, table) in [
@@ -60,7 +63,9 @@ impl Stage for Ingest {
             let mut files: Vec<(&String, &FileIdentity)> = identities.iter().collect();
             files.sort_by_key(|(path, _)| *path);
             let digest = Digest::of_strings(
-                files.iter().flat_map(|(path, file)| [path.as_str(), file.identity.as_str()]),
+                files
+                    .iter()
+                    .flat_map(|(path, file)| [path.as_str(), file.identity.as_str()]),
             );
             fields.push((format!("source.images.{folder}"), digest.to_string()));
         }
@@ -70,7 +75,10 @@ impl Stage for Ingest {
             "source.image_paths".to_owned(),
             format!("{} {}", source.images.labelled, source.images.unlabelled),
         ));
-        fields.push(("rows_per_part".to_owned(), environment.config.rows_per_part.to_string()));
+        fields.push((
+            "rows_per_part".to_owned(),
+            environment.config.rows_per_part.to_string(),
+        ));
         Ok(fields)
     }
 
@@ -78,14 +86,25 @@ impl Stage for Ingest {
         let writer = run.begin(BTreeMap::new())?;
         let source = &run.environment.config.source;
         let mut rejects = Rejects::default();
-        let mut ingestion = Ingestion { run, writer: &writer, rejects: &mut rejects, with_image: 0 };
+        let mut ingestion = Ingestion {
+            run,
+            writer: &writer,
+            rejects: &mut rejects,
+            with_image: 0,
+        };
         run.monitor.expect(0, "rows");
-        let labelled = ingestion.table(LABELLED, &source.products, &source.images.labelled, true)?;
+        let labelled =
+            ingestion.table(LABELLED, &source.products, &source.images.labelled, true)?;
         let unlabelled = if source.unlabelled.is_empty() {
             ingestion.empty(UNLABELLED)?;
             0
         } else {
-            ingestion.table(UNLABELLED, &source.unlabelled, &source.images.unlabelled, false)?
+            ingestion.table(
+                UNLABELLED,
+                &source.unlabelled,
+                &source.images.unlabelled,
+                false,
+            )?
         };
         let with_image = ingestion.with_image;
         rejects.write(&writer)?;
@@ -127,13 +146,23 @@ impl Rejects {
         let mut rows: Vec<&Reject> = self.rows.iter().collect();
         rows.sort_by_key(|row| (&row.source, row.line, row.reason));
         let texts = |of: &dyn Fn(&Reject) -> String| -> ArrayRef {
-            Arc::new(rows.iter().map(|row| Some(of(row))).collect::<StringArray>())
+            Arc::new(
+                rows.iter()
+                    .map(|row| Some(of(row)))
+                    .collect::<StringArray>(),
+            )
         };
-        let lines = rows.iter().map(|row| i64::try_from(row.line).unwrap_or(i64::MAX));
+        let lines = rows
+            .iter()
+            .map(|row| i64::try_from(row.line).unwrap_or(i64::MAX));
         let batch = schema::batch(
             schema::rejects(),
             vec![
-                Arc::new(rows.iter().map(|row| row.id.as_deref()).collect::<StringArray>()),
+                Arc::new(
+                    rows.iter()
+                        .map(|row| row.id.as_deref())
+                        .collect::<StringArray>(),
+                ),
                 texts(&|_| Ingest::NAME.to_owned()),
                 texts(&|row| row.source.clone()),
                 Arc::new(lines.collect::<Int64Array>()),
@@ -144,16 +173,27 @@ impl Rejects {
         Ok(writer.write_part(REJECTS, 0, &Digest::of(b""), &batch)?)
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a ratio of counts far below 2^52")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a ratio of counts far below 2^52"
+    )]
     fn check_ratio(&self, rows: u64, limit: f64) -> Result<(), StageError> {
         let rejects = self.rows.len() as u64;
         let rows = rows + rejects;
         if rejects as f64 <= limit * rows as f64 {
             return Ok(());
         }
-        let reasons: Vec<String> =
-            self.by_reason().iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-        Err(StageError::TooManyRejects { rejects, rows, limit, reasons: reasons.join(", ") })
+        let reasons: Vec<String> = self
+            .by_reason()
+            .iter()
+            .map(|(reason, count)| format!("{count} {reason}"))
+            .collect();
+        Err(StageError::TooManyRejects {
+            rejects,
+            rows,
+            limit,
+            reasons: reasons.join(", "),
+        })
     }
 }
 
@@ -186,16 +226,29 @@ impl Ingestion<'_, '_> {
     ) -> Result<u64, StageError> {
         let source = &self.run.environment.config.source;
         let names = &source.columns;
-        let template =
-            if image_path.is_empty() { None } else { Some(PathTemplate::parse(image_path)?) };
-        let mut columns = vec![&names.id, &names.title, &names.description, &names.product_id];
+        let template = if image_path.is_empty() {
+            None
+        } else {
+            Some(PathTemplate::parse(image_path)?)
+        };
+        let mut columns = vec![
+            &names.id,
+            &names.title,
+            &names.description,
+            &names.product_id,
+        ];
         let has_own_label = is_labelled && source.labels.is_empty();
         if has_own_label {
             columns.push(&names.label);
         }
         let mut columns: Vec<String> = columns.into_iter().cloned().collect();
         let own = columns.len();
-        columns.extend(template.iter().flat_map(PathTemplate::columns).map(str::to_owned));
+        columns.extend(
+            template
+                .iter()
+                .flat_map(PathTemplate::columns)
+                .map(str::to_owned),
+        );
         let (mut rows, mut places) = self.spill(table, &columns)?;
         let mut labels = Spill::new(SPILL_BYTES);
         if is_labelled && !has_own_label {
@@ -207,7 +260,10 @@ impl Ingestion<'_, '_> {
         places.sort_unstable();
         places.dedup();
         let mut good = 0;
-        for (index, leaf) in leaves(&places, self.run.environment.config.rows_per_part).iter().enumerate() {
+        for (index, leaf) in leaves(&places, self.run.environment.config.rows_per_part)
+            .iter()
+            .enumerate()
+        {
             self.run.environment.check_cancelled()?;
             let labels = if is_labelled && !has_own_label {
                 Some(self.labels(labels.read(leaf).map_err(|error| spill_error(&error))?))
@@ -215,7 +271,14 @@ impl Ingestion<'_, '_> {
                 None
             };
             let records = rows.read(leaf).map_err(|error| spill_error(&error))?;
-            let products = self.join(table, records, labels, own, template.as_ref(), has_own_label)?;
+            let products = self.join(
+                table,
+                records,
+                labels,
+                own,
+                template.as_ref(),
+                has_own_label,
+            )?;
             good += products.len() as u64;
             self.run.monitor.advance(products.len() as u64);
             self.write(dataset, index, &products, is_labelled)?;
@@ -231,18 +294,36 @@ impl Ingestion<'_, '_> {
         read_table::<StageError>(&*run.environment.source, table, columns, &mut |record| {
             run.environment.check_cancelled()?;
             match record {
-                Record::Bad(BadRecord { line, reason, detail }) => {
-                    rejects.rows.push(Reject { id: None, source: table.to_owned(), line, reason, detail });
+                Record::Bad(BadRecord {
+                    line,
+                    reason,
+                    detail,
+                }) => {
+                    rejects.rows.push(Reject {
+                        id: None,
+                        source: table.to_owned(),
+                        line,
+                        reason,
+                        detail,
+                    });
                 }
                 Record::Row { line, values } if values[0].is_empty() => {
                     let (source, detail) = (table.to_owned(), "the id is empty".to_owned());
-                    rejects.rows.push(Reject { id: None, source, line, reason: "missing_id", detail });
+                    rejects.rows.push(Reject {
+                        id: None,
+                        source,
+                        line,
+                        reason: "missing_id",
+                        detail,
+                    });
                 }
                 Record::Row { line, values } => {
                     let place = place_of(&values[0]);
                     places.push(place);
                     let values: Vec<&str> = values.iter().map(String::as_str).collect();
-                    spill.push(place, line, &values).map_err(|error| spill_error(&error))?;
+                    spill
+                        .push(place, line, &values)
+                        .map_err(|error| spill_error(&error))?;
                 }
             }
             Ok(())
@@ -252,7 +333,13 @@ impl Ingestion<'_, '_> {
 
     fn reject(&mut self, id: &str, source: &str, line: u64, reason: &'static str, detail: String) {
         let (id, source) = (Some(id.to_owned()), source.to_owned());
-        self.rejects.rows.push(Reject { id, source, line, reason, detail });
+        self.rejects.rows.push(Reject {
+            id,
+            source,
+            line,
+            reason,
+            detail,
+        });
     }
 
     /// Labels by id; of two labels for one id the first stands and the other is rejected.
@@ -260,7 +347,9 @@ impl Ingestion<'_, '_> {
         let table = self.run.environment.config.source.labels.clone();
         let mut labels: HashMap<String, (u64, String)> = HashMap::new();
         for mut record in records {
-            let (Some(label), Some(id)) = (record.values.pop(), record.values.pop()) else { continue };
+            let (Some(label), Some(id)) = (record.values.pop(), record.values.pop()) else {
+                continue;
+            };
             if let Some((line, _)) = labels.get(&id) {
                 let detail = format!("line {line} has a label for this id");
                 self.reject(&id, &table, record.line, "duplicate_label", detail);
@@ -312,9 +401,18 @@ impl Ingestion<'_, '_> {
                 None => None,
             };
             self.with_image += u64::from(matches!(&image, Some((_, Some(_)))));
-            let [_, title, description, product_id, ..] = &record.values[..] else { continue };
+            let [_, title, description, product_id, ..] = &record.values[..] else {
+                continue;
+            };
             let (title, description) = (title.clone(), description.clone());
-            products.push(Product { id, product_id: product_id.clone(), title, description, image, label });
+            products.push(Product {
+                id,
+                product_id: product_id.clone(),
+                title,
+                description,
+                image,
+                label,
+            });
         }
         let labels_table = self.run.environment.config.source.labels.clone();
         let mut orphans: Vec<_> = labels.into_iter().flatten().collect();
@@ -336,7 +434,9 @@ impl Ingestion<'_, '_> {
     ) -> Result<(String, Option<FileIdentity>), StageError> {
         let folder = template.map_or("", PathTemplate::folder);
         let identities = self.run.environment.images()?.get(folder);
-        let identity = identities.and_then(|identities| identities.get(&path)).cloned();
+        let identity = identities
+            .and_then(|identities| identities.get(&path))
+            .cloned();
         Ok((path, identity))
     }
 
@@ -354,7 +454,8 @@ impl Ingestion<'_, '_> {
         let texts = |of: &dyn Fn(&Product) -> Option<String>| -> ArrayRef {
             Arc::new(products.iter().map(of).collect::<StringArray>())
         };
-        let identity = |product: &Product| product.image.as_ref().and_then(|(_, found)| found.clone());
+        let identity =
+            |product: &Product| product.image.as_ref().and_then(|(_, found)| found.clone());
         let sizes = products.iter().map(|product| {
             identity(product).map(|found| i64::try_from(found.size_bytes).unwrap_or(i64::MAX))
         });
@@ -368,10 +469,16 @@ impl Ingestion<'_, '_> {
             Arc::new(sizes.collect::<Int64Array>()),
         ];
         if is_labelled {
-            columns.push(texts(&|product| product.label.as_deref().map(|label| label.trim().to_owned())));
+            columns.push(texts(&|product| {
+                product
+                    .label
+                    .as_deref()
+                    .map(|label| label.trim().to_owned())
+            }));
         }
         let batch = schema::batch(schema::products(is_labelled), columns)?;
-        self.writer.write_part(dataset, index, &Digest::of(b""), &batch)?;
+        self.writer
+            .write_part(dataset, index, &Digest::of(b""), &batch)?;
         self.run.monitor.part_made();
         Ok(())
     }
@@ -380,5 +487,9 @@ impl Ingestion<'_, '_> {
 fn spill_error(source: &std::io::Error) -> StageError {
     let url = std::env::temp_dir().display().to_string();
     let source = std::io::Error::new(source.kind(), source.to_string());
-    StageError::Store(StoreError::Io { operation: "keep rows in", url, source })
+    StageError::Store(StoreError::Io {
+        operation: "keep rows in",
+        url,
+        source,
+    })
 }

@@ -54,7 +54,10 @@ pub trait Stage: Send + Sync {
     /// # Errors
     ///
     /// Where that cannot be identified.
-    fn external_fields(&self, _environment: &Environment) -> Result<Vec<(String, String)>, StageError> {
+    fn external_fields(
+        &self,
+        _environment: &Environment,
+    ) -> Result<Vec<(String, String)>, StageError> {
         Ok(Vec::new())
     }
 
@@ -104,10 +107,19 @@ fn entry<K: Kind>() -> Entry {
         K::needs(&params.unwrap_or_default())
     }
     fn build<K: Kind>(params: Value) -> Option<Box<dyn Stage>> {
-        serde_json::from_value(params).ok().map(|params| Box::new(K::new(params)) as Box<dyn Stage>)
+        serde_json::from_value(params)
+            .ok()
+            .map(|params| Box::new(K::new(params)) as Box<dyn Stage>)
     }
-    let info = KindInfo { name: K::NAME, check_params: check_params::<K>, needs: needs::<K> };
-    Entry { info, build: build::<K> }
+    let info = KindInfo {
+        name: K::NAME,
+        check_params: check_params::<K>,
+        needs: needs::<K>,
+    };
+    Entry {
+        info,
+        build: build::<K>,
+    }
 }
 
 fn registry() -> Vec<Entry> {
@@ -136,16 +148,26 @@ pub fn kinds() -> Vec<KindInfo> {
 /// Builds a stage from its kind and its checked parameters; `None` for an unknown kind.
 #[must_use]
 pub fn build(kind: &str, params: &Value) -> Option<Box<dyn Stage>> {
-    let entry = registry().into_iter().find(|entry| entry.info.name == kind)?;
+    let entry = registry()
+        .into_iter()
+        .find(|entry| entry.info.name == kind)?;
     (entry.build)(params.clone())
 }
 
 /// Shorthand for a need of exactly one stage of a kind.
 fn one(kind: &'static str, datasets: &[&'static str]) -> NeedRule {
-    NeedRule { kind, datasets: datasets.to_vec(), count: (1, 1) }
+    NeedRule {
+        kind,
+        datasets: datasets.to_vec(),
+        count: (1, 1),
+    }
 }
 
 /// Shorthand for a need of at most one stage of a kind.
 fn at_most_one(kind: &'static str, datasets: &[&'static str]) -> NeedRule {
-    NeedRule { kind, datasets: datasets.to_vec(), count: (0, 1) }
+    NeedRule {
+        kind,
+        datasets: datasets.to_vec(),
+        count: (0, 1),
+    }
 }

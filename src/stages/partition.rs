@@ -22,7 +22,13 @@ pub(super) fn place_of(id: &str) -> u64 {
 ///
 /// The ranges cover every place there is, in order.
 pub(super) fn leaves(places: &[u64], most: usize) -> Vec<RangeInclusive<u64>> {
-    fn split(places: &[u64], first: u64, last: u64, most: usize, found: &mut Vec<RangeInclusive<u64>>) {
+    fn split(
+        places: &[u64],
+        first: u64,
+        last: u64,
+        most: usize,
+        found: &mut Vec<RangeInclusive<u64>>,
+    ) {
         if places.len() <= most || first == last {
             found.push(first..=last);
             return;
@@ -66,20 +72,30 @@ impl Spill {
         let before = bucket.len();
         bucket.extend(place.to_le_bytes());
         bucket.extend(line.to_le_bytes());
-        bucket.extend(u32::try_from(values.len()).unwrap_or(u32::MAX).to_le_bytes());
+        bucket.extend(
+            u32::try_from(values.len())
+                .unwrap_or(u32::MAX)
+                .to_le_bytes(),
+        );
         for value in values {
             bucket.extend(u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes());
             bucket.extend(value.as_bytes());
         }
         self.held_bytes += bucket.len() - before;
-        if self.held_bytes > self.budget_bytes { self.flush() } else { Ok(()) }
+        if self.held_bytes > self.budget_bytes {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     fn flush(&mut self) -> Result<()> {
         if self.file.is_none() {
             self.file = Some(anonymous_file()?);
         }
-        let Some(file) = &mut self.file else { return Ok(()) };
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
         let mut offset = file.seek(SeekFrom::End(0))?;
         for (bucket, segments) in self.buckets.iter_mut().zip(&mut self.segments) {
             if !bucket.is_empty() {
@@ -127,8 +143,14 @@ fn bucket_of(place: u64) -> usize {
 
 /// A file without a name: the system frees it when the process ends, however it ends.
 fn anonymous_file() -> Result<File> {
-    let path = std::env::temp_dir().join(format!("rayonnage-{}-{:p}", std::process::id(), &BUCKETS));
-    let file = File::options().read(true).write(true).create(true).truncate(true).open(&path)?;
+    let path =
+        std::env::temp_dir().join(format!("rayonnage-{}-{:p}", std::process::id(), &BUCKETS));
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&path)?;
     std::fs::remove_file(&path)?;
     Ok(file)
 }
@@ -139,8 +161,11 @@ fn parse(mut bytes: &[u8], range: &RangeInclusive<u64>, records: &mut Vec<Spille
         *bytes = tail;
         head
     }
-    let long = |bytes: &mut &[u8]| u64::from_le_bytes(take(bytes, 8).try_into().unwrap_or_default());
-    let short = |bytes: &mut &[u8]| u32::from_le_bytes(take(bytes, 4).try_into().unwrap_or_default()) as usize;
+    let long =
+        |bytes: &mut &[u8]| u64::from_le_bytes(take(bytes, 8).try_into().unwrap_or_default());
+    let short = |bytes: &mut &[u8]| {
+        u32::from_le_bytes(take(bytes, 4).try_into().unwrap_or_default()) as usize
+    };
     while !bytes.is_empty() {
         let (place, line) = (long(&mut bytes), long(&mut bytes));
         let count = short(&mut bytes);
@@ -154,7 +179,11 @@ fn parse(mut bytes: &[u8], range: &RangeInclusive<u64>, records: &mut Vec<Spille
             }
         }
         if is_wanted {
-            records.push(SpilledRecord { place, line, values });
+            records.push(SpilledRecord {
+                place,
+                line,
+                values,
+            });
         }
     }
 }
@@ -188,7 +217,11 @@ mod tests {
         let before = leaves(&places(0..5000), 100);
         let after = leaves(&places(0..5050), 100);
         let kept = before.iter().filter(|leaf| after.contains(leaf)).count();
-        assert!(kept * 100 >= before.len() * 80, "{kept} of {}", before.len());
+        assert!(
+            kept * 100 >= before.len() * 80,
+            "{kept} of {}",
+            before.len()
+        );
     }
 
     #[test]
@@ -202,7 +235,9 @@ mod tests {
             let mut spill = Spill::new(budget);
             for id in 0..300_u32 {
                 let text = id.to_string();
-                spill.push(place_of(&text), u64::from(id), &[&text, "é"]).unwrap();
+                spill
+                    .push(place_of(&text), u64::from(id), &[&text, "é"])
+                    .unwrap();
             }
             let whole = spill.read(&(0..=u64::MAX)).unwrap();
             assert_eq!(whole.len(), 300);

@@ -1,7 +1,9 @@
 //! `predict`: categories for the unlabelled rows (all rows on request), by the best model or a named one.
 
 use super::evaluate::{best_model, read_scores};
-use super::features::{IMAGE_COLUMNS, ImageRows, TEXT_COLUMNS, has_image, image_size, text_rows, text_width};
+use super::features::{
+    IMAGE_COLUMNS, ImageRows, TEXT_COLUMNS, has_image, image_size, text_rows, text_width,
+};
 use super::row_wise::{Aligned, RowWise, process};
 use super::train::{LABELS_FILE, Labels, WEIGHTS_FILE};
 use super::{Input, Kind, Stage, StageError, StageOutput, StageRun, at_most_one, one};
@@ -37,7 +39,10 @@ pub(super) struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { model: "best".to_owned(), rows: PredictedRows::Unlabelled }
+        Self {
+            model: "best".to_owned(),
+            rows: PredictedRows::Unlabelled,
+        }
     }
 }
 
@@ -65,7 +70,11 @@ impl Kind for Predict {
             one("ingest", &datasets),
             at_most_one("tfidf", &datasets),
             at_most_one("decode_images", &datasets),
-            NeedRule { kind: "train", datasets: vec![FILES], count: (1, usize::MAX) },
+            NeedRule {
+                kind: "train",
+                datasets: vec![FILES],
+                count: (1, usize::MAX),
+            },
             one("evaluate", &[FILES]),
         ]
     }
@@ -88,10 +97,14 @@ impl Stage for Predict {
         let chosen = self.choose(run)?;
         let runtime = run.environment.runtime()?;
         let network = Network::load(&chosen.reader.file(WEIGHTS_FILE)?, runtime)?;
-        let labels: Labels = serde_json::from_slice(&chosen.reader.file(LABELS_FILE)?)
-            .map_err(|error| StageError::Unusable(format!("{LABELS_FILE} of {}: {error}", chosen.stage)))?;
+        let labels: Labels =
+            serde_json::from_slice(&chosen.reader.file(LABELS_FILE)?).map_err(|error| {
+                StageError::Unusable(format!("{LABELS_FILE} of {}: {error}", chosen.stage))
+            })?;
         let text = run.find("tfidf").filter(|_| network.spec().takes_text());
-        let images = run.find("decode_images").filter(|_| network.spec().takes_images());
+        let images = run
+            .find("decode_images")
+            .filter(|_| network.spec().takes_images());
         let dataset = self.params.datasets()[0];
         let model = Model {
             name: format!("{}@{}", chosen.stage, chosen.reader.manifest().fingerprint),
@@ -102,16 +115,31 @@ impl Stage for Predict {
         };
         model.check(run)?;
         let products = run.input("ingest")?;
-        let mut aligned = vec![Aligned { input: products, columns: &["id", "title", "description"] }];
-        aligned.extend(text.map(|input| Aligned { input, columns: &TEXT_COLUMNS }));
-        aligned.extend(images.map(|input| Aligned { input, columns: &IMAGE_COLUMNS }));
+        let mut aligned = vec![Aligned {
+            input: products,
+            columns: &["id", "title", "description"],
+        }];
+        aligned.extend(text.map(|input| Aligned {
+            input,
+            columns: &TEXT_COLUMNS,
+        }));
+        aligned.extend(images.map(|input| Aligned {
+            input,
+            columns: &IMAGE_COLUMNS,
+        }));
         let mut extra: Vec<String> = device_fields(run);
         extra.push(chosen.stage.clone());
-        extra.extend(contents_of(chosen.reader.manifest()).get(FILES).map(ToString::to_string));
+        extra.extend(
+            contents_of(chosen.reader.manifest())
+                .get(FILES)
+                .map(ToString::to_string),
+        );
         let names = self.params.datasets().into_iter();
         let spec = RowWise {
             aligned,
-            datasets: names.map(|name| (name.to_owned(), PREDICTIONS.to_owned())).collect(),
+            datasets: names
+                .map(|name| (name.to_owned(), PREDICTIONS.to_owned()))
+                .collect(),
             sides: &[],
             extra,
             unit: "rows",
@@ -131,19 +159,27 @@ impl Stage for Predict {
 /// What LibTorch's arithmetic depends on, as the runner put it into the fingerprint.
 fn device_fields(run: &StageRun<'_>) -> Vec<String> {
     let fields = run.fields.as_slice().iter();
-    fields.filter(|field| field.name.starts_with("device.")).map(|field| field.value.clone()).collect()
+    fields
+        .filter(|field| field.name.starts_with("device."))
+        .map(|field| field.value.clone())
+        .collect()
 }
 
 impl Predict {
     fn choose<'a>(&self, run: &StageRun<'a>) -> Result<&'a Input, StageError> {
-        let candidates: Vec<&str> = run.inputs_of("train").map(|input| input.stage.as_str()).collect();
+        let candidates: Vec<&str> = run
+            .inputs_of("train")
+            .map(|input| input.stage.as_str())
+            .collect();
         let name = if self.params.model == "best" {
             let scores = read_scores(run.input("evaluate")?)?;
             best_model(&scores, &candidates).map(str::to_owned)
         } else {
             Some(self.params.model.clone())
         };
-        let found = run.inputs_of("train").find(|input| Some(&input.stage) == name.as_ref());
+        let found = run
+            .inputs_of("train")
+            .find(|input| Some(&input.stage) == name.as_ref());
         found.ok_or_else(|| {
             StageError::Unusable(format!(
                 "model {:?} is none of those that {} needs: {}",
@@ -213,14 +249,27 @@ impl Model {
             };
             modality.push(known);
             let is_known = known != "none";
-            ranked.add(if is_known { probabilities } else { &self.labels.priors });
+            ranked.add(if is_known {
+                probabilities
+            } else {
+                &self.labels.priors
+            });
         }
-        ranked.finish(batches[0].column(0).clone(), modality, &self.name, &self.labels)
+        ranked.finish(
+            batches[0].column(0).clone(),
+            modality,
+            &self.name,
+            &self.labels,
+        )
     }
 }
 
-fn next<'a>(batches: &mut impl Iterator<Item = &'a RecordBatch>) -> Result<&'a RecordBatch, StageError> {
-    batches.next().ok_or_else(|| StageError::Unusable("the model lacks its features".to_owned()))
+fn next<'a>(
+    batches: &mut impl Iterator<Item = &'a RecordBatch>,
+) -> Result<&'a RecordBatch, StageError> {
+    batches
+        .next()
+        .ok_or_else(|| StageError::Unusable("the model lacks its features".to_owned()))
 }
 
 fn texts_present(products: &RecordBatch) -> Result<Vec<bool>, StageError> {
@@ -228,7 +277,9 @@ fn texts_present(products: &RecordBatch) -> Result<Vec<bool>, StageError> {
     let descriptions: &StringArray = schema::column(products, "description")?;
     let is_there = |text: &str| !text.trim().is_empty();
     let rows = 0..products.num_rows();
-    Ok(rows.map(|row| is_there(titles.value(row)) || is_there(descriptions.value(row))).collect())
+    Ok(rows
+        .map(|row| is_there(titles.value(row)) || is_there(descriptions.value(row)))
+        .collect())
 }
 
 /// The likeliest classes of each row.
@@ -246,7 +297,8 @@ impl Ranked {
         order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
         order.truncate(RANKED);
         self.lengths.push(order.len());
-        self.probabilities.extend(order.iter().map(|class| probabilities[*class]));
+        self.probabilities
+            .extend(order.iter().map(|class| probabilities[*class]));
         self.classes.extend(order);
     }
 
@@ -276,7 +328,8 @@ impl Ranked {
                 let values = StructArray::new(
                     fields.clone(),
                     vec![
-                        Arc::new(StringArray::from_iter_values(self.classes.iter().map(name))) as ArrayRef,
+                        Arc::new(StringArray::from_iter_values(self.classes.iter().map(name)))
+                            as ArrayRef,
                         Arc::new(Float32Array::from(self.probabilities)),
                     ],
                     None,
@@ -285,7 +338,9 @@ impl Ranked {
                 Arc::new(ListArray::new(item, offsets, Arc::new(values), None))
             },
             Arc::new(StringArray::from(modality)),
-            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(model, rows))),
+            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
+                model, rows,
+            ))),
         ];
         Ok(schema::batch(schema::predictions(), columns)?)
     }

@@ -81,29 +81,52 @@ impl Stage for Publish {
         &["export"]
     }
 
-    fn external_fields(&self, environment: &Environment) -> Result<Vec<(String, String)>, StageError> {
-        let date = environment.config.dump_date.clone().ok_or(StageError::NoDumpDate)?;
+    fn external_fields(
+        &self,
+        environment: &Environment,
+    ) -> Result<Vec<(String, String)>, StageError> {
+        let date = environment
+            .config
+            .dump_date
+            .clone()
+            .ok_or(StageError::NoDumpDate)?;
         Ok(vec![("dump_date".to_owned(), date)])
     }
 
     fn published(&self, environment: &Environment) -> Result<Published, StageError> {
-        let date = environment.config.dump_date.as_deref().ok_or(StageError::NoDumpDate)?;
+        let date = environment
+            .config
+            .dump_date
+            .as_deref()
+            .ok_or(StageError::NoDumpDate)?;
         let sink = &*environment.sink;
         let mut runs = BTreeSet::new();
         let moved = read_latest(sink)?.is_some_and(|latest| latest.date.as_str() >= date);
         let folder = format!("{FOLDER}/dt={date}");
-        for name in if moved { sink.folders(&folder)? } else { Vec::new() } {
+        for name in if moved {
+            sink.folders(&folder)?
+        } else {
+            Vec::new()
+        } {
             if let Some(run) = name.strip_prefix("run=")
                 && sink.head(&format!("{folder}/{name}/_SUCCESS"))?.is_some()
             {
                 runs.insert(run.to_owned());
             }
         }
-        Ok(Published::Holds { dataset: PUBLISHED, runs })
+        Ok(Published::Holds {
+            dataset: PUBLISHED,
+            runs,
+        })
     }
 
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
-        let date = run.environment.config.dump_date.clone().ok_or(StageError::NoDumpDate)?;
+        let date = run
+            .environment
+            .config
+            .dump_date
+            .clone()
+            .ok_or(StageError::NoDumpDate)?;
         let writer = self.export(run)?;
         let reader = run.read_back(&writer);
         let sink = &*run.environment.sink;
@@ -114,7 +137,10 @@ impl Stage for Publish {
         summary.insert("path".to_owned(), json!(latest.path));
         summary.insert("rows".to_owned(), json!(latest.rows));
         if !is_moved {
-            tracing::warn!(date, "latest.json stays where it is: it points to a newer date");
+            tracing::warn!(
+                date,
+                "latest.json stays where it is: it points to a newer date"
+            );
         }
         Ok(StageOutput { writer, summary })
     }
@@ -127,7 +153,10 @@ impl Publish {
         let categories = self.categories()?;
         let lookups = Lookups::read(run)?;
         let spec = RowWise {
-            aligned: vec![Aligned { input: predict, columns: &ALL_COLUMNS }],
+            aligned: vec![Aligned {
+                input: predict,
+                columns: &ALL_COLUMNS,
+            }],
             datasets: vec![(PREDICTIONS.to_owned(), PUBLISHED.to_owned())],
             sides: &[],
             extra: lookups.digests(run)?,
@@ -155,7 +184,8 @@ impl Publish {
     }
 
     fn categories(&self) -> Result<RecordBatch, StageError> {
-        let column = |values: Vec<&String>| -> ArrayRef { Arc::new(StringArray::from_iter_values(values)) };
+        let column =
+            |values: Vec<&String>| -> ArrayRef { Arc::new(StringArray::from_iter_values(values)) };
         table(vec![
             ("label", column(self.params.names.keys().collect())),
             ("name", column(self.params.names.values().collect())),
@@ -167,7 +197,11 @@ const ALL_COLUMNS: [&str; 6] = ["id", "predicted", "confidence", "top3", "modali
 
 fn table(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, StageError> {
     RecordBatch::try_from_iter(columns).map_err(|source| {
-        crate::checkpoint::CheckpointError::Arrow { what: "rows for a query".to_owned(), source }.into()
+        crate::checkpoint::CheckpointError::Arrow {
+            what: "rows for a query".to_owned(),
+            source,
+        }
+        .into()
     })
 }
 
@@ -184,9 +218,16 @@ impl<'a> Lookups<'a> {
         let languages = &run.input("detect_language")?.reader;
         let predicted = run.input("predict")?.reader.dataset(PREDICTIONS)?.rows;
         let unlabelled = products.dataset(UNLABELLED)?.rows;
-        let datasets =
-            if predicted == unlabelled { vec![UNLABELLED] } else { vec![LABELLED, UNLABELLED] };
-        Ok(Self { products, languages, datasets })
+        let datasets = if predicted == unlabelled {
+            vec![UNLABELLED]
+        } else {
+            vec![LABELLED, UNLABELLED]
+        };
+        Ok(Self {
+            products,
+            languages,
+            datasets,
+        })
     }
 
     fn digests(&self, run: &StageRun<'_>) -> Result<Vec<String>, StageError> {
@@ -199,7 +240,11 @@ impl<'a> Lookups<'a> {
     }
 
     /// Products and languages of the part of predictions at an index: those of the parts of all datasets in a row.
-    fn of(&self, index: usize, predictions: &RecordBatch) -> Result<(RecordBatch, RecordBatch), StageError> {
+    fn of(
+        &self,
+        index: usize,
+        predictions: &RecordBatch,
+    ) -> Result<(RecordBatch, RecordBatch), StageError> {
         let mut before = 0;
         for dataset in &self.datasets {
             let parts = &self.products.dataset(dataset)?.parts;
@@ -207,26 +252,34 @@ impl<'a> Lookups<'a> {
                 before += parts.len();
                 continue;
             };
-            let products = self.products.part(dataset, part, Some(&["id", "product_id"]))?;
+            let products = self
+                .products
+                .part(dataset, part, Some(&["id", "product_id"]))?;
             let languages = &self.languages.dataset(dataset)?.parts;
             if let Some(part) = languages.get(index - before)
                 && products.column(0) == predictions.column(0)
             {
-                let languages = self.languages.part(dataset, part, Some(&["id", "language"]))?;
+                let languages = self
+                    .languages
+                    .part(dataset, part, Some(&["id", "language"]))?;
                 return Ok((products, languages));
             }
             break;
         }
         let (left, right) = ("ingest".to_owned(), "predict".to_owned());
-        Err(StageError::Misaligned { left, right, part: index })
+        Err(StageError::Misaligned {
+            left,
+            right,
+            part: index,
+        })
     }
 }
 
 fn lock(sink: &dyn Store, owner: &str) -> Result<crate::store::LockGuard, StageError> {
     sink.lock(LOCK, owner).map_err(|error| match error {
-        StoreError::Locked { url, owner } => {
-            StageError::LostRace { detail: format!("{url} is held by {owner}") }
-        }
+        StoreError::Locked { url, owner } => StageError::LostRace {
+            detail: format!("{url} is held by {owner}"),
+        },
         error => error.into(),
     })
 }
@@ -241,7 +294,12 @@ fn push(
     let dataset = reader.dataset(PUBLISHED)?;
     let id = dataset.content.short().to_owned();
     let path = format!("{FOLDER}/dt={date}/run={id}");
-    let latest = Latest { date: date.to_owned(), run: id.clone(), path: path.clone(), rows: dataset.rows };
+    let latest = Latest {
+        date: date.to_owned(),
+        run: id.clone(),
+        path: path.clone(),
+        rows: dataset.rows,
+    };
     if sink.head(&format!("{path}/_SUCCESS"))?.is_some() {
         return Ok(latest);
     }
@@ -297,7 +355,12 @@ mod tests {
     use crate::store::ObjectBackedStore;
 
     fn latest(date: &str, run: &str) -> Latest {
-        Latest { date: date.into(), run: run.into(), path: "p".into(), rows: 1 }
+        Latest {
+            date: date.into(),
+            run: run.into(),
+            path: "p".into(),
+            rows: 1,
+        }
     }
 
     #[test]
@@ -322,7 +385,10 @@ mod tests {
     fn the_second_publisher_has_lost_the_race() {
         let sink = ObjectBackedStore::memory();
         let first = lock(&sink, "one").unwrap();
-        assert!(matches!(lock(&sink, "two"), Err(StageError::LostRace { .. })));
+        assert!(matches!(
+            lock(&sink, "two"),
+            Err(StageError::LostRace { .. })
+        ));
         drop(first);
         assert!(lock(&sink, "two").is_ok());
     }

@@ -58,7 +58,11 @@ pub(super) type Kernel<'a> =
 
 /// The datasets of an input that this stage may read, under their own names.
 pub(super) fn same_names(input: &Input) -> Vec<(String, String)> {
-    input.datasets.iter().map(|name| (name.clone(), name.clone())).collect()
+    input
+        .datasets
+        .iter()
+        .map(|name| (name.clone(), name.clone()))
+        .collect()
 }
 
 /// Runs a kernel over every part that cannot be taken over.
@@ -70,13 +74,18 @@ pub(super) fn process(
     let units = units(run, spec)?;
     let mut keys: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
     for unit in &units {
-        keys.entry(unit.output.to_owned()).or_default().push(unit.key.clone());
+        keys.entry(unit.output.to_owned())
+            .or_default()
+            .push(unit.key.clone());
         for side in spec.sides {
-            keys.entry((*side).to_owned()).or_default().push(unit.key.clone());
+            keys.entry((*side).to_owned())
+                .or_default()
+                .push(unit.key.clone());
         }
     }
     let writer = run.begin(keys)?;
-    run.monitor.expect(units.iter().map(|unit| unit.parts[0].rows).sum(), spec.unit);
+    run.monitor
+        .expect(units.iter().map(|unit| unit.parts[0].rows).sum(), spec.unit);
     let next = AtomicUsize::new(0);
     let failure: Mutex<Option<StageError>> = Mutex::new(None);
     let work = || {
@@ -123,10 +132,23 @@ fn units<'a>(run: &StageRun<'_>, spec: &'a RowWise<'a>) -> Result<Vec<Unit<'a>>,
                 parts.push(&theirs[index]);
             }
             let digests = parts.iter().map(|part| part.digest.as_str());
-            let key = Digest::of_strings(common.iter().copied().chain([dataset.as_str()]).chain(digests));
+            let key = Digest::of_strings(
+                common
+                    .iter()
+                    .copied()
+                    .chain([dataset.as_str()])
+                    .chain(digests),
+            );
             let place = units.iter().filter(|unit| unit.output == output).count();
             let side_index = units.len();
-            units.push(Unit { dataset, output, index: place, side_index, key, parts });
+            units.push(Unit {
+                dataset,
+                output,
+                index: place,
+                side_index,
+                key,
+                parts,
+            });
         }
     }
     Ok(units)
@@ -134,7 +156,11 @@ fn units<'a>(run: &StageRun<'_>, spec: &'a RowWise<'a>) -> Result<Vec<Unit<'a>>,
 
 fn misaligned(spec: &RowWise<'_>, other: &Input, part: usize) -> StageError {
     let left = spec.aligned[0].input.stage.clone();
-    StageError::Misaligned { left, right: other.stage.clone(), part }
+    StageError::Misaligned {
+        left,
+        right: other.stage.clone(),
+        part,
+    }
 }
 
 /// Takes one part over, or makes it.
@@ -152,7 +178,10 @@ fn make(
     }
     let mut batches = Vec::with_capacity(spec.aligned.len());
     for (aligned, part) in spec.aligned.iter().zip(&unit.parts) {
-        let batch = aligned.input.reader.part(unit.dataset, part, Some(aligned.columns))?;
+        let batch = aligned
+            .input
+            .reader
+            .part(unit.dataset, part, Some(aligned.columns))?;
         batches.push(batch);
     }
     check_aligned(spec, unit, &batches)?;
@@ -168,16 +197,29 @@ fn make(
     Ok(())
 }
 
-fn take_over(spec: &RowWise<'_>, unit: &Unit<'_>, writer: &CheckpointWriter) -> Result<bool, StageError> {
+fn take_over(
+    spec: &RowWise<'_>,
+    unit: &Unit<'_>,
+    writer: &CheckpointWriter,
+) -> Result<bool, StageError> {
     for side in spec.sides {
-        if writer.take_over(side, unit.side_index, &unit.key)?.is_none() {
+        if writer
+            .take_over(side, unit.side_index, &unit.key)?
+            .is_none()
+        {
             return Ok(false);
         }
     }
-    Ok(writer.take_over(unit.output, unit.index, &unit.key)?.is_some())
+    Ok(writer
+        .take_over(unit.output, unit.index, &unit.key)?
+        .is_some())
 }
 
-fn check_aligned(spec: &RowWise<'_>, unit: &Unit<'_>, batches: &[RecordBatch]) -> Result<(), StageError> {
+fn check_aligned(
+    spec: &RowWise<'_>,
+    unit: &Unit<'_>,
+    batches: &[RecordBatch],
+) -> Result<(), StageError> {
     let leading: &StringArray = schema::column(&batches[0], "id")?;
     for (aligned, batch) in spec.aligned.iter().zip(batches).skip(1) {
         if schema::column::<StringArray>(batch, "id")? != leading {
@@ -196,8 +238,11 @@ pub(super) fn in_order_of<T>(
 ) -> Result<Vec<T>, StageError> {
     let ids: &StringArray = schema::column(batch, "id")?;
     let found: &StringArray = schema::column(result, "id")?;
-    let places: std::collections::HashMap<&str, usize> =
-        found.iter().enumerate().filter_map(|(row, id)| id.map(|id| (id, row))).collect();
+    let places: std::collections::HashMap<&str, usize> = found
+        .iter()
+        .enumerate()
+        .filter_map(|(row, id)| id.map(|id| (id, row)))
+        .collect();
     if found.len() != ids.len() || places.len() != ids.len() {
         return Err(StageError::Unusable(format!(
             "query {query} must return each id once: {} rows with {} ids for {} products",
@@ -211,5 +256,7 @@ pub(super) fn in_order_of<T>(
             StageError::Unusable(format!("query {query} returns no row with id {id:?}"))
         })
     };
-    ids.iter().map(|id| Ok(value(row_of(id.unwrap_or_default())?)?)).collect()
+    ids.iter()
+        .map(|id| Ok(value(row_of(id.unwrap_or_default())?)?))
+        .collect()
 }

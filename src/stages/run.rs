@@ -84,10 +84,20 @@ impl<'a> StageRun<'a> {
     /// # Errors
     ///
     /// Those of the store.
-    pub fn begin(&self, keys: BTreeMap<String, Vec<Digest>>) -> Result<CheckpointWriter, StageError> {
+    pub fn begin(
+        &self,
+        keys: BTreeMap<String, Vec<Digest>>,
+    ) -> Result<CheckpointWriter, StageError> {
         let store = self.environment.checkpoints.clone();
         let fields = self.fields.clone();
-        Ok(CheckpointWriter::begin(store, self.id, self.kind, fields, keys, self.is_forced)?)
+        Ok(CheckpointWriter::begin(
+            store,
+            self.id,
+            self.kind,
+            fields,
+            keys,
+            self.is_forced,
+        )?)
     }
 
     /// Seed of everything random in this stage: of the pipeline's seed and the stage's name.
@@ -106,7 +116,10 @@ impl StageRun<'_> {
     /// Reads back what was written so far, before the manifest is.
     #[must_use]
     pub fn read_back(&self, writer: &CheckpointWriter) -> CheckpointReader {
-        CheckpointReader::new(self.environment.checkpoints.clone(), writer.manifest(Map::new()))
+        CheckpointReader::new(
+            self.environment.checkpoints.clone(),
+            writer.manifest(Map::new()),
+        )
     }
 
     /// Counts how often each value of a text column occurs in the outputs; parts that were taken over count too.

@@ -33,7 +33,11 @@ pub(super) struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { test: 0.2, validation: 0.15, seed: 123 }
+        Self {
+            test: 0.2,
+            validation: 0.15,
+            seed: 123,
+        }
     }
 }
 
@@ -53,7 +57,10 @@ impl Kind for Split {
     fn validate(params: &Params, path: &str, issues: &mut Vec<Issue>) {
         for (key, share) in [("test", params.test), ("validation", params.validation)] {
             if !(0.0..1.0).contains(&share) {
-                issues.push(Issue::new(format!("{path}.{key}"), "must be at least 0 and below 1"));
+                issues.push(Issue::new(
+                    format!("{path}.{key}"),
+                    "must be at least 0 and below 1",
+                ));
             }
         }
     }
@@ -76,7 +83,10 @@ impl Stage for Split {
             let ids: &StringArray = schema::column(&batch, "id")?;
             let labels: &StringArray = schema::column(&batch, "label")?;
             for (id, label) in ids.iter().flatten().zip(labels.iter().flatten()) {
-                by_label.entry(label.to_owned()).or_default().push(id.to_owned());
+                by_label
+                    .entry(label.to_owned())
+                    .or_default()
+                    .push(id.to_owned());
             }
         }
         let mut folds: HashMap<String, &'static str> = HashMap::new();
@@ -89,10 +99,17 @@ impl Stage for Split {
             let batch = batch?;
             let ids: &StringArray = schema::column(&batch, "id")?;
             let fold_of = |id: &str| folds.get(id).copied().unwrap_or(TRAIN);
-            let column: ArrayRef =
-                Arc::new(ids.iter().map(|id| id.map(fold_of)).collect::<StringArray>());
+            let column: ArrayRef = Arc::new(
+                ids.iter()
+                    .map(|id| id.map(fold_of))
+                    .collect::<StringArray>(),
+            );
             let labels = schema::column::<StringArray>(&batch, "label")?.clone();
-            let columns = vec![batch.column(0).clone(), column, Arc::new(labels) as ArrayRef];
+            let columns = vec![
+                batch.column(0).clone(),
+                column,
+                Arc::new(labels) as ArrayRef,
+            ];
             let part = schema::batch(schema::folds(), columns)?;
             writer.write_part(LABELLED, index, &Digest::of(b""), &part)?;
             run.monitor.part_made();
@@ -124,7 +141,10 @@ fn assign(mut ids: Vec<String>, params: &Params) -> Vec<(String, &'static str)> 
         at if at < test + validation => VALIDATION,
         _ => TRAIN,
     };
-    ids.into_iter().enumerate().map(|(at, id)| (id, fold(at))).collect()
+    ids.into_iter()
+        .enumerate()
+        .map(|(at, id)| (id, fold(at)))
+        .collect()
 }
 
 #[expect(
@@ -158,7 +178,17 @@ mod tests {
     #[test]
     fn the_smallest_categories_are_trained_on() {
         assert_eq!(counts(&assign(ids(1), &Params::default())), [1, 0, 0]);
-        assert_eq!(counts(&assign(ids(2), &Params { test: 0.9, validation: 0.9, seed: 1 })), [1, 0, 1]);
+        assert_eq!(
+            counts(&assign(
+                ids(2),
+                &Params {
+                    test: 0.9,
+                    validation: 0.9,
+                    seed: 1
+                }
+            )),
+            [1, 0, 1]
+        );
     }
 
     #[test]
@@ -169,8 +199,17 @@ mod tests {
         };
         let params = Params::default();
         let reversed = ids(50).into_iter().rev().collect();
-        assert_eq!(sorted(assign(ids(50), &params)), sorted(assign(reversed, &params)));
-        let other = Params { seed: 7, ..params.clone() };
-        assert_ne!(sorted(assign(ids(50), &params)), sorted(assign(ids(50), &other)));
+        assert_eq!(
+            sorted(assign(ids(50), &params)),
+            sorted(assign(reversed, &params))
+        );
+        let other = Params {
+            seed: 7,
+            ..params.clone()
+        };
+        assert_ne!(
+            sorted(assign(ids(50), &params)),
+            sorted(assign(ids(50), &other))
+        );
     }
 }

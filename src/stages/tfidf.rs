@@ -7,7 +7,9 @@ use crate::checkpoint::{FILES, contents_of};
 use crate::config::NeedRule;
 use crate::schema::{self, LABELLED, UNLABELLED, VOCABULARY};
 use crate::text::{SparseRow, TfidfVectorizer};
-use arrow::array::{Array, ArrayRef, Float32Array, ListArray, RecordBatch, StringArray, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, Float32Array, ListArray, RecordBatch, StringArray, UInt32Array,
+};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use rayon::prelude::*;
@@ -27,7 +29,10 @@ impl Kind for Tfidf {
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {
-        vec![one("clean_text", &[LABELLED, UNLABELLED]), one("fit_tfidf", &[VOCABULARY, FILES])]
+        vec![
+            one("clean_text", &[LABELLED, UNLABELLED]),
+            one("fit_tfidf", &[VOCABULARY, FILES]),
+        ]
     }
 
     fn new(_: Params) -> Self {
@@ -47,7 +52,10 @@ impl Stage for Tfidf {
         let input = run.input("clean_text")?;
         let contents = contents_of(fitted.reader.manifest());
         let spec = RowWise {
-            aligned: vec![Aligned { input, columns: &["id", "tokens"] }],
+            aligned: vec![Aligned {
+                input,
+                columns: &["id", "tokens"],
+            }],
             datasets: same_names(input),
             sides: &[],
             extra: contents.values().map(ToString::to_string).collect(),
@@ -72,8 +80,10 @@ fn to_batch(ids: ArrayRef, rows: Vec<SparseRow>) -> Result<RecordBatch, StageErr
         let field = Arc::new(Field::new("item", kind, false));
         Arc::new(ListArray::new(field, lengths(), values, None))
     };
-    let indices = UInt32Array::from_iter_values(rows.iter().flat_map(|row| row.indices.iter().copied()));
-    let values = Float32Array::from_iter_values(rows.iter().flat_map(|row| row.values.iter().copied()));
+    let indices =
+        UInt32Array::from_iter_values(rows.iter().flat_map(|row| row.indices.iter().copied()));
+    let values =
+        Float32Array::from_iter_values(rows.iter().flat_map(|row| row.values.iter().copied()));
     let columns = vec![
         ids,
         list(DataType::UInt32, Arc::new(indices)),

@@ -11,8 +11,8 @@ use crate::checkpoint::{CheckpointWriter, FILES};
 use crate::config::{Issue, NeedRule};
 use crate::fingerprint::Digest;
 use crate::model::{
-    EarlyStopping, EpochRecord, Examples, Fitted, Inputs, LabelMap, MemoryExamples, ModelError, Network,
-    NetworkSpec, Plateau, Probabilities, Rows, Runtime, TrainOptions, fit, predict,
+    EarlyStopping, EpochRecord, Examples, Fitted, Inputs, LabelMap, MemoryExamples, ModelError,
+    Network, NetworkSpec, Plateau, Probabilities, Rows, Runtime, TrainOptions, fit, predict,
 };
 use crate::schema::{self, HELD_OUT, IMAGE_SIZE, LABELLED};
 use arrow::array::{ArrayRef, Float32Array, ListArray, StringArray};
@@ -82,8 +82,14 @@ impl Default for Params {
             epochs: options.epochs,
             batch_size: options.batch_size,
             learning_rate: options.learning_rate,
-            early_stopping: EarlyStoppingParams { patience: 5, start_epoch: 8 },
-            plateau: PlateauParams { factor: 0.1, patience: 5 },
+            early_stopping: EarlyStoppingParams {
+                patience: 5,
+                start_epoch: 8,
+            },
+            plateau: PlateauParams {
+                factor: 0.1,
+                patience: 5,
+            },
             class_weights: options.class_weights,
         }
     }
@@ -116,7 +122,11 @@ impl Kind for Train {
             needs.push(one("decode_images", &[LABELLED]));
         }
         if params.model == ModelName::Fusion {
-            needs.push(NeedRule { kind: Self::NAME, datasets: vec![FILES], count: (2, 2) });
+            needs.push(NeedRule {
+                kind: Self::NAME,
+                datasets: vec![FILES],
+                count: (2, 2),
+            });
         }
         needs
     }
@@ -127,14 +137,26 @@ impl Kind for Train {
                 issues.push(Issue::new(format!("{path}.{key}"), message));
             }
         };
-        require((0.0..1.0).contains(&params.dropout), "dropout", "must be at least 0 and below 1");
+        require(
+            (0.0..1.0).contains(&params.dropout),
+            "dropout",
+            "must be at least 0 and below 1",
+        );
         require(params.epochs > 0, "epochs", "must be at least 1");
         require(params.batch_size > 0, "batch_size", "must be at least 1");
-        require(params.learning_rate > 0.0, "learning_rate", "must be above 0");
+        require(
+            params.learning_rate > 0.0,
+            "learning_rate",
+            "must be above 0",
+        );
         require(params.image_size >= 16, "image_size", "must be at least 16");
         require(params.hidden != Some(0), "hidden", "must be at least 1");
         let factor = params.plateau.factor;
-        require(factor > 0.0 && factor < 1.0, "plateau.factor", "must be above 0 and below 1");
+        require(
+            factor > 0.0 && factor < 1.0,
+            "plateau.factor",
+            "must be above 0 and below 1",
+        );
     }
 
     fn new(params: Params) -> Self {
@@ -151,8 +173,14 @@ impl Stage for Train {
         true
     }
 
-    fn external_fields(&self, environment: &Environment) -> Result<Vec<(String, String)>, StageError> {
-        Ok(vec![("seed".to_owned(), environment.config.seed.to_string())])
+    fn external_fields(
+        &self,
+        environment: &Environment,
+    ) -> Result<Vec<(String, String)>, StageError> {
+        Ok(vec![(
+            "seed".to_owned(),
+            environment.config.seed.to_string(),
+        )])
     }
 
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
@@ -177,11 +205,23 @@ impl Stage for Train {
             )));
         }
         let cancel = &run.environment.cancel;
-        let train = Cancellable { examples: examples(train, &labels)?, cancel };
-        let validation = Cancellable { examples: examples(validation, &labels)?, cancel };
+        let train = Cancellable {
+            examples: examples(train, &labels)?,
+            cancel,
+        };
+        let validation = Cancellable {
+            examples: examples(validation, &labels)?,
+            cancel,
+        };
         let fitted = self.fit(run, network, &train, &validation)?;
         drop(train);
-        write_held_out(run, &writer, &fitted.network, &labels, (split, text, images))?;
+        write_held_out(
+            run,
+            &writer,
+            &fitted.network,
+            &labels,
+            (split, text, images),
+        )?;
         let json = |value: serde_json::Value| Bytes::from(format!("{value:#}\n"));
         writer.write_file(WEIGHTS_FILE, Bytes::from(fitted.network.save()?), true)?;
         let labels = Labels { labels, priors };
@@ -190,7 +230,10 @@ impl Stage for Train {
         let mut summary = Map::new();
         summary.insert("model".to_owned(), json!(fitted.network.spec().name()));
         summary.insert("parameters".to_owned(), json!(parameters.total));
-        summary.insert("trainable_parameters".to_owned(), json!(parameters.trainable));
+        summary.insert(
+            "trainable_parameters".to_owned(),
+            json!(parameters.trainable),
+        );
         summary.insert("training_rows".to_owned(), json!(rows));
         summary.insert("epochs".to_owned(), json!(fitted.history.len()));
         summary.insert("best_epoch".to_owned(), json!(fitted.best_epoch));
@@ -211,12 +254,23 @@ impl Train {
         let spec = match (self.params.model, text) {
             (ModelName::NeuralSimple, Some(text)) => {
                 let (features, hidden) = (text_width(text)?, self.params.hidden.unwrap_or(54));
-                NetworkSpec::NeuralSimple { features, hidden, dropout, classes }
+                NetworkSpec::NeuralSimple {
+                    features,
+                    hidden,
+                    dropout,
+                    classes,
+                }
             }
-            (ModelName::Lenet, _) => NetworkSpec::LeNet { size, dropout, classes },
+            (ModelName::Lenet, _) => NetworkSpec::LeNet {
+                size,
+                dropout,
+                classes,
+            },
             (ModelName::Fusion, _) => return self.fusion(run, runtime),
             (ModelName::NeuralSimple, None) => {
-                return Err(StageError::Unusable("neural_simple needs a stage of kind tfidf".to_owned()));
+                return Err(StageError::Unusable(
+                    "neural_simple needs a stage of kind tfidf".to_owned(),
+                ));
             }
         };
         Ok(Network::new(&spec, runtime, run.seed())?)
@@ -240,7 +294,13 @@ impl Train {
             ));
         };
         let hidden = self.params.hidden.unwrap_or(128);
-        Ok(Network::fusion(text, image, hidden, self.params.dropout, run.seed())?)
+        Ok(Network::fusion(
+            text,
+            image,
+            hidden,
+            self.params.dropout,
+            run.seed(),
+        )?)
     }
 
     fn fit(
@@ -260,7 +320,10 @@ impl Train {
                 patience: params.early_stopping.patience,
                 start_epoch: params.early_stopping.start_epoch,
             }),
-            plateau: Some(Plateau { factor: params.plateau.factor, patience: params.plateau.patience }),
+            plateau: Some(Plateau {
+                factor: params.plateau.factor,
+                patience: params.plateau.patience,
+            }),
             class_weights: params.class_weights,
         };
         run.monitor.expect(params.epochs as u64, "epochs");
@@ -303,7 +366,10 @@ fn all_labels(split: &Input) -> Result<LabelMap, StageError> {
     Ok(LabelMap::new(found))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shares of counts far below 2^24")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "shares of counts far below 2^24"
+)]
 fn priors(rows: &LabelledRows, labels: &LabelMap) -> Vec<f32> {
     let mut counts = vec![0_u32; labels.len()];
     for label in &rows.labels {
@@ -312,7 +378,10 @@ fn priors(rows: &LabelledRows, labels: &LabelMap) -> Vec<f32> {
         }
     }
     let total = rows.labels.len().max(1) as f32;
-    counts.into_iter().map(|count| count as f32 / total).collect()
+    counts
+        .into_iter()
+        .map(|count| count as f32 / total)
+        .collect()
 }
 
 /// Examples that end a training between two batches once the run should stop.
@@ -341,7 +410,10 @@ impl Examples for Cancellable<'_> {
 }
 
 fn examples(rows: LabelledRows, labels: &LabelMap) -> Result<MemoryExamples, StageError> {
-    let classes = rows.labels.iter().map(|label| labels.index(label).unwrap_or_default());
+    let classes = rows
+        .labels
+        .iter()
+        .map(|label| labels.index(label).unwrap_or_default());
     Ok(MemoryExamples::new(classes.collect(), rows.inputs)?)
 }
 

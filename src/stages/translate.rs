@@ -49,7 +49,11 @@ pub(super) struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { target: "fr".to_owned(), lookup: String::new(), on_missing: OnMissing::Keep }
+        Self {
+            target: "fr".to_owned(),
+            lookup: String::new(),
+            on_missing: OnMissing::Keep,
+        }
     }
 }
 
@@ -83,7 +87,10 @@ impl Stage for Translate {
         &["merge_text", "translate", "pending"]
     }
 
-    fn external_fields(&self, environment: &Environment) -> Result<Vec<(String, String)>, StageError> {
+    fn external_fields(
+        &self,
+        environment: &Environment,
+    ) -> Result<Vec<(String, String)>, StageError> {
         let identity = match self.table(environment)? {
             Some(table) => environment.identify(table)?,
             None => "none".to_owned(),
@@ -99,8 +106,14 @@ impl Stage for Translate {
         let (products, languages) = (run.input("ingest")?, run.input("detect_language")?);
         let spec = RowWise {
             aligned: vec![
-                Aligned { input: products, columns: &["id", "title", "description"] },
-                Aligned { input: languages, columns: &["id", "language"] },
+                Aligned {
+                    input: products,
+                    columns: &["id", "title", "description"],
+                },
+                Aligned {
+                    input: languages,
+                    columns: &["id", "language"],
+                },
             ],
             datasets: same_names(products),
             sides: &[MISSING],
@@ -111,8 +124,13 @@ impl Stage for Translate {
         let pending = write_pending(run, &writer)?;
         let texts = pending.num_rows() as u64;
         if self.params.on_missing == OnMissing::Fail && texts > 0 {
-            let first = schema::column::<StringArray>(&pending, "source_text")?.value(0).to_owned();
-            return Err(StageError::MissingTranslations { count: texts, first });
+            let first = schema::column::<StringArray>(&pending, "source_text")?
+                .value(0)
+                .to_owned();
+            return Err(StageError::MissingTranslations {
+                count: texts,
+                first,
+            });
         }
         let mut summary = Map::new();
         summary.insert("translations".to_owned(), json!(lookup.texts.len()));
@@ -129,7 +147,10 @@ impl Translate {
             return Ok(None);
         }
         if environment.source.head(table)?.is_none() {
-            tracing::warn!(table, "there is no table of translations; foreign texts are pending");
+            tracing::warn!(
+                table,
+                "there is no table of translations; foreign texts are pending"
+            );
             return Ok(None);
         }
         Ok(Some(table))
@@ -150,8 +171,11 @@ impl Translate {
         let mut translated = Vec::with_capacity(merged.len());
         let mut missing: Vec<(&str, String)> = Vec::new();
         for (row, merged) in merged.into_iter().enumerate() {
-            let (title, description, language) =
-                (titles.value(row), descriptions.value(row), languages.value(row));
+            let (title, description, language) = (
+                titles.value(row),
+                descriptions.value(row),
+                languages.value(row),
+            );
             let is_foreign = language != self.params.target && language != UNDETERMINED;
             match found[row].assemble(title, description) {
                 Some(text) => {
@@ -215,7 +239,10 @@ impl Found {
             true => Some(None),
             false => found.clone().map(Some),
         };
-        let parts = [field(title, &self.title)?, field(description, &self.description)?];
+        let parts = [
+            field(title, &self.title)?,
+            field(description, &self.description)?,
+        ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(" "))
     }
@@ -229,7 +256,10 @@ struct Lookup {
 
 impl Default for Lookup {
     fn default() -> Self {
-        Self { texts: HashMap::new(), digest: Digest::of(b"") }
+        Self {
+            texts: HashMap::new(),
+            digest: Digest::of(b""),
+        }
     }
 }
 
@@ -241,11 +271,18 @@ impl Lookup {
             let (line, mut values) = match record {
                 Record::Row { line, values } => (line, values),
                 Record::Bad(bad) => {
-                    tracing::warn!(table, line = bad.line, reason = bad.reason, "translation passed over");
+                    tracing::warn!(
+                        table,
+                        line = bad.line,
+                        reason = bad.reason,
+                        "translation passed over"
+                    );
                     return Ok(());
                 }
             };
-            let (Some(text_fr), Some(text)) = (values.pop(), values.pop()) else { return Ok(()) };
+            let (Some(text_fr), Some(text)) = (values.pop(), values.pop()) else {
+                return Ok(());
+            };
             let key = normalize_key(&text);
             if key.is_empty() || text_fr.trim().is_empty() {
                 return Ok(());
@@ -253,7 +290,12 @@ impl Lookup {
             match texts.get(&key) {
                 Some((first, other)) if *other != text_fr => {
                     let (table, first) = (table.to_owned(), *first);
-                    Err(StageError::ConflictingTranslations { table, first, second: line, text: key })
+                    Err(StageError::ConflictingTranslations {
+                        table,
+                        first,
+                        second: line,
+                        text: key,
+                    })
                 }
                 _ => {
                     texts.entry(key).or_insert((line, text_fr));
@@ -261,7 +303,10 @@ impl Lookup {
                 }
             }
         })?;
-        let mut sorted: Vec<_> = texts.iter().map(|(key, (_, text))| [key.as_str(), text]).collect();
+        let mut sorted: Vec<_> = texts
+            .iter()
+            .map(|(key, (_, text))| [key.as_str(), text])
+            .collect();
         sorted.sort_unstable();
         let digest = Digest::of_strings(sorted.into_iter().flatten());
         Ok(Self { texts, digest })
@@ -276,7 +321,10 @@ impl Lookup {
     ) -> Result<Vec<Found>, StageError> {
         let keys_of = |column: &str| -> Result<Vec<String>, StageError> {
             let values: &StringArray = schema::column(products, column)?;
-            Ok(values.iter().map(|value| normalize_key(value.unwrap_or_default())).collect())
+            Ok(values
+                .iter()
+                .map(|value| normalize_key(value.unwrap_or_default()))
+                .collect())
         };
         let keys = [
             merged.iter().map(|text| normalize_key(text)).collect(),
@@ -293,12 +341,15 @@ impl Lookup {
         matching.sort_unstable();
         matching.dedup();
         if matching.is_empty() {
-            let none = || Found { whole: None, title: None, description: None };
+            let none = || Found {
+                whole: None,
+                title: None,
+                description: None,
+            };
             return Ok(std::iter::repeat_with(none).take(merged.len()).collect());
         }
-        let [whole, title, description] = keys.map(|keys: Vec<String>| -> ArrayRef {
-            Arc::new(StringArray::from(keys))
-        });
+        let [whole, title, description] =
+            keys.map(|keys: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(keys)) });
         let texts = table(vec![
             ("id", products.column(0).clone()),
             ("text_key", whole),
@@ -309,14 +360,21 @@ impl Lookup {
             ("key", strings(matching.iter().map(|(key, _)| *key))),
             ("text_fr", strings(matching.iter().map(|(_, text)| *text))),
         ])?;
-        let result = run.environment.queries.run("translate", &[("texts", &texts), ("lookup", &lookup)])?;
+        let result = run
+            .environment
+            .queries
+            .run("translate", &[("texts", &texts), ("lookup", &lookup)])?;
         let result = schema::conform(&result, &found_schema())?;
         in_order_of(products, &result, "translate", |row| {
             let value = |name: &str| -> Result<Option<String>, CheckpointError> {
                 let values: &StringArray = schema::column(&result, name)?;
                 Ok(values.is_valid(row).then(|| values.value(row).to_owned()))
             };
-            Ok(Found { whole: value("text_fr")?, title: value("title_fr")?, description: value("description_fr")? })
+            Ok(Found {
+                whole: value("text_fr")?,
+                title: value("title_fr")?,
+                description: value("description_fr")?,
+            })
         })
     }
 }
@@ -333,7 +391,11 @@ fn found_schema() -> SchemaRef {
 
 fn table(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, StageError> {
     RecordBatch::try_from_iter(columns).map_err(|source| {
-        CheckpointError::Arrow { what: "rows for a query".to_owned(), source }.into()
+        CheckpointError::Arrow {
+            what: "rows for a query".to_owned(),
+            source,
+        }
+        .into()
     })
 }
 
@@ -341,13 +403,20 @@ fn table(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, StageError> {
 fn write_pending(run: &StageRun<'_>, writer: &CheckpointWriter) -> Result<RecordBatch, StageError> {
     let reader = run.read_back(writer);
     let batches = match reader.manifest().datasets.contains_key(MISSING) {
-        true => reader.parts(MISSING, None)?.collect::<Result<Vec<_>, _>>()?,
+        true => reader
+            .parts(MISSING, None)?
+            .collect::<Result<Vec<_>, _>>()?,
         false => Vec::new(),
     };
-    let missing = concat_batches(&missing_schema(), &batches).map_err(|source| {
-        CheckpointError::Arrow { what: "missing translations".to_owned(), source }
-    })?;
-    let pending = run.environment.queries.run("pending", &[("missing", &missing)])?;
+    let missing =
+        concat_batches(&missing_schema(), &batches).map_err(|source| CheckpointError::Arrow {
+            what: "missing translations".to_owned(),
+            source,
+        })?;
+    let pending = run
+        .environment
+        .queries
+        .run("pending", &[("missing", &missing)])?;
     let pending = schema::conform(&pending, &schema::pending())?;
     writer.write_part(PENDING, 0, &Digest::of(b""), &pending)?;
     writer.write_file("pending.csv", pending_csv(&pending)?, false)?;
@@ -361,12 +430,20 @@ fn pending_csv(pending: &RecordBatch) -> Result<Bytes, StageError> {
     let rows: &Int64Array = schema::column(pending, "rows")?;
     let mut csv = csv::Writer::from_writer(Vec::new());
     let mut write = |record: [&str; 4]| {
-        csv.write_record(record).map_err(|error| StageError::Unusable(error.to_string()))
+        csv.write_record(record)
+            .map_err(|error| StageError::Unusable(error.to_string()))
     };
     write(["source_lang", "source_text", "text_fr", "rows"])?;
     for row in 0..pending.num_rows() {
-        write([languages.value(row), texts.value(row), "", &rows.value(row).to_string()])?;
+        write([
+            languages.value(row),
+            texts.value(row),
+            "",
+            &rows.value(row).to_string(),
+        ])?;
     }
-    let bytes = csv.into_inner().map_err(|error| StageError::Unusable(error.to_string()))?;
+    let bytes = csv
+        .into_inner()
+        .map_err(|error| StageError::Unusable(error.to_string()))?;
     Ok(Bytes::from(bytes))
 }

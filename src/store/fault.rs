@@ -32,7 +32,11 @@ impl FaultStore {
     /// Wraps a store.
     #[must_use]
     pub fn new(inner: SharedStore, fault: Fault) -> Self {
-        Self { inner, fault, changes: AtomicUsize::new(0) }
+        Self {
+            inner,
+            fault,
+            changes: AtomicUsize::new(0),
+        }
     }
 
     fn change(

@@ -19,21 +19,33 @@ pub struct LockGuard {
 
 #[derive(Debug)]
 enum Held {
-    File { _file: File },
-    Name { names: Arc<Mutex<BTreeSet<String>>>, name: String },
+    File {
+        _file: File,
+    },
+    Name {
+        names: Arc<Mutex<BTreeSet<String>>>,
+        name: String,
+    },
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         if let Self::Name { names, name } = self {
-            names.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+            names
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(name);
         }
     }
 }
 
 /// Takes an operating-system lock on the file at `path`.
 pub(super) fn lock_file(path: &Path, url: &str, owner: &str) -> Result<LockGuard, StoreError> {
-    let failed = |source| StoreError::Io { operation: "lock", url: url.to_owned(), source };
+    let failed = |source| StoreError::Io {
+        operation: "lock",
+        url: url.to_owned(),
+        source,
+    };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -50,15 +62,24 @@ pub(super) fn lock_file(path: &Path, url: &str, owner: &str) -> Result<LockGuard
             let mut holder = String::new();
             // Best effort: the holder may be writing its name right now.
             let _ = file.read_to_string(&mut holder);
-            let owner = if holder.is_empty() { "another process".to_owned() } else { holder };
-            return Err(StoreError::Locked { url: url.to_owned(), owner });
+            let owner = if holder.is_empty() {
+                "another process".to_owned()
+            } else {
+                holder
+            };
+            return Err(StoreError::Locked {
+                url: url.to_owned(),
+                owner,
+            });
         }
         Err(TryLockError::Error(source)) => return Err(failed(source)),
     }
     file.set_len(0).map_err(failed)?;
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     file.write_all(owner.as_bytes()).map_err(failed)?;
-    Ok(LockGuard { _held: Held::File { _file: file } })
+    Ok(LockGuard {
+        _held: Held::File { _file: file },
+    })
 }
 
 /// Takes a name in a set that the users of one in-memory store share.
@@ -70,9 +91,15 @@ pub(super) fn lock_name(
     let mut set = names.lock().unwrap_or_else(PoisonError::into_inner);
     if !set.insert(name.to_owned()) {
         let owner = "another user of this store".to_owned();
-        return Err(StoreError::Locked { url: url.to_owned(), owner });
+        return Err(StoreError::Locked {
+            url: url.to_owned(),
+            owner,
+        });
     }
     drop(set);
-    let held = Held::Name { names: Arc::clone(names), name: name.to_owned() };
+    let held = Held::Name {
+        names: Arc::clone(names),
+        name: name.to_owned(),
+    };
     Ok(LockGuard { _held: held })
 }

@@ -26,7 +26,10 @@ use tokio::runtime::Runtime;
 /// [`StoreError::Url`] for a scheme that is not known, [`StoreError::Io`] where the folder cannot be made.
 pub fn open(url: &str) -> Result<SharedStore, StoreError> {
     let refuse = |reason: &str| {
-        Err(StoreError::Url { url: url.to_owned(), reason: reason.to_owned() })
+        Err(StoreError::Url {
+            url: url.to_owned(),
+            reason: reason.to_owned(),
+        })
     };
     match url.split_once("://") {
         None if url.is_empty() => refuse("the path is empty"),
@@ -36,9 +39,9 @@ pub fn open(url: &str) -> Result<SharedStore, StoreError> {
         }
         Some(("file", _)) => refuse("a file URL needs an absolute path: file:///folder"),
         Some(("memory", _)) => Ok(Arc::new(ObjectBackedStore::memory())),
-        Some((scheme, _)) => {
-            refuse(&format!("this build has no {scheme}:// stores; use a path or file://"))
-        }
+        Some((scheme, _)) => refuse(&format!(
+            "this build has no {scheme}:// stores; use a path or file://"
+        )),
     }
 }
 
@@ -50,7 +53,9 @@ pub fn open(url: &str) -> Result<SharedStore, StoreError> {
 pub fn open_existing(url: &str) -> Result<SharedStore, StoreError> {
     let path = url.strip_prefix("file://").unwrap_or(url);
     if !path.contains("://") && !path.is_empty() && !Path::new(path).is_dir() {
-        return Err(StoreError::NotFound { url: format!("folder {path}") });
+        return Err(StoreError::NotFound {
+            url: format!("folder {path}"),
+        });
     }
     open(url)
 }
@@ -73,13 +78,25 @@ impl ObjectBackedStore {
     /// [`StoreError::Io`] where the folder cannot be made or resolved.
     pub fn local(root: &Path) -> Result<Self, StoreError> {
         let shown = root.display().to_string();
-        let failed = |source| StoreError::Io { operation: "open", url: shown.clone(), source };
+        let failed = |source| StoreError::Io {
+            operation: "open",
+            url: shown.clone(),
+            source,
+        };
         std::fs::create_dir_all(root).map_err(failed)?;
         let root = root.canonicalize().map_err(failed)?;
         let inner = LocalFileSystem::new_with_prefix(&root)
-            .map_err(|source| StoreError::Store { operation: "open", url: shown.clone(), source })?
+            .map_err(|source| StoreError::Store {
+                operation: "open",
+                url: shown.clone(),
+                source,
+            })?
             .with_fsync(true);
-        Ok(Self::new(Arc::new(inner), format!("file://{}", root.display()), Some(root)))
+        Ok(Self::new(
+            Arc::new(inner),
+            format!("file://{}", root.display()),
+            Some(root),
+        ))
     }
 
     /// An empty store in memory.
@@ -93,12 +110,20 @@ impl ObjectBackedStore {
             .enable_all()
             .build()
             .expect("a current-thread runtime needs no resources that can be refused");
-        Self { inner, url, local, locks: Arc::default(), runtime }
+        Self {
+            inner,
+            url,
+            local,
+            locks: Arc::default(),
+            runtime,
+        }
     }
 
     fn locate(&self, path: &str) -> Result<ObjectPath, StoreError> {
-        ObjectPath::parse(path)
-            .map_err(|_| StoreError::Path { path: path.to_owned(), root: self.url.clone() })
+        ObjectPath::parse(path).map_err(|_| StoreError::Path {
+            path: path.to_owned(),
+            root: self.url.clone(),
+        })
     }
 
     fn object_url(&self, path: &str) -> String {
@@ -117,15 +142,24 @@ impl ObjectBackedStore {
             match source {
                 Error::NotFound { .. } => StoreError::NotFound { url },
                 Error::AlreadyExists { .. } => StoreError::AlreadyExists { url },
-                source => StoreError::Store { operation, url, source },
+                source => StoreError::Store {
+                    operation,
+                    url,
+                    source,
+                },
             }
         })
     }
 
     fn put(&self, path: &str, bytes: Bytes, mode: PutMode) -> Result<(), StoreError> {
         let location = self.locate(path)?;
-        let options = PutOptions { mode, ..PutOptions::default() };
-        let request = self.inner.put_opts(&location, PutPayload::from_bytes(bytes), options);
+        let options = PutOptions {
+            mode,
+            ..PutOptions::default()
+        };
+        let request = self
+            .inner
+            .put_opts(&location, PutPayload::from_bytes(bytes), options);
         self.wait("write", path, request).map(drop)
     }
 }
@@ -137,7 +171,9 @@ impl Store for ObjectBackedStore {
 
     fn get(&self, path: &str) -> Result<Bytes, StoreError> {
         let location = self.locate(path)?;
-        self.wait("read", path, async { self.inner.get(&location).await?.bytes().await })
+        self.wait("read", path, async {
+            self.inner.get(&location).await?.bytes().await
+        })
     }
 
     fn get_range(&self, path: &str, start: u64, end: u64) -> Result<Bytes, StoreError> {
@@ -165,7 +201,11 @@ impl Store for ObjectBackedStore {
 
     fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         let location = self.locate(prefix)?;
-        let listing = match self.wait("list", prefix, self.inner.list_with_delimiter(Some(&location))) {
+        let listing = match self.wait(
+            "list",
+            prefix,
+            self.inner.list_with_delimiter(Some(&location)),
+        ) {
             Err(StoreError::NotFound { .. }) => return Ok(Vec::new()),
             other => other?,
         };
@@ -188,7 +228,11 @@ impl Store for ObjectBackedStore {
 
     fn copy(&self, from: &str, to: &str) -> Result<(), StoreError> {
         let (source, target) = (self.locate(from)?, self.locate(to)?);
-        self.wait("copy to", to, self.inner.copy_if_not_exists(&source, &target))
+        self.wait(
+            "copy to",
+            to,
+            self.inner.copy_if_not_exists(&source, &target),
+        )
     }
 
     fn delete(&self, path: &str) -> Result<(), StoreError> {
@@ -219,5 +263,10 @@ fn describe(meta: ObjectMeta) -> ObjectInfo {
         .version
         .or(meta.e_tag)
         .unwrap_or_else(|| format!("{}-{modified_ns}", meta.size));
-    ObjectInfo { path: meta.location.to_string(), size_bytes: meta.size, identity, modified_ns }
+    ObjectInfo {
+        path: meta.location.to_string(),
+        size_bytes: meta.size,
+        identity,
+        modified_ns,
+    }
 }

@@ -75,18 +75,31 @@ impl RecordingStore {
     /// Wraps a store.
     #[must_use]
     pub fn new(inner: SharedStore) -> Self {
-        Self { inner, operations: Mutex::default() }
+        Self {
+            inner,
+            operations: Mutex::default(),
+        }
     }
 
     /// The operations that succeeded so far, in order.
     #[must_use]
     pub fn operations(&self) -> Vec<Operation> {
-        self.operations.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.operations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
-    fn record(&self, result: Result<(), StoreError>, operation: Operation) -> Result<(), StoreError> {
+    fn record(
+        &self,
+        result: Result<(), StoreError>,
+        operation: Operation,
+    ) -> Result<(), StoreError> {
         if result.is_ok() {
-            self.operations.lock().unwrap_or_else(PoisonError::into_inner).push(operation);
+            self.operations
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(operation);
         }
         result
     }
@@ -119,22 +132,45 @@ impl Store for RecordingStore {
 
     fn create(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
         let result = self.inner.create(path, bytes.clone());
-        self.record(result, Operation::Create { path: path.to_owned(), bytes })
+        self.record(
+            result,
+            Operation::Create {
+                path: path.to_owned(),
+                bytes,
+            },
+        )
     }
 
     fn replace(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
         let result = self.inner.replace(path, bytes.clone());
-        self.record(result, Operation::Replace { path: path.to_owned(), bytes })
+        self.record(
+            result,
+            Operation::Replace {
+                path: path.to_owned(),
+                bytes,
+            },
+        )
     }
 
     fn copy(&self, from: &str, to: &str) -> Result<(), StoreError> {
         let result = self.inner.copy(from, to);
-        self.record(result, Operation::Copy { from: from.to_owned(), to: to.to_owned() })
+        self.record(
+            result,
+            Operation::Copy {
+                from: from.to_owned(),
+                to: to.to_owned(),
+            },
+        )
     }
 
     fn delete(&self, path: &str) -> Result<(), StoreError> {
         let result = self.inner.delete(path);
-        self.record(result, Operation::Delete { path: path.to_owned() })
+        self.record(
+            result,
+            Operation::Delete {
+                path: path.to_owned(),
+            },
+        )
     }
 
     fn lock(&self, path: &str, owner: &str) -> Result<LockGuard, StoreError> {
