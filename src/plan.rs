@@ -37,8 +37,11 @@ pub type Contents = BTreeMap<String, Digest>;
 
 /// What can be asked of the checkpoints.
 pub trait Manifests {
-    /// The contents of a complete checkpoint; `None` where there is no manifest, an error text
-    /// where it cannot be read.
+    /// The contents of a complete checkpoint; `None` where there is no manifest.
+    ///
+    /// # Errors
+    ///
+    /// A text that says why the manifest cannot be read.
     fn contents(&self, stage: &str, fingerprint: &Fingerprint) -> Result<Option<Contents>, String>;
 
     /// The fields of the checkpoint that the last run with this stage used.

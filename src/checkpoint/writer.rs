@@ -266,7 +266,7 @@ impl CheckpointWriter {
 /// Creates an object whose content its name or its inputs decide; one that is there with other
 /// bytes is damaged, and is mended.
 fn put_or_mend(store: &SharedStore, path: &str, bytes: Bytes) -> Result<(), CheckpointError> {
-    match create_idempotent(&**store, path, bytes.clone()) {
+    match create_idempotent(&**store, path, &bytes) {
         Err(StoreError::Conflict { url }) => {
             tracing::warn!(object = url, "object is damaged and is written again");
             Ok(store.replace(path, bytes)?)

@@ -30,7 +30,7 @@ pub(super) struct Common {
         value_name = "FILE"
     )]
     pub(super) config: PathBuf,
-    /// Set a value of the configuration, such as clean_text.params.max_words=300
+    /// Set a value of the configuration, such as `clean_text.params.max_words=300`
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
     /// Where models run: auto, cpu, cuda or cuda:N

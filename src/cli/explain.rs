@@ -12,6 +12,7 @@ use crate::monitor::Monitor;
 use crate::plan::{Contents, Manifests, Status, complete_fields};
 use crate::runner::{Pipeline, SelectionOptions, gather_facts};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 /// Prints what a stage depends on, and what of it has changed.
 pub(super) fn explain(common: &Common, stage: &str) -> Result<(), CommandError> {
@@ -41,13 +42,13 @@ pub(super) fn explain(common: &Common, stage: &str) -> Result<(), CommandError> 
             let show = |value: &Option<String>| shorten(value.as_deref().unwrap_or("(absent)"));
             table.row([change.name.as_str(), &show(&change.old), &show(&change.new)]);
         }
-        text.push_str(&format!("\n{table}"));
+        let _ = write!(text, "\n{table}");
     }
     let mut table = Table::new(&["field", "value"]);
     for field in fields.as_slice() {
         table.row([field.name.as_str(), &shorten(&field.value)]);
     }
-    text.push_str(&format!("\n{table}"));
+    let _ = write!(text, "\n{table}");
     print(&text)?;
     Ok(())
 }

@@ -49,7 +49,6 @@ impl fmt::Display for Table {
 }
 
 /// A size in binary units.
-#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
 pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if count < 1024 {
@@ -64,7 +63,6 @@ pub(super) fn bytes(count: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
 fn seconds(elapsed_ms: u64) -> String {
     format!("{:.1} s", elapsed_ms as f64 / 1000.0)
 }
@@ -80,7 +78,7 @@ pub(super) fn print_record(record: &RunRecord, pipeline: &Pipeline) -> std::io::
     };
     let mut text = String::new();
     if ran(StageStatus::Ran) > 0 {
-        let _ = write!(text, "{}\n", stage_table(record));
+        let _ = writeln!(text, "{}", stage_table(record));
     }
     text.push_str(&model_table(record));
     if let Some(rate) = record.text_rows_per_s {

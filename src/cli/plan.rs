@@ -22,7 +22,7 @@ pub(super) fn plan(common: &Common, arguments: &SelectionArguments) -> Result<()
         match status {
             Status::Fresh { .. } => table.row([stage.as_str(), "fresh", ""]),
             Status::Dirty { reason, .. } => {
-                table.row([stage.as_str(), "dirty", &reason.to_string()])
+                table.row([stage.as_str(), "dirty", &reason.to_string()]);
             }
         }
     }

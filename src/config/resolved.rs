@@ -540,6 +540,10 @@ fn check_counts(
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "`KindInfo` wants functions that may fail"
+)]
 mod tests {
     use super::*;
 

@@ -14,6 +14,10 @@ use serde_json::{Map, Value};
 ///
 /// Keys whose default is a mapping are checked key by key below; those whose default is `null`, a list or a
 /// scalar are taken whole.
+///
+/// # Panics
+///
+/// For a type whose defaults cannot be serialised, which no test of that type would survive.
 #[must_use]
 pub fn check<T: Serialize + DeserializeOwned + Default>(
     given: &Value,

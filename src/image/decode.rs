@@ -351,17 +351,12 @@ fn convert<const N: usize>(raw: &[u8], rgb: &mut [u8], pixel: impl Fn([u8; N]) -
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a weighted mean of two bytes is a byte"
-)]
 fn over_white(value: u8, alpha: u8) -> u8 {
     let (value, alpha) = (u32::from(value), u32::from(alpha));
     ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }
 
 /// Rounds the `i`-th 16-bit sample of a pixel to 8 bits.
-#[expect(clippy::cast_possible_truncation, reason = "65535 / 257 is 255")]
 fn narrow<const N: usize>(samples: [u8; N], i: usize) -> u8 {
     let wide = u16::from_ne_bytes([samples[2 * i], samples[2 * i + 1]]);
     ((u32::from(wide) + 128) / 257) as u8

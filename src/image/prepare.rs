@@ -219,11 +219,6 @@ impl Scaler {
 }
 
 /// Offset and length of what is left of an edge of at least one pixel.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share of a u32, not negative"
-)]
 fn crop(edge: u32, margin: f64) -> (u32, u32) {
     // The margin came as f32: 0.35 is 0.34999999. A thousandth of a pixel makes 35 of 100 of it.
     const TOLERANCE: f64 = 1e-3;

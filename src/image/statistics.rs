@@ -95,11 +95,6 @@ impl Totals {
         self.white += u64::from(pixel.iter().all(|&v| v >= NEAR_WHITE));
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        reason = "sums below 2^53 are exact in f64; the quotient is kept to f32 on purpose"
-    )]
     fn finish(&self, pixels: u64) -> ImageStatistics {
         let share = |sum: u64| (sum as f64 / pixels as f64) as f32;
         ImageStatistics {

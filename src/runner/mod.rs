@@ -117,7 +117,7 @@ struct Work {
     inputs: Vec<Input>,
 }
 
-impl<'a> Execution<'a> {
+impl Execution<'_> {
     fn run(&mut self, at_once: usize) {
         let (sender, receiver) = mpsc::channel::<Outcome>();
         std::thread::scope(|scope| {

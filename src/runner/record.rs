@@ -156,7 +156,7 @@ impl StageRecord {
             .iter()
             .map(|(name, dataset)| (name.clone(), dataset.rows));
         self.rows = rows.collect();
-        self.summary = manifest.summary.clone();
+        self.summary.clone_from(&manifest.summary);
     }
 
     pub(super) fn finish(
@@ -275,10 +275,6 @@ fn millis(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a rate of counts far below 2^52"
-)]
 fn per_second(count: u64, elapsed: Duration) -> f64 {
     let rate = count as f64 / elapsed.as_secs_f64().max(1e-3);
     (rate * 10.0).round() / 10.0

@@ -187,29 +187,16 @@ fn crossings(points: &[(f32, f32)], x: f32, y: f32) -> usize {
 }
 
 /// Covers `cover` quarters of a pixel.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a weighted mean of bytes is a byte"
-)]
 fn blend(pixel: &mut [u8], colour: Colour, cover: u16) {
     for (channel, new) in pixel.iter_mut().zip(colour) {
         *channel = ((u16::from(*channel) * (4 - cover) + u16::from(new) * cover + 2) / 4) as u8;
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a canvas has at most 2048 columns"
-)]
 fn pixels(count: u32) -> f32 {
     count as f32
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "clamped to the canvas"
-)]
 fn whole(position: f32, size: u32) -> u32 {
     position.clamp(0.0, pixels(size)) as u32
 }

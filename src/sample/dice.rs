@@ -62,7 +62,6 @@ impl Dice {
     }
 
     /// Draws a real number from `low..high`, in steps of 1/65536 of the range.
-    #[expect(clippy::cast_precision_loss, reason = "16 bits are exact in an f32")]
     pub(super) fn between(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * ((self.bits() >> 16) as f32 / 65_536.0)
     }

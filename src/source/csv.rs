@@ -7,7 +7,7 @@ use super::SourceError;
 use super::chunked::ChunkedReader;
 use super::table::{BadRecord, Record, locate, text_of};
 use ::csv::{ByteRecord, ReaderBuilder};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 
 /// Longest record in bytes; a longer one is an open quote, whatever its fields.
 const MAX_RECORD_BYTES: u64 = 16 << 20;
@@ -79,17 +79,17 @@ fn read_from<'a, E: From<SourceError>>(
             continue;
         };
         let bytes = reader.position().byte() - position.0;
-        if record.len() == header.fields && bytes <= MAX_RECORD_BYTES {
+        let spans_lines = reader.position().line() > position.1 + 1;
+        let raw = || read_raw(open(start.offset + position.0), bytes, table);
+        let is_whole = bytes <= MAX_RECORD_BYTES
+            && (!spans_lines || !holds_quotes(&record) || is_well_quoted(&raw()?));
+        if record.len() == header.fields && is_whole {
             visit(to_record(&record, header, line))?;
             continue;
         }
-        let detail = format!(
-            "{} fields where the header has {}",
-            record.len(),
-            header.fields
-        );
-        let spans_lines = reader.position().line() > position.1 + 1;
+        let (found, expected) = (record.len(), header.fields);
         if !spans_lines {
+            let detail = format!("{found} fields where the header has {expected}");
             visit(Record::Bad(BadRecord {
                 line,
                 reason: "field_count",
@@ -97,7 +97,7 @@ fn read_from<'a, E: From<SourceError>>(
             }))?;
             continue;
         }
-        let detail = format!("{detail}: a quote that is not closed");
+        let detail = format!("a quote that is not closed: {found} of {expected} fields");
         visit(Record::Bad(BadRecord {
             line,
             reason: "broken_quoting",
@@ -110,6 +110,51 @@ fn read_from<'a, E: From<SourceError>>(
             line: line + 1,
         }));
     }
+}
+
+/// Whether a field holds a quote: only then can its quoting be broken and its fields as many as they should be.
+fn holds_quotes(record: &ByteRecord) -> bool {
+    record.as_slice().contains(&b'"')
+}
+
+fn read_raw<E: From<SourceError>>(
+    reader: ChunkedReader<'_>,
+    bytes: u64,
+    table: &str,
+) -> Result<Vec<u8>, E> {
+    let mut raw = Vec::new();
+    reader.take(bytes).read_to_end(&mut raw).map_err(|error| {
+        E::from(SourceError::Unreadable {
+            table: table.to_owned(),
+            detail: error.to_string(),
+        })
+    })?;
+    Ok(raw)
+}
+
+/// Whether a closing quote always ends its field, as RFC 4180 has it; the parser is more lenient.
+fn is_well_quoted(raw: &[u8]) -> bool {
+    let mut bytes = raw.iter().copied().peekable();
+    let mut at_start = true;
+    while let Some(byte) = bytes.next() {
+        if !at_start || byte != b'"' {
+            at_start = matches!(byte, b',' | b'\n' | b'\r');
+            continue;
+        }
+        loop {
+            match bytes.next() {
+                None => return false,
+                Some(b'"') if bytes.peek() == Some(&b'"') => drop(bytes.next()),
+                Some(b'"') => break,
+                Some(_) => {}
+            }
+        }
+        if !matches!(bytes.peek(), None | Some(b',' | b'\n' | b'\r')) {
+            return false;
+        }
+        at_start = false;
+    }
+    true
 }
 
 /// Length in bytes of the first line that is not empty.
@@ -229,6 +274,21 @@ mod tests {
             (bad.len(), bad[0].line, bad[0].reason),
             (1, 3, "broken_quoting")
         );
+    }
+
+    #[test]
+    fn quoting_is_judged_as_rfc_4180_has_it() {
+        for good in [
+            "a,b\n",
+            "\"a\",\"b \"\"c\"\"\n\"\r\n",
+            "a\"b,c",
+            "\"\",\"\"",
+        ] {
+            assert!(is_well_quoted(good.as_bytes()), "{good}");
+        }
+        for bad in ["\"a\"b,c\n", "\"a", "a,\"b\n4,\"z\"\n"] {
+            assert!(!is_well_quoted(bad.as_bytes()), "{bad}");
+        }
     }
 
     #[test]

@@ -280,10 +280,6 @@ fn to_batch(ids: ArrayRef, outcomes: Vec<Outcome>, size: u32) -> Result<RecordBa
     Ok(schema::batch(schema::images(size), columns)?)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a ratio of counts far below 2^52"
-)]
 fn check_ratio(statuses: &BTreeMap<String, u64>, limit: f64) -> Result<(), StageError> {
     let parsed = |status: &str| ImageStatus::parse(status).unwrap_or(ImageStatus::Unreadable);
     let faults: Vec<(&String, &u64)> = statuses

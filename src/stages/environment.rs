@@ -8,6 +8,7 @@ use crate::source::{DigestTable, Identities, PathTemplate, SourceError};
 use crate::sql::Queries;
 use crate::store::SharedStore;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The surroundings of a run.
@@ -118,9 +119,9 @@ impl Environment {
                 continue;
             }
             let folder = PathTemplate::parse(template)?.folder().to_owned();
-            if !images.contains_key(&folder) {
-                let identities = digests.folder(&*self.source, &folder)?;
-                images.insert(folder, identities);
+            if let Entry::Vacant(entry) = images.entry(folder) {
+                let identities = digests.folder(&*self.source, entry.key())?;
+                entry.insert(identities);
             }
         }
         Ok(self.images.get_or_init(|| images))

@@ -188,10 +188,6 @@ fn selection_f1(answered: &Pairs, all: &[String], labels: &LabelMap) -> f64 {
     Confusion::from_pairs(labels.len() + 1, answered.iter().copied().chain(missing)).weighted_f1()
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a ratio of counts far below 2^52"
-)]
 fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 {
         0.0

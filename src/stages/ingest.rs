@@ -173,10 +173,6 @@ impl Rejects {
         Ok(writer.write_part(REJECTS, 0, &Digest::of(b""), &batch)?)
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a ratio of counts far below 2^52"
-    )]
     fn check_ratio(&self, rows: u64, limit: f64) -> Result<(), StageError> {
         let rejects = self.rows.len() as u64;
         let rows = rows + rejects;
@@ -200,7 +196,7 @@ impl Rejects {
 /// One product on its way to its part.
 struct Product {
     id: String,
-    product_id: String,
+    number: String,
     title: String,
     description: String,
     image: Option<(String, Option<FileIdentity>)>,
@@ -407,7 +403,7 @@ impl Ingestion<'_, '_> {
             let (title, description) = (title.clone(), description.clone());
             products.push(Product {
                 id,
-                product_id: product_id.clone(),
+                number: product_id.clone(),
                 title,
                 description,
                 image,
@@ -461,7 +457,7 @@ impl Ingestion<'_, '_> {
         });
         let mut columns = vec![
             texts(&|product| Some(product.id.clone())),
-            texts(&|product| Some(product.product_id.clone()).filter(|id| !id.is_empty())),
+            texts(&|product| Some(product.number.clone()).filter(|id| !id.is_empty())),
             texts(&|product| Some(product.title.clone())),
             texts(&|product| Some(product.description.clone())),
             texts(&|product| product.image.as_ref().map(|(path, _)| path.clone())),

@@ -306,7 +306,7 @@ fn push(
     for part in &dataset.parts {
         run.environment.check_cancelled()?;
         let bytes = reader.part_bytes(PUBLISHED, part)?;
-        create_idempotent(sink, &format!("{path}/{}", part.file), bytes)?;
+        create_idempotent(sink, &format!("{path}/{}", part.file), &bytes)?;
     }
     let manifest = json!({
         "date": date,
@@ -318,8 +318,8 @@ fn push(
         "scores": read_scores(run.input("evaluate")?)?,
     });
     let manifest = Bytes::from(format!("{manifest:#}\n"));
-    create_idempotent(sink, &format!("{path}/_manifest.json"), manifest)?;
-    create_idempotent(sink, &format!("{path}/_SUCCESS"), Bytes::new())?;
+    create_idempotent(sink, &format!("{path}/_manifest.json"), &manifest)?;
+    create_idempotent(sink, &format!("{path}/_SUCCESS"), &Bytes::new())?;
     Ok(latest)
 }
 

@@ -147,12 +147,6 @@ fn assign(mut ids: Vec<String>, params: &Params) -> Vec<(String, &'static str)> 
         .collect()
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share of a number of rows is a number of rows"
-)]
 fn share_of(rows: usize, share: f64) -> usize {
     (rows as f64 * share).round() as usize
 }

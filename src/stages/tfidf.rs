@@ -67,14 +67,14 @@ impl Stage for Tfidf {
                 .into_par_iter()
                 .map(|row| vectorizer.transform(tokens.value(row)))
                 .collect();
-            Ok(vec![to_batch(batches[0].column(0).clone(), rows)?])
+            Ok(vec![to_batch(batches[0].column(0).clone(), &rows)?])
         })?;
         let summary = Map::from_iter([("columns".to_owned(), json!(vectorizer.width()))]);
         Ok(StageOutput { writer, summary })
     }
 }
 
-fn to_batch(ids: ArrayRef, rows: Vec<SparseRow>) -> Result<RecordBatch, StageError> {
+fn to_batch(ids: ArrayRef, rows: &[SparseRow]) -> Result<RecordBatch, StageError> {
     let lengths = || OffsetBuffer::from_lengths(rows.iter().map(|row| row.indices.len()));
     let list = |kind: DataType, values: ArrayRef| -> ArrayRef {
         let field = Arc::new(Field::new("item", kind, false));

@@ -366,10 +366,6 @@ fn all_labels(split: &Input) -> Result<LabelMap, StageError> {
     Ok(LabelMap::new(found))
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "shares of counts far below 2^24"
-)]
 fn priors(rows: &LabelledRows, labels: &LabelMap) -> Vec<f32> {
     let mut counts = vec![0_u32; labels.len()];
     for label in &rows.labels {

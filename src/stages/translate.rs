@@ -235,9 +235,12 @@ impl Found {
         if let Some(whole) = &self.whole {
             return Some(whole.clone());
         }
-        let field = |text: &str, found: &Option<String>| match text.trim().is_empty() {
-            true => Some(None),
-            false => found.clone().map(Some),
+        let field = |text: &str, found: &Option<String>| {
+            if text.trim().is_empty() {
+                Some(None)
+            } else {
+                found.clone().map(Some)
+            }
         };
         let parts = [
             field(title, &self.title)?,
@@ -402,11 +405,12 @@ fn table(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, StageError> {
 /// Writes `pending` of all parts, by the query of that name, as a dataset and as CSV.
 fn write_pending(run: &StageRun<'_>, writer: &CheckpointWriter) -> Result<RecordBatch, StageError> {
     let reader = run.read_back(writer);
-    let batches = match reader.manifest().datasets.contains_key(MISSING) {
-        true => reader
+    let batches = if reader.manifest().datasets.contains_key(MISSING) {
+        reader
             .parts(MISSING, None)?
-            .collect::<Result<Vec<_>, _>>()?,
-        false => Vec::new(),
+            .collect::<Result<Vec<_>, _>>()?
+    } else {
+        Vec::new()
     };
     let missing =
         concat_batches(&missing_schema(), &batches).map_err(|source| CheckpointError::Arrow {

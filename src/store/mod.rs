@@ -39,11 +39,9 @@ pub struct ObjectInfo {
 
 /// A tree of immutable objects under one root URL.
 ///
-/// Paths are relative to the root, `/`-separated, without `.` and `..`.
-///
-/// # Errors
-///
-/// Every method returns a [`StoreError`] that names the URL of the object.
+/// Paths are relative to the root, `/`-separated, without `.` and `..`. Every method returns a [`StoreError`] that names
+/// the URL of the object.
+#[expect(clippy::missing_errors_doc, reason = "said once, above")]
 pub trait Store: Send + Sync + Debug {
     /// The URL of the root, without credentials.
     fn url(&self) -> &str;
@@ -94,10 +92,10 @@ pub type SharedStore = Arc<dyn Store>;
 /// # Errors
 ///
 /// [`StoreError::Conflict`] where an object with other bytes is there.
-pub fn create_idempotent(store: &dyn Store, path: &str, bytes: Bytes) -> Result<(), StoreError> {
+pub fn create_idempotent(store: &dyn Store, path: &str, bytes: &Bytes) -> Result<(), StoreError> {
     match store.create(path, bytes.clone()) {
         Err(StoreError::AlreadyExists { url }) => {
-            if store.get(path)? == bytes {
+            if store.get(path)? == *bytes {
                 Ok(())
             } else {
                 Err(StoreError::Conflict { url })

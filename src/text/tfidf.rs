@@ -170,10 +170,6 @@ impl TfidfVectorizer {
                 .sqrt(),
             TfidfVariant::Keras => 1.0,
         };
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "rows are stored in single precision"
-        )]
         weighted
             .into_iter()
             .map(|(column, value)| (column, (value / length) as f32))
@@ -181,7 +177,6 @@ impl TfidfVectorizer {
     }
 
     fn weight(&self, column: u32, count: usize) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "no text has 2^53 words")]
         let count = count as f64;
         let logarithmic = self.options.sublinear_tf || self.options.variant == TfidfVariant::Keras;
         let frequency = if logarithmic { 1.0 + count.ln() } else { count };

@@ -164,10 +164,6 @@ fn idf(variant: TfidfVariant, documents: u64, document_frequency: u64) -> f64 {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of documents stay far below 2^53"
-)]
 fn as_f64(count: u64) -> f64 {
     count as f64
 }
