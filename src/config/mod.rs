@@ -1,19 +1,19 @@
 //! The configuration: `pipeline.yaml`, resolved and validated.
 //!
-//! Text → [`raw`](raw) tree with environment variables filled in → [`resolved`](resolved)
-//! [`PipelineConfig`]. Every mistake is collected, with its key path and, for a misspelt key, what
+//! Text → tree with environment variables filled in ([`parse`]) → [`PipelineConfig`] ([`resolve`]). Every mistake is collected, with its key path and, for a misspelt key, what
 //! was probably meant; a configuration is used only when there is none.
 
 mod interpolate;
 mod issue;
 mod raw;
 mod resolved;
+mod stages;
 mod tree;
 
 pub use issue::{ConfigError, Issue};
 pub use raw::{parse, set_value};
 pub use resolved::{
-    ColumnsConfig, ImagesConfig, KindInfo, NeedRule, PipelineConfig, SinkConfig, SourceConfig,
-    StageConfig, resolve,
+    ColumnsConfig, ImagesConfig, PipelineConfig, SinkConfig, SourceConfig, StageConfig, resolve,
 };
+pub use stages::{KindInfo, NeedRule};
 pub use tree::check;

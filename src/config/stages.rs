@@ -1,0 +1,378 @@
+//! The `stages` section: kinds, needs and parameters, checked against what the stage kinds say of themselves.
+//!
+//! A need is narrowed to the datasets that the kind reads, so a stage depends on no more than it uses.
+
+use super::Issue;
+use super::resolved::StageConfig;
+use super::tree::{name_of, unknown_key};
+use crate::graph::{Dag, GraphError, Need, StageId};
+use crate::suggest::suggestion;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// What the configuration has to know of a stage kind.
+#[derive(Debug, Clone, Copy)]
+pub struct KindInfo {
+    /// Name of the kind.
+    pub name: &'static str,
+    /// Checks parameters and fills in defaults.
+    pub check_params: fn(&Value, &str, &mut Vec<Issue>) -> Option<Value>,
+    /// What a stage with these parameters reads.
+    pub needs: fn(&Value) -> Vec<NeedRule>,
+}
+
+/// What a stage reads of stages of one kind.
+#[derive(Debug, Clone)]
+pub struct NeedRule {
+    /// Kind of the stage that is needed.
+    pub kind: &'static str,
+    /// Datasets that are read of it.
+    pub datasets: Vec<&'static str>,
+    /// How many stages of this kind it takes: least and most.
+    pub count: (usize, usize),
+}
+
+/// A stage as far as it could be understood.
+struct Draft<'a> {
+    id: StageId,
+    kind: KindInfo,
+    params: Value,
+    needs: Vec<&'a str>,
+}
+
+pub(super) fn resolve_stages(
+    given: &Value,
+    kinds: &[KindInfo],
+    issues: &mut Vec<Issue>,
+) -> (BTreeMap<StageId, StageConfig>, Option<Dag>) {
+    let Some(given) = given.as_object().filter(|stages| !stages.is_empty()) else {
+        issues.push(Issue::new("stages", "there are no stages"));
+        return (BTreeMap::new(), None);
+    };
+    let drafts: Vec<Draft<'_>> = given
+        .iter()
+        .filter_map(|(id, stage)| draft(id, stage, kinds, issues))
+        .collect();
+    let all_understood = drafts.len() == given.len();
+    let kinds_by_stage: BTreeMap<String, &str> = drafts
+        .iter()
+        .map(|draft| (draft.id.clone(), draft.kind.name))
+        .collect();
+    let mut edges = Vec::new();
+    for draft in &drafts {
+        let needs = resolve_needs(draft, given, &kinds_by_stage, issues);
+        edges.push((draft.id.clone(), needs));
+    }
+    let stages = drafts.into_iter().map(|draft| {
+        let stage = StageConfig {
+            id: draft.id.clone(),
+            kind: draft.kind.name.to_owned(),
+            params: draft.params,
+        };
+        (draft.id, stage)
+    });
+    let stages = stages.collect();
+    if !all_understood
+        || edges
+            .iter()
+            .flat_map(|(_, needs)| needs)
+            .any(|need| !kinds_by_stage.contains_key(need.stage.as_str()))
+    {
+        return (stages, None);
+    }
+    match Dag::new(edges) {
+        Ok(dag) => (stages, Some(dag)),
+        Err(errors) => {
+            issues.extend(errors.iter().map(describe_graph_error));
+            (stages, None)
+        }
+    }
+}
+
+fn describe_graph_error(error: &GraphError) -> Issue {
+    let path = match error {
+        GraphError::UnknownNeed { stage, .. } => format!("stages.{stage}.needs"),
+        GraphError::Cycle { path } => format!("stages.{}.needs", path[0]),
+    };
+    Issue::new(path, error.to_string())
+}
+
+fn draft<'a>(
+    id: &'a str,
+    stage: &'a Value,
+    kinds: &[KindInfo],
+    issues: &mut Vec<Issue>,
+) -> Option<Draft<'a>> {
+    const KEYS: [&str; 3] = ["kind", "needs", "params"];
+    let path = format!("stages.{id}");
+    let before = issues.len();
+    let named_well = id.starts_with(|first: char| first.is_ascii_lowercase())
+        && id
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !named_well {
+        let message =
+            "a stage name is lower-case letters, digits and `_`, and begins with a letter";
+        issues.push(Issue::new(&path, message));
+    }
+    let Some(map) = stage.as_object() else {
+        let message = format!(
+            "expected a mapping with kind, needs and params, found {}",
+            name_of(stage)
+        );
+        issues.push(Issue::new(path, message));
+        return None;
+    };
+    for key in map.keys().filter(|key| !KEYS.contains(&key.as_str())) {
+        issues.push(Issue::new(format!("{path}.{key}"), unknown_key(key, &KEYS)));
+    }
+    let kind = find_kind(map, &path, kinds, issues);
+    let needs = list_of_strings(map, &path, issues);
+    let kind = kind?;
+    let none = Value::Null;
+    let params = map.get("params").unwrap_or(&none);
+    let params = (kind.check_params)(params, &format!("{path}.params"), issues);
+    (issues.len() == before).then(|| Draft {
+        id: id.to_owned(),
+        kind,
+        params: params.unwrap_or(Value::Null),
+        needs,
+    })
+}
+
+fn find_kind(
+    map: &Map<String, Value>,
+    path: &str,
+    kinds: &[KindInfo],
+    issues: &mut Vec<Issue>,
+) -> Option<KindInfo> {
+    let path = format!("{path}.kind");
+    let Some(name) = map.get("kind").and_then(Value::as_str) else {
+        issues.push(Issue::new(path, "is missing: every stage has a kind"));
+        return None;
+    };
+    let found = kinds.iter().find(|kind| kind.name == name).copied();
+    if found.is_none() {
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
+        let message = match suggestion(name, names.iter().copied()) {
+            Some(meant) => format!("unknown kind {name:?}; did you mean {meant:?}?"),
+            None => format!("unknown kind {name:?}; known: {}", names.join(", ")),
+        };
+        issues.push(Issue::new(path, message));
+    }
+    found
+}
+
+fn list_of_strings<'a>(
+    map: &'a Map<String, Value>,
+    path: &str,
+    issues: &mut Vec<Issue>,
+) -> Vec<&'a str> {
+    match map.get("needs") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
+            items.iter().filter_map(Value::as_str).collect()
+        }
+        Some(_) => {
+            issues.push(Issue::new(
+                format!("{path}.needs"),
+                "expected a list of stages",
+            ));
+            Vec::new()
+        }
+    }
+}
+
+/// Turns `stage` and `stage.dataset` into needs with the datasets that the kind reads.
+fn resolve_needs(
+    draft: &Draft<'_>,
+    given: &Map<String, Value>,
+    kinds_by_stage: &BTreeMap<String, &str>,
+    issues: &mut Vec<Issue>,
+) -> Vec<Need> {
+    let path = format!("stages.{}.needs", draft.id);
+    let rules = (draft.kind.needs)(&draft.params);
+    let mut needs: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for need in &draft.needs {
+        let (stage, dataset) = need
+            .split_once('.')
+            .map_or((*need, None), |(s, d)| (s, Some(d)));
+        let Some(kind) = kinds_by_stage.get(stage) else {
+            // A stage that is there but could not be understood has its own issue.
+            if !given.contains_key(stage) {
+                let names = given.keys().map(String::as_str);
+                let hint =
+                    suggestion(stage, names).map(|meant| format!("; did you mean {meant:?}?"));
+                let message = format!("{stage:?} is not a stage{}", hint.unwrap_or_default());
+                issues.push(Issue::new(&path, message));
+            }
+            continue;
+        };
+        let Some(rule) = rules.iter().find(|rule| rule.kind == *kind) else {
+            let reads: Vec<&str> = rules.iter().map(|rule| rule.kind).collect();
+            let reads = if reads.is_empty() {
+                "nothing".to_owned()
+            } else {
+                reads.join(", ")
+            };
+            let message = format!(
+                "{} does not read {kind} ({stage}); it reads {reads}",
+                draft.kind.name
+            );
+            issues.push(Issue::new(&path, message));
+            continue;
+        };
+        let datasets = needs.entry(stage).or_default();
+        match dataset {
+            None => datasets.extend(rule.datasets.iter().map(|name| (*name).to_owned())),
+            Some(name) if rule.datasets.contains(&name) => datasets.push(name.to_owned()),
+            Some(name) => {
+                let message = format!(
+                    "{} does not read dataset {name:?} of {stage}; it reads {}",
+                    draft.kind.name,
+                    rule.datasets.join(", ")
+                );
+                issues.push(Issue::new(&path, message));
+            }
+        }
+    }
+    let understood = draft.needs.iter().all(|need| {
+        kinds_by_stage.contains_key(need.split_once('.').map_or(*need, |(stage, _)| stage))
+    });
+    if understood {
+        check_counts(draft, &rules, &needs, kinds_by_stage, &path, issues);
+    }
+    needs
+        .into_iter()
+        .map(|(stage, mut datasets)| {
+            datasets.sort();
+            datasets.dedup();
+            Need {
+                stage: stage.to_owned(),
+                datasets,
+            }
+        })
+        .collect()
+}
+
+fn check_counts(
+    draft: &Draft<'_>,
+    rules: &[NeedRule],
+    needs: &BTreeMap<&str, Vec<String>>,
+    kinds_by_stage: &BTreeMap<String, &str>,
+    path: &str,
+    issues: &mut Vec<Issue>,
+) {
+    for rule in rules {
+        let count = needs
+            .keys()
+            .filter(|stage| kinds_by_stage[**stage] == rule.kind)
+            .count();
+        let (least, most) = rule.count;
+        if count < least {
+            let message = format!("{} needs a stage of kind {}", draft.kind.name, rule.kind);
+            issues.push(Issue::new(path, message));
+        } else if count > most {
+            let message = format!(
+                "{} reads {most} stage of kind {}, not {count}",
+                draft.kind.name, rule.kind
+            );
+            issues.push(Issue::new(path, message));
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "`KindInfo` wants functions that may fail"
+)]
+mod tests {
+    use super::*;
+    use crate::config::{ConfigError, PipelineConfig, resolve};
+
+    fn kinds() -> Vec<KindInfo> {
+        fn keep(params: &Value, path: &str, issues: &mut Vec<Issue>) -> Option<Value> {
+            if params.get("bad").is_some() {
+                issues.push(Issue::new(format!("{path}.bad"), "unknown key"));
+            }
+            Some(params.clone())
+        }
+        vec![
+            KindInfo {
+                name: "ingest",
+                check_params: keep,
+                needs: |_| vec![],
+            },
+            KindInfo {
+                name: "clean_text",
+                check_params: keep,
+                needs: |_| {
+                    vec![NeedRule {
+                        kind: "ingest",
+                        datasets: vec!["labelled", "unlabelled"],
+                        count: (1, 1),
+                    }]
+                },
+            },
+        ]
+    }
+
+    fn resolve_text(text: &str) -> Result<PipelineConfig, ConfigError> {
+        let (tree, issues) = crate::config::parse(text, "p.yaml", &|_| None).unwrap();
+        resolve(&tree, "p.yaml", &kinds(), issues)
+    }
+
+    const TOP: &str = "source: {root: data, products: p.csv}\n";
+
+    #[test]
+    fn needs_are_narrowed_to_what_the_kind_reads() {
+        let config = resolve_text(&format!(
+            "{TOP}stages:\n  ingest: {{kind: ingest}}\n  a: {{kind: clean_text, needs: [ingest]}}\n  b: {{kind: clean_text, needs: [ingest.labelled]}}\n"
+        ))
+        .unwrap();
+        assert_eq!(
+            config.dag.needs("a")[0].datasets,
+            ["labelled", "unlabelled"]
+        );
+        assert_eq!(config.dag.needs("b")[0].datasets, ["labelled"]);
+    }
+
+    #[test]
+    fn every_mistake_at_once() {
+        let error = resolve_text(
+            "seed: -1\nsauce: {}\ndump_date: 2026-02-30\nrows_per_part: 0\nsource: {root: '${NOPE}', products: p.csv}\nstages:\n  ingest: {kind: ingets}\n  b: {kind: clean_text, needs: [ingst], params: {bad: 1}}\n  c: {kind: clean_text, neds: [ingest]}\n",
+        )
+        .unwrap_err();
+        let text = error.to_string();
+        for expected in [
+            "seed: invalid value",
+            "sauce: unknown key; did you mean \"source\"?",
+            "source.root: environment variable NOPE is not set",
+            "rows_per_part: must lie between",
+            "dump_date: must be a date",
+            "stages.ingest.kind: unknown kind \"ingets\"; did you mean \"ingest\"?",
+            "stages.b.params.bad: unknown key",
+            "stages.c.neds: unknown key; did you mean \"needs\"?",
+        ] {
+            assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn unknown_stage_and_missing_need_are_named() {
+        let error = resolve_text(&format!(
+            "{TOP}stages:\n  ingest: {{kind: ingest}}\n  b: {{kind: clean_text, needs: [ingst]}}\n  c: {{kind: clean_text}}\n"
+        ))
+        .unwrap_err()
+        .to_string();
+        assert!(
+            error.contains("stages.b.needs: \"ingst\" is not a stage; did you mean \"ingest\"?"),
+            "{error}"
+        );
+        assert!(
+            error.contains("stages.c.needs: clean_text needs a stage of kind ingest"),
+            "{error}"
+        );
+    }
+}
