@@ -1,6 +1,6 @@
 //! Progress for people: bars on a terminal, log lines elsewhere; and the counters of a run.
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -83,7 +83,15 @@ impl Write for LogWriter {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    let rate = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        let per_sec = state.per_sec();
+        let digits = usize::from(per_sec < 10.0);
+        // A bar that cannot be written is not worth an error.
+        drop(write!(text, "{per_sec:.digits$}/s"));
+    };
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", rate)
 }
 
 /// Shows one stage at work, from any thread.
@@ -127,7 +135,7 @@ impl StageMonitor {
         if let Some(bar) = &self.bar {
             bar.set_length(total);
             bar.set_style(style(
-                "{prefix:>18} {bar:24} {pos:>7}/{len} {msg} {per_sec} {eta_precise}",
+                "{prefix:>18} {bar:24} {pos:>7}/{len} {msg}, {rate}, {eta} left",
             ));
             bar.set_message(unit);
         }

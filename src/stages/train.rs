@@ -189,7 +189,9 @@ impl Stage for Train {
         let labels = all_labels(split)?;
         let writer = run.begin(BTreeMap::new())?;
         let runtime = run.environment.runtime()?;
+        run.monitor.message("waits for the device".to_owned());
         let _alone = run.environment.device_alone();
+        run.environment.check_cancelled()?;
         let network = self.network(run, runtime, labels.len(), text)?;
         let images = run.find("decode_images").zip(network.spec().image_size());
         let gather = |fold: &str| labelled_rows(split, text, images, &[fold]);
