@@ -33,7 +33,7 @@ help: ## show this list
 .PHONY: pipeline
 pipeline: ## run everything; DUMP=… DATE=YYYY-MM-DD OUT=… CHECKPOINTS=… or, without DUMP, on a sample catalogue
 	@$(WITH_LIBTORCH) \
-	cargo build --release --locked --quiet; \
+	cargo build --release --locked; \
 	if [ -z "$(DUMP)" ]; then $(RAYONNAGE) sample $(SAMPLE); fi; \
 	$(RAYONNAGE) run $(ARGS)
 

@@ -87,7 +87,7 @@ fn style(template: &str) -> ProgressStyle {
         let per_sec = state.per_sec();
         let digits = usize::from(per_sec < 10.0);
         // A bar that cannot be written is not worth an error.
-        drop(write!(text, "{per_sec:.digits$}/s"));
+        let _ = write!(text, "{per_sec:.digits$}/s");
     };
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())

@@ -31,6 +31,10 @@ pub(super) fn pipeline(
         config.dump_date = Some(sample::DUMP_DATE.to_owned());
     }
     let environment = Environment::new(config, queries, stores, device, workers, cancel);
+    if let DeviceChoice::Cuda(_) = device {
+        // Asked for by name: say at once that it is not there.
+        environment.runtime().map_err(CommandError::Device)?;
+    }
     Ok(Pipeline::new(environment))
 }
 

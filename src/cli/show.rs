@@ -37,6 +37,15 @@ pub(super) fn show(common: &Common, options: &ShowArguments) -> Result<(), Comma
         .reader(stage, fingerprint)
         .map_err(RunError::from)?
         .ok_or_else(none)?;
+    let datasets = &reader.manifest().datasets;
+    if let Some(name) = options.dataset.as_ref()
+        && !datasets.contains_key(name)
+    {
+        let known: Vec<&str> = datasets.keys().map(String::as_str).collect();
+        let known = known.join(", ");
+        let message = format!("{stage} has no dataset {name:?}; it has {known}");
+        return Err(CommandError::Usage(message));
+    }
     let text = describe(&reader, options).map_err(RunError::from)?;
     print(&text)?;
     Ok(())

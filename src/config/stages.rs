@@ -38,6 +38,8 @@ struct Draft<'a> {
     kind: KindInfo,
     params: Value,
     needs: Vec<&'a str>,
+    /// Whether all of it could be; if not, what it reads is not known for sure.
+    is_sound: bool,
 }
 
 pub(super) fn resolve_stages(
@@ -132,11 +134,12 @@ fn draft<'a>(
     let none = Value::Null;
     let params = map.get("params").unwrap_or(&none);
     let params = (kind.check_params)(params, &format!("{path}.params"), issues);
-    (issues.len() == before).then(|| Draft {
+    Some(Draft {
         id: id.to_owned(),
         kind,
         params: params.unwrap_or(Value::Null),
         needs,
+        is_sound: issues.len() == before,
     })
 }
 
@@ -208,6 +211,9 @@ fn resolve_needs(
             }
             continue;
         };
+        if !draft.is_sound {
+            continue;
+        }
         let Some(rule) = rules.iter().find(|rule| rule.kind == *kind) else {
             let reads: Vec<&str> = rules.iter().map(|rule| rule.kind).collect();
             let reads = if reads.is_empty() {
@@ -236,10 +242,10 @@ fn resolve_needs(
             }
         }
     }
-    let understood = draft.needs.iter().all(|need| {
+    let are_known = draft.needs.iter().all(|need| {
         kinds_by_stage.contains_key(need.split_once('.').map_or(*need, |(stage, _)| stage))
     });
-    if understood {
+    if are_known && draft.is_sound {
         check_counts(draft, &rules, &needs, kinds_by_stage, &path, issues);
     }
     needs

@@ -63,6 +63,12 @@ impl DigestTable {
         }
     }
 
+    /// Forgets a file whose content is not what the table says: the next run reads it again.
+    pub fn forget(&mut self, store: &dyn Store, path: &str) {
+        let key = format!("{}/{path}", store.url());
+        self.is_changed |= self.known.remove(&key).is_some();
+    }
+
     /// Identifies one file.
     ///
     /// # Errors

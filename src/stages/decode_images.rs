@@ -209,6 +209,7 @@ fn decode(
     };
     // On a disk the identity is the digest: what is decoded is what was identified.
     if source.local_root().is_some() && Digest::of(&bytes).as_str() != identity {
+        environment.forget(path);
         return Err(SourceError::Changed {
             url: format!("{}/{path}", source.url()),
         }

@@ -4,7 +4,7 @@ use super::row_wise::{Aligned, RowWise, process, same_names};
 use super::{Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::config::{Issue, NeedRule};
 use crate::schema::{self, LABELLED, UNLABELLED};
-use crate::text::{LanguageDetector, LanguageOptions};
+use crate::text::{LanguageDetector, LanguageOptions, html_text};
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -87,7 +87,10 @@ impl Stage for DetectLanguage {
         };
         let writer = process(run, &spec, &|_, batches| {
             let texts = merged_texts(run, &batches[0])?;
-            let found: Vec<_> = texts.par_iter().map(|text| detector.detect(text)).collect();
+            let found: Vec<_> = texts
+                .par_iter()
+                .map(|text| detector.detect(&html_text(text)))
+                .collect();
             let codes: ArrayRef = Arc::new(
                 found
                     .iter()

@@ -127,6 +127,12 @@ impl Environment {
         Ok(self.images.get_or_init(|| images))
     }
 
+    /// Forgets the digest of a file that turned out to be another one.
+    pub fn forget(&self, path: &str) {
+        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        digests.forget(&*self.source, path);
+    }
+
     /// Keeps the table of file digests for the next run.
     pub fn save_digests(&self) {
         self.digests

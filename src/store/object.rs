@@ -127,7 +127,8 @@ impl ObjectBackedStore {
     }
 
     fn object_url(&self, path: &str) -> String {
-        format!("{}/{path}", self.url.trim_end_matches('/'))
+        let slash = if self.url.ends_with('/') { "" } else { "/" };
+        format!("{}{slash}{path}", self.url)
     }
 
     /// Waits for one request and names the object in its error.

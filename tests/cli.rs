@@ -1,0 +1,382 @@
+//! Commands: what they run, what they leave alone, and what they say.
+
+use crate::space::{FITTED, TestSpace, assert_same, objects, options, part_files, ran, stage};
+use rayonnage::checkpoint::LOCK_FILE;
+use rayonnage::runner::StageStatus;
+use rayonnage::store;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Stdio;
+
+/// Inode and modification time of every object but the locks, run records and the table of digests.
+fn untouched(space: &TestSpace) -> BTreeMap<String, (u64, i64, i64)> {
+    let stat = |folder: &Path, name: &str| {
+        let meta = fs::metadata(folder.join(name)).unwrap();
+        (meta.ino(), meta.mtime(), meta.mtime_nsec())
+    };
+    let mut found = BTreeMap::new();
+    for root in ["checkpoints", "out"] {
+        let folder = space.path(root);
+        for name in objects(&folder).into_keys() {
+            let is_ours =
+                name.starts_with("_runs/") || name == "_digests" || name.ends_with("_lock");
+            if !is_ours {
+                let identity = stat(&folder, &name);
+                found.insert(format!("{root}/{name}"), identity);
+            }
+        }
+    }
+    assert!(found.len() > 100);
+    found
+}
+
+#[test]
+fn a_run_with_nothing_to_do_does_nothing() {
+    let space = TestSpace::finished();
+    let before = untouched(&space);
+    let record = space.run(&[]);
+    assert!(record.stages.len() == 14 && ran(&record).is_empty());
+    assert!(
+        record
+            .stages
+            .iter()
+            .all(|stage| stage.status == StageStatus::Fresh)
+    );
+    assert_eq!(untouched(&space), before);
+}
+
+#[test]
+fn commands_that_only_look_change_nothing() {
+    let space = TestSpace::finished();
+    let before = untouched(&space);
+    for arguments in [
+        &["plan"][..],
+        &["status"],
+        &["validate"],
+        &["explain", "publish"],
+        &["show", "ingest"],
+    ] {
+        space.rayonnage(arguments).expect(0, &[]);
+    }
+    assert_eq!(untouched(&space), before);
+}
+
+#[test]
+fn the_record_tells_rates_and_memory() {
+    let space = TestSpace::finished();
+    let record = space.record();
+    assert_eq!((record.exit_code, record.error.as_deref()), (0, None));
+    assert!(record.text_rows_per_s.unwrap() > 0.0);
+    assert!(record.images_per_s.unwrap() > 0.0);
+    assert!(record.peak_rss_bytes > 10 << 20);
+    assert_eq!(record.device.unwrap().name, "cpu");
+    assert_eq!(stage(&space.record(), "decode_images").done, 150);
+}
+
+/// How many parts of a stage are not among those that it had before.
+fn new_parts(space: &TestSpace, stage: &str, before: &BTreeSet<String>) -> usize {
+    // Parts are renumbered where one was split, so they are told apart by dataset and digest alone.
+    let after = nameless(space, stage);
+    after.difference(before).count()
+}
+
+fn nameless(space: &TestSpace, stage: &str) -> BTreeSet<String> {
+    let reader = space.checkpoint(stage);
+    let names = part_files(reader.manifest()).into_iter();
+    names
+        .filter(|name| name.starts_with("labelled/") || name.starts_with("unlabelled/"))
+        .map(|name| {
+            let (dataset, file) = name.split_once('/').unwrap();
+            format!("{dataset} {}", file.rsplit_once('-').unwrap().1)
+        })
+        .collect()
+}
+
+#[test]
+fn new_unlabelled_rows_train_nothing() {
+    let space = TestSpace::finished();
+    let (products, texts) = (nameless(&space, "ingest"), nameless(&space, "translate"));
+    for row in 9000..9004 {
+        let line = format!("{row},Lampe de chevet {row},Une jolie lampe,,\n");
+        space.append("catalogue/X_test_update.csv", line);
+    }
+    let record = space.run(&[]);
+    let ran = ran(&record);
+    for name in FITTED.iter().chain(&["evaluate"]) {
+        assert_eq!(stage(&record, name).status, StageStatus::Fresh, "{name}");
+    }
+    assert_eq!(
+        ran,
+        [
+            "ingest",
+            "detect_language",
+            "translate",
+            "clean_text",
+            "tfidf",
+            "decode_images",
+            "predict",
+            "publish"
+        ]
+    );
+    for (name, made) in [
+        ("decode_images", new_parts(&space, "ingest", &products)),
+        ("clean_text", new_parts(&space, "translate", &texts)),
+    ] {
+        let all = nameless(&space, name).len();
+        let stage = stage(&record, name);
+        assert!(0 < made && made < all, "{made} of {all}");
+        assert_eq!(stage.parts_made, made as u64, "{name}");
+        assert_eq!(stage.parts_taken_over, (all - made) as u64, "{name}");
+    }
+    let latest = space.read("out/predictions/latest.json");
+    assert!(latest.contains("\"rows\": 34"), "{latest}");
+}
+
+#[test]
+fn a_changed_parameter_runs_its_dependants_only() {
+    let mut space = TestSpace::finished();
+    space.set("clean_text.params.max_words=5");
+    space
+        .rayonnage(&["explain", "clean_text"])
+        .expect(0, &[])
+        .printed(&["clean_text is dirty: params.max_words: 500 -> 5"]);
+    let plan = space.rayonnage(&["plan"]);
+    plan.expect(0, &[]).printed(&[
+        "params.max_words: 500 -> 5",
+        "needs clean_text, which will run",
+    ]);
+    let record = space.run(&[]);
+    let reason = stage(&record, "clean_text").reason.clone().unwrap();
+    assert_eq!(reason.to_string(), "params.max_words: 500 -> 5");
+    for name in [
+        "ingest",
+        "detect_language",
+        "translate",
+        "split",
+        "decode_images",
+        "lenet",
+    ] {
+        assert_eq!(stage(&record, name).status, StageStatus::Fresh, "{name}");
+    }
+    let dependants = [
+        "clean_text",
+        "fit_tfidf",
+        "tfidf",
+        "neural_simple",
+        "fusion",
+        "evaluate",
+    ];
+    for name in dependants {
+        assert_eq!(stage(&record, name).status, StageStatus::Ran, "{name}");
+    }
+    space
+        .rayonnage(&["plan"])
+        .expect(0, &[])
+        .printed(&["nothing to do"]);
+    // The old checkpoints are kept: changing back runs nothing but what the sink needs.
+    space.set("clean_text.params.max_words=500");
+    assert!(ran(&space.run(&[])).is_empty());
+}
+
+#[test]
+fn a_parameter_without_effect_stops_at_its_own_stage() {
+    let mut space = TestSpace::finished();
+    space.set("detect_language.params.min_confidence=0.300001");
+    assert_eq!(ran(&space.run(&[])), ["detect_language"]);
+}
+
+#[test]
+fn a_changed_query_runs_what_uses_it() {
+    let space = TestSpace::finished();
+    let published = space.published();
+    space.append("sql/export.sql", "-- a comment\n");
+    let explained = space.rayonnage(&["explain", "publish"]);
+    explained.expect(0, &[]).printed(&["sql.export"]);
+    assert_eq!(ran(&space.run(&[])), ["publish"]);
+    assert_same(&space.published(), &published);
+}
+
+#[test]
+fn selections() {
+    let space = TestSpace::new();
+    space
+        .rayonnage(&["plan"])
+        .expect(0, &[])
+        .printed(&["no checkpoint yet", "14 of 14 stages"]);
+    space
+        .rayonnage(&["run", "--only", "clean_text"])
+        .expect(11, &["stage clean_text needs", "remedy:"]);
+    let record = space.run(&["--until", "clean_text"]);
+    let text = ["ingest", "detect_language", "translate", "clean_text"];
+    assert_eq!(ran(&record), text);
+    assert_eq!(record.stages.len(), 4);
+    assert!(!space.path("out/predictions").exists());
+    assert_eq!(ran(&space.run(&["--only", "split"])), ["split"]);
+    assert!(ran(&space.run(&["--only", "split"])).is_empty());
+    assert_eq!(ran(&space.run(&["--only", "split", "--force"])), ["split"]);
+    let again = space.run(&["--from", "translate", "--until", "clean_text"]);
+    assert_eq!(ran(&again), ["translate", "clean_text"]);
+    assert_eq!(ran(&space.run(&["--until", "clean_text", "--force"])), text);
+    let rest = space.run(&[]);
+    assert!(!ran(&rest).contains(&"clean_text") && ran(&rest).contains(&"publish"));
+}
+
+#[test]
+fn mistakes_on_the_command_line() {
+    let space = TestSpace::finished();
+    for arguments in [
+        &["run", "--from", "clean_txt"][..],
+        &["plan", "--until", "clean_txt"],
+        &["run", "--only", "clean_txt"],
+        &["explain", "clean_txt"],
+        &["show", "clean_txt"],
+    ] {
+        space
+            .rayonnage(arguments)
+            .expect(2, &["\"clean_txt\"", "clean_text"]);
+    }
+    for arguments in [
+        &["run", "--jobs", "0"][..],
+        &["run", "--only", "split", "--until", "split"],
+        &["fly"],
+        &[],
+        &["run", "--device", "abacus"],
+    ] {
+        assert_eq!(space.rayonnage(arguments).code, Some(2), "{arguments:?}");
+    }
+    space
+        .rayonnage(&["run", "--set", "seed"])
+        .expect(10, &["key.path=value"]);
+}
+
+#[test]
+fn show_prints_schema_and_rows() {
+    let space = TestSpace::finished();
+    space.rayonnage(&["show", "ingest", "nonsense"]).expect(
+        2,
+        &[
+            "no dataset \"nonsense\"",
+            "it has labelled, rejects, unlabelled",
+        ],
+    );
+    space
+        .rayonnage(&["show", "ingest", "labelled", "-n", "1"])
+        .expect(0, &[])
+        .printed(&[
+            "labelled: 120 rows",
+            "unlabelled: 30 rows",
+            "product_id: Utf8?",
+            "label: Utf8",
+        ]);
+    space
+        .rayonnage(&["show", "decode_images", "unlabelled"])
+        .expect(0, &[])
+        .printed(&["pixels: FixedSizeBinary(3072)?", "3072 bytes"]);
+    let fresh = TestSpace::new();
+    fresh
+        .rayonnage(&["show", "ingest"])
+        .expect(2, &["no complete checkpoint"]);
+}
+
+#[test]
+fn status_counts_rows_and_parts() {
+    let space = TestSpace::finished();
+    space.rayonnage(&["status"]).expect(0, &[]).printed(&[
+        "labelled 120",
+        "unlabelled 30",
+        "fresh",
+        "exit code 0",
+    ]);
+    let fresh = TestSpace::new();
+    fresh
+        .rayonnage(&["status"])
+        .expect(0, &[])
+        .printed(&["dirty"]);
+}
+
+#[test]
+fn the_sample_is_written_once() {
+    let space = TestSpace::with_sample(&options(20));
+    let write = |rows: &str| space.rayonnage(&["sample", "made", "--rows", rows]);
+    write("30")
+        .expect(0, &[])
+        .printed(&["wrote a sample catalogue", "24 labelled and 6 unlabelled"]);
+    let made = objects(&space.path("made"));
+    write("30")
+        .expect(0, &[])
+        .printed(&["found a sample catalogue", "24 labelled and 6 unlabelled"]);
+    assert_same(&objects(&space.path("made")), &made);
+    write("25")
+        .expect(0, &[])
+        .printed(&["wrote a sample catalogue", "20 labelled"]);
+    space
+        .rayonnage(&["sample", "sql"])
+        .expect(11, &["sql is not empty"]);
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let space = TestSpace::finished();
+    for arguments in [&["status"][..], &["show", "ingest"], &["run"]] {
+        let mut child = space
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+        assert!(!said.contains("error"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_second_run_finds_the_checkpoints_locked() {
+    let space = TestSpace::finished();
+    let checkpoints = store::open(&space.path("checkpoints").display().to_string()).unwrap();
+    let guard = checkpoints.lock(LOCK_FILE, "the other run").unwrap();
+    space
+        .rayonnage(&["run"])
+        .expect(14, &["held by the other run", "remedy:"]);
+    // Looking needs no lock.
+    space
+        .rayonnage(&["plan"])
+        .expect(0, &[])
+        .printed(&["nothing to do"]);
+    drop(guard);
+    assert!(ran(&space.run(&[])).is_empty());
+}
+
+#[test]
+fn a_check_that_finds_rows_fails_its_stage() {
+    let space = TestSpace::finished();
+    let check = |severity: &str| {
+        format!(
+            "-- stage: split\n-- severity: {severity}\nSELECT id, fold FROM labelled WHERE fold = 'test' ORDER BY id\n"
+        )
+    };
+    space.write("sql/checks/nothing_is_tested.sql", check("fail"));
+    space.rayonnage(&["run"]).expect(
+        11,
+        &[
+            "stage split",
+            "check nothing_is_tested found",
+            "fold=test",
+            "remedy:",
+        ],
+    );
+    assert_eq!(space.record().exit_code, 11);
+    space.write("sql/checks/nothing_is_tested.sql", check("warn"));
+    let record = space.run(&[]);
+    assert_eq!(ran(&record), ["split"]);
+    let checks = &stage(&record, "split").checks;
+    assert!(
+        checks
+            .iter()
+            .any(|found| found.check == "nothing_is_tested" && found.rows > 0)
+    );
+}

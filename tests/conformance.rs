@@ -1,0 +1,232 @@
+//! One suite over every store: what the rest of the program builds on.
+
+use bytes::Bytes;
+use rayonnage::store::{
+    Fault, FaultStore, ObjectBackedStore, RecordingStore, SharedStore, Store, StoreError,
+    create_idempotent,
+};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// Runs a test on every store there is, each empty.
+fn on_every_store(test: impl Fn(&dyn Store)) {
+    let folder = TempDir::new().unwrap();
+    let local = |name: &str| {
+        Arc::new(ObjectBackedStore::local(&folder.path().join(name)).unwrap()) as SharedStore
+    };
+    let memory = || Arc::new(ObjectBackedStore::memory()) as SharedStore;
+    test(&*memory());
+    test(&*local("plain"));
+    for inner in [memory(), local("recorded")] {
+        test(&RecordingStore::new(inner));
+    }
+    for inner in [memory(), local("faulty")] {
+        test(&FaultStore::new(inner, Fault::Never));
+    }
+}
+
+fn bytes(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
+}
+
+fn paths(store: &dyn Store, prefix: &str) -> Vec<String> {
+    let listed = store.list(prefix).unwrap();
+    listed.into_iter().map(|object| object.path).collect()
+}
+
+#[test]
+fn create_is_create_only() {
+    on_every_store(|store| {
+        store.create("a/b.txt", bytes("one")).unwrap();
+        let again = store.create("a/b.txt", bytes("two"));
+        let Err(StoreError::AlreadyExists { url }) = again else {
+            panic!("{again:?} on {store:?}")
+        };
+        assert!(
+            url.starts_with(store.url()) && url.ends_with("a/b.txt"),
+            "{url}"
+        );
+        assert_eq!(store.get("a/b.txt").unwrap(), "one");
+    });
+}
+
+#[test]
+fn creating_the_same_bytes_again_is_no_conflict() {
+    on_every_store(|store| {
+        create_idempotent(store, "a", &bytes("one")).unwrap();
+        create_idempotent(store, "a", &bytes("one")).unwrap();
+        let other = create_idempotent(store, "a", &bytes("two"));
+        assert!(matches!(other, Err(StoreError::Conflict { .. })));
+        assert_eq!(store.get("a").unwrap(), "one");
+    });
+}
+
+#[test]
+fn replace_writes_whether_or_not_there_is_one() {
+    on_every_store(|store| {
+        store.replace("a/b", bytes("one")).unwrap();
+        store.replace("a/b", bytes("other")).unwrap();
+        assert_eq!(store.get("a/b").unwrap(), "other");
+        assert_eq!(paths(store, ""), ["a/b"], "nothing is left beside it");
+    });
+}
+
+#[test]
+fn what_is_not_there_is_not_found() {
+    on_every_store(|store| {
+        let url = match store.get("no/such") {
+            Err(StoreError::NotFound { url }) => url,
+            other => panic!("{other:?}"),
+        };
+        assert!(url.ends_with("no/such"), "{url}");
+        assert!(store.get_range("no/such", 0, 1).unwrap_err().is_not_found());
+        assert_eq!(store.head("no/such").unwrap(), None);
+        assert!(paths(store, "no").is_empty());
+        assert!(store.folders("no").unwrap().is_empty());
+        assert!(store.copy("no/such", "b").unwrap_err().is_not_found());
+        store.delete("no/such").unwrap();
+    });
+}
+
+#[test]
+fn ranges_are_half_open() {
+    on_every_store(|store| {
+        store.create("a", bytes("0123456789")).unwrap();
+        assert_eq!(store.get_range("a", 0, 10).unwrap(), "0123456789");
+        assert_eq!(store.get_range("a", 3, 5).unwrap(), "34");
+    });
+}
+
+#[test]
+fn empty_objects_are_objects() {
+    on_every_store(|store| {
+        store.create("_SUCCESS", Bytes::new()).unwrap();
+        assert_eq!(store.get("_SUCCESS").unwrap(), "");
+        assert_eq!(store.head("_SUCCESS").unwrap().unwrap().size_bytes, 0);
+    });
+}
+
+#[test]
+fn heads_tell_size_and_change_of_identity() {
+    on_every_store(|store| {
+        store.create("a/b", bytes("one")).unwrap();
+        let before = store.head("a/b").unwrap().unwrap();
+        assert_eq!((before.path.as_str(), before.size_bytes), ("a/b", 3));
+        assert!(before.modified_ns > 0);
+        assert_eq!(store.head("a/b").unwrap().unwrap(), before);
+        assert_eq!(store.list("a").unwrap(), [before.clone()]);
+        store.replace("a/b", bytes("other")).unwrap();
+        let after = store.head("a/b").unwrap().unwrap();
+        assert_ne!(after.identity, before.identity);
+        assert_eq!(after.size_bytes, 5);
+    });
+}
+
+#[test]
+fn listings_are_recursive_sorted_and_by_whole_folders() {
+    on_every_store(|store| {
+        for path in ["b/2", "b/10", "b/c/1", "bc/1", "a"] {
+            store.create(path, bytes(path)).unwrap();
+        }
+        assert_eq!(paths(store, ""), ["a", "b/10", "b/2", "b/c/1", "bc/1"]);
+        assert_eq!(paths(store, "b"), ["b/10", "b/2", "b/c/1"]);
+        assert_eq!(store.folders("").unwrap(), ["b", "bc"]);
+        assert_eq!(store.folders("b").unwrap(), ["c"]);
+        assert!(store.folders("a").unwrap().is_empty());
+    });
+}
+
+#[test]
+fn copies_are_create_only_and_leave_the_source() {
+    on_every_store(|store| {
+        store.create("a", bytes("one")).unwrap();
+        store.create("taken", bytes("two")).unwrap();
+        store.copy("a", "deep/er/b").unwrap();
+        assert_eq!(store.get("deep/er/b").unwrap(), "one");
+        let taken = store.copy("a", "taken");
+        assert!(
+            matches!(taken, Err(StoreError::AlreadyExists { .. })),
+            "{taken:?}"
+        );
+        assert_eq!(store.get("taken").unwrap(), "two");
+        // Not a link: what becomes of the source does not reach the copy.
+        store.replace("a", bytes("three")).unwrap();
+        assert_eq!(store.get("deep/er/b").unwrap(), "one");
+    });
+}
+
+#[test]
+fn deleted_objects_are_gone() {
+    on_every_store(|store| {
+        store.create("a/b", bytes("one")).unwrap();
+        store.delete("a/b").unwrap();
+        assert!(store.get("a/b").unwrap_err().is_not_found());
+        assert!(paths(store, "").is_empty());
+        store.create("a/b", bytes("two")).unwrap();
+        assert_eq!(store.get("a/b").unwrap(), "two");
+    });
+}
+
+#[test]
+fn paths_that_leave_the_root_are_refused() {
+    on_every_store(|store| {
+        for path in ["../x", "a/../../x", "a/..", ".", "./x", "a//b", "a/./b"] {
+            let refused = |result: Result<(), StoreError>, operation: &str| {
+                assert!(
+                    matches!(result, Err(StoreError::Path { .. })),
+                    "{operation} {path}: {result:?}"
+                );
+            };
+            refused(store.get(path).map(drop), "get");
+            refused(store.get_range(path, 0, 1).map(drop), "get_range");
+            refused(store.head(path).map(drop), "head");
+            refused(store.list(path).map(drop), "list");
+            refused(store.folders(path).map(drop), "folders");
+            refused(store.create(path, bytes("x")), "create");
+            refused(store.replace(path, bytes("x")), "replace");
+            refused(store.copy(path, "b"), "copy from");
+            refused(store.copy("b", path), "copy to");
+            refused(store.delete(path), "delete");
+            refused(store.lock(path, "me").map(drop), "lock");
+        }
+        assert!(paths(store, "").is_empty());
+    });
+}
+
+#[test]
+fn a_lock_is_held_by_one_and_freed_with_its_guard() {
+    on_every_store(|store| {
+        let guard = store.lock("deep/_lock", "run one").unwrap();
+        match store.lock("deep/_lock", "run two") {
+            Err(StoreError::Locked { url, .. }) => assert!(url.ends_with("deep/_lock"), "{url}"),
+            other => panic!("{other:?}"),
+        }
+        let other = store.lock("_lock", "run two").unwrap();
+        drop(guard);
+        store.lock("deep/_lock", "run two").unwrap();
+        drop(other);
+    });
+}
+
+#[test]
+fn the_holder_of_a_lock_on_a_disk_is_named() {
+    let folder = TempDir::new().unwrap();
+    let open = || ObjectBackedStore::local(folder.path()).unwrap();
+    let _guard = open().lock("_lock", "run one").unwrap();
+    // Another handle of the same folder, as another process has.
+    match open().lock("_lock", "run two") {
+        Err(StoreError::Locked { owner, .. }) => assert_eq!(owner, "run one"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_a_killed_process_was_writing_is_no_object() {
+    let folder = TempDir::new().unwrap();
+    let store = ObjectBackedStore::local(folder.path()).unwrap();
+    store.create("a/b", bytes("one")).unwrap();
+    std::fs::write(folder.path().join("a/c#1"), "on").unwrap();
+    assert_eq!(paths(&store, ""), ["a/b"]);
+    store.create("a/c", bytes("two")).unwrap();
+    assert_eq!(store.get("a/c").unwrap(), "two");
+}

@@ -1,0 +1,260 @@
+//! Damage: what was done to an object × which object × what the next runs make of it.
+//!
+//! The next run reads the damaged object. It notices and mends it (exit code 0), or it names it, ends with exit code
+//! 12 and leaves the mending to the run after it. It never panics, and in the end the published bytes are the same.
+
+use crate::space::{Objects, TestSpace, assert_same, objects};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// What is done to an object.
+#[derive(Debug, Clone, Copy)]
+enum Action {
+    Truncate,
+    Flip,
+    Delete,
+    Empty,
+}
+
+const ACTIONS: [Action; 4] = [
+    Action::Truncate,
+    Action::Flip,
+    Action::Delete,
+    Action::Empty,
+];
+
+fn damage(path: &Path, action: Action) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    match action {
+        Action::Truncate => bytes.truncate(middle),
+        Action::Flip => bytes[middle] ^= 0xFF,
+        Action::Delete => return fs::remove_file(path).unwrap(),
+        Action::Empty => bytes.clear(),
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+/// Damages one object in every way; each time runs, and once more after exit code 12.
+#[track_caller]
+fn every_damage(place: &dyn Fn(&TestSpace) -> String, run: &[&str]) {
+    let published = TestSpace::finished().published();
+    for action in ACTIONS {
+        let space = TestSpace::finished();
+        let object = place(&space);
+        damage(&space.path(&object), action);
+        let what = format!("{action:?} of {object}");
+        assert_recovers(&space, &object, run, &published, &what);
+    }
+}
+
+#[track_caller]
+fn assert_recovers(space: &TestSpace, object: &str, run: &[&str], published: &Objects, what: &str) {
+    let arguments = [&["run"], run].concat();
+    let first = space.rayonnage(&arguments);
+    match first.code {
+        Some(0) => {}
+        Some(12) => {
+            let name = object.split_once('/').unwrap().1;
+            assert!(first.stderr.contains(name), "{what}: {first:#?}");
+            assert!(first.stderr.contains("remedy:"), "{what}: {first:#?}");
+            let second = space.rayonnage(&arguments);
+            assert_eq!(second.code, Some(0), "{what}, second run: {second:#?}");
+        }
+        _ => panic!("{what}: {first:#?}"),
+    }
+    assert_same(&space.published(), published);
+    // Whatever happened, nothing is left to do and nothing damaged is left to find.
+    let last = space.rayonnage(&["run"]);
+    assert_eq!(last.code, Some(0), "{what}, last run: {last:#?}");
+    assert!(
+        last.stdout.contains("ok: 0 stages ran"),
+        "{what}: {last:#?}"
+    );
+}
+
+/// First part of a dataset of a stage.
+fn first_part(space: &TestSpace, stage: &str, dataset: &str) -> String {
+    let folder = space.checkpoint_folder(stage);
+    let reader = space.checkpoint(stage);
+    let file = &reader.dataset(dataset).unwrap().parts[0].file;
+    format!("{folder}/{dataset}/{file}")
+}
+
+#[test]
+fn a_part_that_a_stage_reads() {
+    every_damage(
+        &|space| first_part(space, "clean_text", "labelled"),
+        &["--from", "fit_tfidf"],
+    );
+}
+
+#[test]
+fn a_part_that_a_stage_would_take_over() {
+    // The manifest is withdrawn, as after exit code 12: the damaged part is not taken over but made again.
+    let published = TestSpace::finished().published();
+    for action in ACTIONS {
+        let space = TestSpace::finished();
+        let part = first_part(&space, "clean_text", "labelled");
+        let manifest = format!("{}/manifest.json", space.checkpoint_folder("clean_text"));
+        let (part_path, manifest_path) = (space.path(&part), space.path(&manifest));
+        let (part_bytes, manifest_bytes) = (
+            fs::read(&part_path).unwrap(),
+            fs::read(&manifest_path).unwrap(),
+        );
+        damage(&part_path, action);
+        fs::remove_file(&manifest_path).unwrap();
+        let record = space.run(&[]);
+        assert_eq!(crate::space::ran(&record), ["clean_text"], "{action:?}");
+        assert_eq!(
+            crate::space::stage(&record, "clean_text").parts_made,
+            1,
+            "{action:?}"
+        );
+        assert_eq!(fs::read(&part_path).unwrap(), part_bytes, "{action:?}");
+        assert_eq!(
+            fs::read(&manifest_path).unwrap(),
+            manifest_bytes,
+            "{action:?}"
+        );
+        assert_same(&space.published(), &published);
+    }
+}
+
+#[test]
+fn a_manifest() {
+    every_damage(
+        &|space| format!("{}/manifest.json", space.checkpoint_folder("tfidf")),
+        &["--from", "predict"],
+    );
+}
+
+#[test]
+fn what_a_checkpoint_was_made_from() {
+    every_damage(
+        &|space| format!("{}/inputs.json", space.checkpoint_folder("translate")),
+        &["--from", "translate"],
+    );
+}
+
+#[test]
+fn what_an_unfinished_checkpoint_is_made_from() {
+    let published = TestSpace::finished().published();
+    for action in ACTIONS {
+        let space = TestSpace::finished();
+        let folder = space.checkpoint_folder("translate");
+        let inputs = format!("{folder}/inputs.json");
+        fs::remove_file(space.path(&format!("{folder}/manifest.json"))).unwrap();
+        damage(&space.path(&inputs), action);
+        assert_recovers(
+            &space,
+            &inputs,
+            &[],
+            &published,
+            &format!("{action:?} of {inputs}"),
+        );
+    }
+}
+
+#[test]
+fn weights() {
+    every_damage(
+        &|space| {
+            let folder = space.checkpoint_folder("neural_simple");
+            format!("{folder}/files/weights.safetensors")
+        },
+        &["--from", "fusion"],
+    );
+}
+
+#[test]
+fn a_run_record() {
+    every_damage(
+        &|space| {
+            let records = objects(&space.path("checkpoints/_runs"));
+            format!("checkpoints/_runs/{}", records.keys().next().unwrap())
+        },
+        &[],
+    );
+}
+
+#[test]
+fn every_command_bears_a_damaged_run_record() {
+    for action in ACTIONS {
+        let space = TestSpace::finished();
+        let records = objects(&space.path("checkpoints/_runs"));
+        let record = records.keys().next().unwrap();
+        damage(&space.path(&format!("checkpoints/_runs/{record}")), action);
+        space
+            .rayonnage(&["plan"])
+            .expect(0, &[])
+            .printed(&["nothing to do"]);
+        space.rayonnage(&["status"]).expect(0, &[]);
+        space
+            .rayonnage(&["explain", "tfidf"])
+            .expect(0, &[])
+            .printed(&["tfidf is fresh"]);
+    }
+}
+
+#[test]
+fn the_pointer_of_the_sink() {
+    every_damage(&|_| "out/predictions/latest.json".to_owned(), &[]);
+}
+
+#[test]
+fn the_table_of_digests() {
+    let published = TestSpace::finished().published();
+    for action in ACTIONS {
+        let space = TestSpace::finished();
+        // Files are remembered only once they are older than the clock is coarse.
+        space.write("checkpoints/_digests", "1-2-3\tnot a digest\tfile:///x\n");
+        damage(&space.path("checkpoints/_digests"), action);
+        assert_recovers(
+            &space,
+            "checkpoints/_digests",
+            &[],
+            &published,
+            &format!("{action:?}"),
+        );
+    }
+}
+
+#[test]
+fn a_wrong_digest_in_the_table_of_digests() {
+    let published = TestSpace::finished().published();
+    for file in ["X_train_update.csv", ".jpg"] {
+        let space = TestSpace::finished();
+        // Files are remembered only once they are older than the clock is coarse.
+        let old = SystemTime::now() - Duration::from_secs(60);
+        for name in objects(&space.path("catalogue")).keys() {
+            let path = space.path("catalogue").join(name);
+            fs::File::options()
+                .write(true)
+                .open(path)
+                .unwrap()
+                .set_modified(old)
+                .unwrap();
+        }
+        space.run(&[]);
+        let mut lines: Vec<String> = space
+            .read("checkpoints/_digests")
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        assert!(lines.len() > 100);
+        let line = lines.iter_mut().find(|line| line.ends_with(file)).unwrap();
+        let (stat, rest) = line.split_once('\t').unwrap();
+        let (digest, url) = rest.split_once('\t').unwrap();
+        let other = if digest.starts_with('0') { "1" } else { "0" };
+        *line = format!("{stat}\t{other}{}\t{url}", &digest[1..]);
+        space.write("checkpoints/_digests", lines.join("\n") + "\n");
+        let first = space.rayonnage(&["run"]);
+        if first.code != Some(0) {
+            let second = space.rayonnage(&["run"]);
+            assert_eq!(second.code, Some(0), "{file}: {first:#?}, then {second:#?}");
+        }
+        assert_same(&space.published(), &published);
+    }
+}

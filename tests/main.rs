@@ -1,0 +1,24 @@
+//! The integration tests: one binary, because linking LibTorch and Polars takes longer than the tests.
+//!
+//! | module | what it holds to account |
+//! |---|---|
+//! | `cli` | what commands do and leave alone |
+//! | `input` | bad tables, images and configurations: rejects, faults or a clear error, never a panic |
+//! | `crash` | a run that stops at the k-th store operation, for every k |
+//! | `kill` | real signals at real moments |
+//! | `damage` | damaged objects, and what the next runs make of them |
+//! | `publication` | the protocol of the sink |
+//! | `conformance` | every store keeps the same promises |
+//! | `determinism` | the same bytes whatever the threads and the folder |
+//! | `architecture` | who may name whom in `src/` |
+
+mod architecture;
+mod cli;
+mod conformance;
+mod crash;
+mod damage;
+mod determinism;
+mod input;
+mod kill;
+mod publication;
+mod space;

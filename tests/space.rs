@@ -1,0 +1,381 @@
+//! A folder of its own for each test: a small sample catalogue, the shipped `pipeline.yaml`, and room for
+//! checkpoints and predictions.
+//!
+//! The program is run with few epochs and small images, and with nothing of the caller's `RAYONNAGE_*` environment.
+
+use rayonnage::cancel::CancelToken;
+use rayonnage::checkpoint::{Catalog, CheckpointReader, Manifest};
+use rayonnage::config::{parse, resolve, set_value};
+use rayonnage::model::DeviceChoice;
+use rayonnage::monitor::Monitor;
+use rayonnage::runner::{
+    Pipeline, RunError, RunOptions, RunRecord, SelectionOptions, StageRecord, StageStatus,
+    last_fingerprints, new_run_id, run, select,
+};
+use rayonnage::sample::{self, ImageShare, SampleOptions};
+use rayonnage::sql::Queries;
+use rayonnage::stages::{Environment, Stores, kinds};
+use rayonnage::store::{self, SharedStore};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tempfile::TempDir;
+
+/// What makes a run of the whole pipeline quick; later settings win.
+const SETTINGS: [&str; 6] = [
+    "rows_per_part=16",
+    "decode_images.params.size=32",
+    "lenet.params.image_size=32",
+    "neural_simple.params.epochs=2",
+    "lenet.params.epochs=2",
+    "fusion.params.epochs=2",
+];
+
+/// Stages of the shipped pipeline that fit something on the labelled rows.
+pub const FITTED: [&str; 5] = ["split", "fit_tfidf", "neural_simple", "lenet", "fusion"];
+
+/// Objects by path.
+pub type Objects = BTreeMap<String, Vec<u8>>;
+
+/// How the program ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Exit code; `None` where a signal ended the process.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Outcome {
+    /// Asserts how the program ended and what it said on standard error.
+    #[track_caller]
+    pub fn expect(&self, code: i32, said: &[&str]) -> &Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        for text in said {
+            assert!(self.stderr.contains(text), "{text:?} is not in {self:#?}");
+        }
+        self
+    }
+
+    /// Asserts what stands on standard output.
+    #[track_caller]
+    pub fn printed(&self, texts: &[&str]) -> &Self {
+        for text in texts {
+            assert!(self.stdout.contains(text), "{text:?} is not in {self:#?}");
+        }
+        self
+    }
+}
+
+/// The folder of one test.
+#[derive(Debug)]
+pub struct TestSpace {
+    folder: TempDir,
+    settings: Vec<String>,
+}
+
+impl TestSpace {
+    /// A sample catalogue of 150 rows, and nothing made of it yet.
+    pub fn new() -> Self {
+        Self::copy_of(template(&CATALOGUE, || Self::with_sample(&options(150))).path(""))
+    }
+
+    /// As [`Self::new`], with every stage made and published.
+    pub fn finished() -> Self {
+        let made = template(&FINISHED, || {
+            let space = Self::new();
+            space.run(&[]);
+            space
+        });
+        Self::copy_of(made.path(""))
+    }
+
+    /// A sample catalogue of its own kind.
+    pub fn with_sample(options: &SampleOptions) -> Self {
+        let space = Self::empty();
+        sample::write(&space.path("catalogue"), options).unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        fs::copy(root.join("pipeline.yaml"), space.path("pipeline.yaml")).unwrap();
+        copy_folder(&root.join("sql"), &space.path("sql"));
+        space
+    }
+
+    fn empty() -> Self {
+        Self {
+            folder: TempDir::new().unwrap(),
+            settings: SETTINGS.map(str::to_owned).to_vec(),
+        }
+    }
+
+    fn copy_of(other: PathBuf) -> Self {
+        let space = Self::empty();
+        copy_folder(&other, &space.path(""));
+        space
+    }
+
+    /// Adds a setting for every command from now on.
+    pub fn set(&mut self, setting: &str) {
+        self.settings.push(setting.to_owned());
+    }
+
+    /// A path below the folder.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.folder.path().join(relative)
+    }
+
+    /// The text of a file.
+    pub fn read(&self, relative: &str) -> String {
+        fs::read_to_string(self.path(relative)).unwrap()
+    }
+
+    /// Writes a file.
+    pub fn write(&self, relative: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(relative);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    /// Appends to a file.
+    pub fn append(&self, relative: &str, content: impl AsRef<[u8]>) {
+        let mut bytes = fs::read(self.path(relative)).unwrap();
+        bytes.extend(content.as_ref());
+        self.write(relative, bytes);
+    }
+
+    /// The program with arguments, ready to be started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rayonnage"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("RAYONNAGE_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .current_dir(self.folder.path())
+            .env("RAYONNAGE_SOURCE", "catalogue")
+            .env("RAYONNAGE_DEVICE", "cpu")
+            .env("OMP_WAIT_POLICY", "passive")
+            .stdin(Stdio::null())
+            .args(arguments);
+        for setting in &self.settings {
+            command.args(["--set", setting]);
+        }
+        command
+    }
+
+    /// Runs the program to its end; it must not panic.
+    #[track_caller]
+    pub fn rayonnage(&self, arguments: &[&str]) -> Outcome {
+        let output = self.command(arguments).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let outcome = Outcome {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        };
+        assert!(!outcome.stderr.contains("panicked"), "{outcome:#?}");
+        outcome
+    }
+
+    /// Runs `rayonnage run`, which must succeed, and returns its record.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> RunRecord {
+        let outcome = self.rayonnage(&[&["run"], arguments].concat());
+        outcome.expect(0, &[]);
+        self.record()
+    }
+
+    /// The record of the last run.
+    #[track_caller]
+    pub fn record(&self) -> RunRecord {
+        let records = objects(&self.path("checkpoints/_runs"));
+        let (_, last) = records.last_key_value().expect("there is a run record");
+        serde_json::from_slice(last).unwrap()
+    }
+
+    /// The last checkpoint of a stage.
+    #[track_caller]
+    pub fn checkpoint(&self, stage: &str) -> CheckpointReader {
+        let store = store::open(&self.path("checkpoints").display().to_string()).unwrap();
+        let last = last_fingerprints(&store).unwrap();
+        let catalog = Catalog::new(store, last);
+        let fingerprint = catalog.last(stage).expect("the stage has run").clone();
+        let reader = catalog.reader(stage, &fingerprint).unwrap();
+        reader.expect("the checkpoint is complete")
+    }
+
+    /// Folder of the last checkpoint of a stage, relative to that of the test.
+    pub fn checkpoint_folder(&self, stage: &str) -> String {
+        let reader = self.checkpoint(stage);
+        format!("checkpoints/{stage}/{}", reader.manifest().fingerprint)
+    }
+
+    /// What consumers see. A file with `#` in its name is one that a killed process was writing: to a store it is no
+    /// object, and no listing tells of it.
+    pub fn published(&self) -> Objects {
+        let mut found = objects(&self.path("out"));
+        found.retain(|path, _| !path.ends_with("_lock") && !path.contains('#'));
+        found
+    }
+
+    /// The pipeline on any stores, one thing at a time.
+    pub fn pipeline(&self, checkpoints: SharedStore, sink: SharedStore) -> Pipeline {
+        let environment = BTreeMap::from([("RAYONNAGE_SOURCE", "unused")]);
+        let lookup = |name: &str| environment.get(name).map(|value| (*value).to_owned());
+        let (mut tree, issues) =
+            parse(&self.read("pipeline.yaml"), "pipeline.yaml", &lookup).unwrap();
+        for setting in &self.settings {
+            set_value(&mut tree, setting).unwrap();
+        }
+        let mut config = resolve(&tree, "pipeline.yaml", &kinds(), issues).unwrap();
+        let date = config.dump_date.take();
+        config.dump_date = date.or(Some(sample::DUMP_DATE.to_owned()));
+        let stores = Stores {
+            checkpoints,
+            source: store::open(&self.path("catalogue").display().to_string()).unwrap(),
+            sink,
+        };
+        let queries = Queries::load(&self.path("sql")).unwrap();
+        let cancel = CancelToken::default();
+        Pipeline::new(Environment::new(
+            config,
+            queries,
+            stores,
+            DeviceChoice::Cpu,
+            1,
+            cancel,
+        ))
+    }
+
+    /// Runs the library on any stores, one thing at a time.
+    pub fn run_on(
+        &self,
+        checkpoints: &SharedStore,
+        sink: &SharedStore,
+        options: &SelectionOptions,
+    ) -> Result<RunRecord, RunError> {
+        let pipeline = self.pipeline(checkpoints.clone(), sink.clone());
+        let selection = select(&pipeline, options)?;
+        let options = RunOptions {
+            run_id: new_run_id(),
+            stages_at_once: 1,
+        };
+        run(&pipeline, &selection, &options, &Monitor::default())
+    }
+}
+
+static CATALOGUE: Mutex<Weak<TestSpace>> = Mutex::new(Weak::new());
+static FINISHED: Mutex<Weak<TestSpace>> = Mutex::new(Weak::new());
+
+/// A space that tests share as a template for as long as one of them holds it.
+fn template(shared: &Mutex<Weak<TestSpace>>, make: impl FnOnce() -> TestSpace) -> Arc<TestSpace> {
+    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(made) = shared.upgrade() {
+        return made;
+    }
+    let made = Arc::new(make());
+    *shared = Arc::downgrade(&made);
+    made
+}
+
+/// A sample catalogue of some rows with small pictures.
+pub fn options(rows: usize) -> SampleOptions {
+    SampleOptions {
+        rows,
+        image_size: 64,
+        images: ImageShare {
+            unreferenced_permille: 50,
+            absent_permille: 20,
+            corrupt_permille: 20,
+        },
+        ..SampleOptions::default()
+    }
+}
+
+/// The record of a stage.
+#[track_caller]
+pub fn stage<'a>(record: &'a RunRecord, name: &str) -> &'a StageRecord {
+    let found = record.stages.iter().find(|stage| stage.stage == name);
+    found.unwrap_or_else(|| panic!("{name} is not in {record:#?}"))
+}
+
+/// The stages that ran, in order.
+pub fn ran(record: &RunRecord) -> Vec<&str> {
+    let ran = record.stages.iter();
+    ran.filter(|stage| stage.status == StageStatus::Ran)
+        .map(|stage| stage.stage.as_str())
+        .collect()
+}
+
+/// Every part of a manifest, as dataset and file.
+pub fn part_files(manifest: &Manifest) -> Vec<String> {
+    let datasets = manifest.datasets.iter();
+    datasets
+        .flat_map(|(name, dataset)| {
+            dataset
+                .parts
+                .iter()
+                .map(move |part| format!("{name}/{}", part.file))
+        })
+        .collect()
+}
+
+/// Every file below a folder, by its path relative to it; none where there is no such folder.
+pub fn objects(folder: &Path) -> Objects {
+    fn walk(root: &Path, folder: &Path, found: &mut Objects) {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(root, &path, found);
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+                found.insert(name.to_owned(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut found = Objects::new();
+    walk(folder, folder, &mut found);
+    found
+}
+
+/// Every object of a store but the run records.
+pub fn objects_of(store: &SharedStore) -> Objects {
+    let listed = store.list("").unwrap().into_iter();
+    listed
+        .filter(|object| !object.path.starts_with("_runs/"))
+        .map(|object| {
+            let bytes = store.get(&object.path).unwrap().to_vec();
+            (object.path, bytes)
+        })
+        .collect()
+}
+
+/// Asserts that two sets of objects are the same, and names those that are not.
+#[track_caller]
+pub fn assert_same(found: &Objects, expected: &Objects) {
+    let names = |objects: &Objects| objects.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(found), names(expected));
+    let differing: Vec<&String> = found
+        .iter()
+        .filter(|(path, bytes)| expected[*path] != **bytes)
+        .map(|(path, _)| path)
+        .collect();
+    assert!(differing.is_empty(), "different bytes: {differing:?}");
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
