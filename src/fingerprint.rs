@@ -242,9 +242,7 @@ impl fmt::Display for DirtyReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCheckpoint => formatter.write_str("no checkpoint yet"),
-            Self::Unfinished => {
-                formatter.write_str("an earlier run stopped in it; finished parts are kept")
-            }
+            Self::Unfinished => formatter.write_str("an earlier run stopped in it"),
             Self::Changed { changes } => {
                 let shown: Vec<String> = changes.iter().take(3).map(ToString::to_string).collect();
                 formatter.write_str(&shown.join("; "))?;

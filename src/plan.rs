@@ -23,7 +23,7 @@ pub enum Published {
     /// The stage leaves nothing outside its checkpoint.
     #[default]
     NothingToPublish,
-    /// The sink holds exactly these publications.
+    /// The sink holds these publications, and they need nothing more.
     Holds {
         /// Dataset whose content names a publication.
         dataset: &'static str,

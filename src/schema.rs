@@ -281,6 +281,32 @@ pub fn batch(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch, C
     })
 }
 
+/// Brings the result of a query into a schema as [`conform`] does, and keeps what columns it has beyond.
+///
+/// # Errors
+///
+/// As [`conform`].
+pub fn conform_open(
+    given: &RecordBatch,
+    schema: &SchemaRef,
+) -> Result<RecordBatch, CheckpointError> {
+    let mut fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| (**field).clone())
+        .collect();
+    for field in given.schema().fields() {
+        if schema.field_with_name(field.name()).is_err() {
+            let kind = match field.data_type() {
+                DataType::LargeUtf8 => DataType::Utf8,
+                other => other.clone(),
+            };
+            fields.push(Field::new(field.name(), kind, true));
+        }
+    }
+    conform(given, &Arc::new(Schema::new(fields)))
+}
+
 /// Brings the result of a query into a schema: columns by name, cast to their types.
 ///
 /// # Errors

@@ -3,7 +3,10 @@
 //! The next run reads the damaged object. It notices and mends it (exit code 0), or it names it, ends with exit code
 //! 12 and leaves the mending to the run after it. It never panics, and in the end the published bytes are the same.
 
-use crate::space::{Objects, TestSpace, assert_same, objects};
+use crate::space::{Objects, TestSpace, assert_same, objects, ran, stage};
+use rayonnage::exit_code::CORRUPT_CHECKPOINT;
+use rayonnage::runner::SelectionOptions;
+use rayonnage::store;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -36,42 +39,50 @@ fn damage(path: &Path, action: Action) {
     fs::write(path, bytes).unwrap();
 }
 
+fn from(stage: &str) -> SelectionOptions {
+    SelectionOptions {
+        from: Some(stage.to_owned()),
+        ..SelectionOptions::default()
+    }
+}
+
 /// Damages one object in every way; each time runs, and once more after exit code 12.
 #[track_caller]
-fn every_damage(place: &dyn Fn(&TestSpace) -> String, run: &[&str]) {
+fn every_damage(place: &dyn Fn(&TestSpace) -> String, options: &SelectionOptions) {
     let published = TestSpace::finished().published();
     for action in ACTIONS {
         let space = TestSpace::finished();
         let object = place(&space);
         damage(&space.path(&object), action);
         let what = format!("{action:?} of {object}");
-        assert_recovers(&space, &object, run, &published, &what);
+        assert_recovers(&space, &object, options, &published, &what);
     }
 }
 
 #[track_caller]
-fn assert_recovers(space: &TestSpace, object: &str, run: &[&str], published: &Objects, what: &str) {
-    let arguments = [&["run"], run].concat();
-    let first = space.rayonnage(&arguments);
-    match first.code {
-        Some(0) => {}
-        Some(12) => {
-            let name = object.split_once('/').unwrap().1;
-            assert!(first.stderr.contains(name), "{what}: {first:#?}");
-            assert!(first.stderr.contains("remedy:"), "{what}: {first:#?}");
-            let second = space.rayonnage(&arguments);
-            assert_eq!(second.code, Some(0), "{what}, second run: {second:#?}");
-        }
-        _ => panic!("{what}: {first:#?}"),
+fn assert_recovers(
+    space: &TestSpace,
+    object: &str,
+    options: &SelectionOptions,
+    published: &Objects,
+    what: &str,
+) {
+    let open = |folder: &str| store::open(&space.path(folder).display().to_string()).unwrap();
+    let (checkpoints, sink) = (open("checkpoints"), open("out"));
+    if let Err(error) = space.run_on(&checkpoints, &sink, options) {
+        assert_eq!(error.exit_code(), CORRUPT_CHECKPOINT, "{what}: {error:?}");
+        assert!(error.remedy().is_some(), "{what}: {error:?}");
+        let said = space.record().error.unwrap();
+        let name = object.split_once('/').unwrap().1;
+        assert!(said.contains(name), "{what}: {said}");
+        let second = space.run_on(&checkpoints, &sink, options);
+        assert!(second.is_ok(), "{what}: {error:?}, then {second:?}");
     }
     assert_same(&space.published(), published);
     // Whatever happened, nothing is left to do and nothing damaged is left to find.
-    let last = space.rayonnage(&["run"]);
-    assert_eq!(last.code, Some(0), "{what}, last run: {last:#?}");
-    assert!(
-        last.stdout.contains("ok: 0 stages ran"),
-        "{what}: {last:#?}"
-    );
+    let last = space.run_on(&checkpoints, &sink, &SelectionOptions::default());
+    let last = last.unwrap_or_else(|error| panic!("{what}, last run: {error:?}"));
+    assert!(ran(&last).is_empty(), "{what}: {:?}", ran(&last));
 }
 
 /// First part of a dataset of a stage.
@@ -86,8 +97,29 @@ fn first_part(space: &TestSpace, stage: &str, dataset: &str) -> String {
 fn a_part_that_a_stage_reads() {
     every_damage(
         &|space| first_part(space, "clean_text", "labelled"),
-        &["--from", "fit_tfidf"],
+        &from("fit_tfidf"),
     );
+}
+
+#[test]
+fn the_program_says_what_is_damaged_and_what_to_do() {
+    let space = TestSpace::finished();
+    let part = first_part(&space, "clean_text", "labelled");
+    damage(&space.path(&part), Action::Flip);
+    let name = part.strip_prefix("checkpoints/").unwrap();
+    let damaged = space.rayonnage(&["run", "--from", "fit_tfidf"]);
+    damaged.expect(
+        12,
+        &[
+            "stage fit_tfidf",
+            name,
+            "is damaged",
+            "the manifest of clean_text was withdrawn",
+        ],
+    );
+    space
+        .rayonnage(&["run", "--from", "fit_tfidf"])
+        .expect(0, &[]);
 }
 
 #[test]
@@ -106,12 +138,8 @@ fn a_part_that_a_stage_would_take_over() {
         damage(&part_path, action);
         fs::remove_file(&manifest_path).unwrap();
         let record = space.run(&[]);
-        assert_eq!(crate::space::ran(&record), ["clean_text"], "{action:?}");
-        assert_eq!(
-            crate::space::stage(&record, "clean_text").parts_made,
-            1,
-            "{action:?}"
-        );
+        assert_eq!(ran(&record), ["clean_text"], "{action:?}");
+        assert_eq!(stage(&record, "clean_text").parts_made, 1, "{action:?}");
         assert_eq!(fs::read(&part_path).unwrap(), part_bytes, "{action:?}");
         assert_eq!(
             fs::read(&manifest_path).unwrap(),
@@ -126,7 +154,7 @@ fn a_part_that_a_stage_would_take_over() {
 fn a_manifest() {
     every_damage(
         &|space| format!("{}/manifest.json", space.checkpoint_folder("tfidf")),
-        &["--from", "predict"],
+        &from("predict"),
     );
 }
 
@@ -134,7 +162,7 @@ fn a_manifest() {
 fn what_a_checkpoint_was_made_from() {
     every_damage(
         &|space| format!("{}/inputs.json", space.checkpoint_folder("translate")),
-        &["--from", "translate"],
+        &from("translate"),
     );
 }
 
@@ -150,7 +178,7 @@ fn what_an_unfinished_checkpoint_is_made_from() {
         assert_recovers(
             &space,
             &inputs,
-            &[],
+            &SelectionOptions::default(),
             &published,
             &format!("{action:?} of {inputs}"),
         );
@@ -164,7 +192,7 @@ fn weights() {
             let folder = space.checkpoint_folder("neural_simple");
             format!("{folder}/files/weights.safetensors")
         },
-        &["--from", "fusion"],
+        &from("fusion"),
     );
 }
 
@@ -175,7 +203,7 @@ fn a_run_record() {
             let records = objects(&space.path("checkpoints/_runs"));
             format!("checkpoints/_runs/{}", records.keys().next().unwrap())
         },
-        &[],
+        &SelectionOptions::default(),
     );
 }
 
@@ -186,10 +214,6 @@ fn every_command_bears_a_damaged_run_record() {
         let records = objects(&space.path("checkpoints/_runs"));
         let record = records.keys().next().unwrap();
         damage(&space.path(&format!("checkpoints/_runs/{record}")), action);
-        space
-            .rayonnage(&["plan"])
-            .expect(0, &[])
-            .printed(&["nothing to do"]);
         space.rayonnage(&["status"]).expect(0, &[]);
         space
             .rayonnage(&["explain", "tfidf"])
@@ -200,7 +224,10 @@ fn every_command_bears_a_damaged_run_record() {
 
 #[test]
 fn the_pointer_of_the_sink() {
-    every_damage(&|_| "out/predictions/latest.json".to_owned(), &[]);
+    every_damage(
+        &|_| "out/predictions/latest.json".to_owned(),
+        &SelectionOptions::default(),
+    );
 }
 
 #[test]
@@ -214,7 +241,7 @@ fn the_table_of_digests() {
         assert_recovers(
             &space,
             "checkpoints/_digests",
-            &[],
+            &SelectionOptions::default(),
             &published,
             &format!("{action:?}"),
         );

@@ -76,22 +76,23 @@ impl Outcome {
 pub struct TestSpace {
     folder: TempDir,
     settings: Vec<String>,
+    /// What this is a copy of: kept for the next one to copy.
+    _template: Option<Arc<TestSpace>>,
 }
 
 impl TestSpace {
     /// A sample catalogue of 150 rows, and nothing made of it yet.
     pub fn new() -> Self {
-        Self::copy_of(template(&CATALOGUE, || Self::with_sample(&options(150))).path(""))
+        Self::copy_of(template(&CATALOGUE, || Self::with_sample(&options(150))))
     }
 
     /// As [`Self::new`], with every stage made and published.
     pub fn finished() -> Self {
-        let made = template(&FINISHED, || {
+        Self::copy_of(template(&FINISHED, || {
             let space = Self::new();
             space.run(&[]);
             space
-        });
-        Self::copy_of(made.path(""))
+        }))
     }
 
     /// A sample catalogue of its own kind.
@@ -108,12 +109,14 @@ impl TestSpace {
         Self {
             folder: TempDir::new().unwrap(),
             settings: SETTINGS.map(str::to_owned).to_vec(),
+            _template: None,
         }
     }
 
-    fn copy_of(other: PathBuf) -> Self {
-        let space = Self::empty();
-        copy_folder(&other, &space.path(""));
+    fn copy_of(template: Arc<Self>) -> Self {
+        let mut space = Self::empty();
+        copy_folder(template.folder.path(), space.folder.path());
+        space._template = Some(template);
         space
     }
 

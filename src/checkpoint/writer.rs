@@ -70,6 +70,7 @@ impl CheckpointWriter {
         } else {
             HashMap::new()
         };
+        store.sweep(&checkpoint_folder(stage, &fingerprint))?;
         let inputs = Inputs {
             fields: fields.clone(),
             keys,

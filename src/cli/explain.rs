@@ -17,7 +17,12 @@ use std::fmt::Write as _;
 /// Prints what a stage depends on, and what of it has changed.
 pub(super) fn explain(common: &Common, stage: &str) -> Result<(), CommandError> {
     setup::logging(common, &Monitor::default());
-    let pipeline = setup::pipeline(common, setup::cores(), CancelToken::default())?;
+    let pipeline = setup::pipeline(
+        common,
+        setup::Access::Read,
+        setup::cores(),
+        CancelToken::default(),
+    )?;
     let options = SelectionOptions {
         until: Some(stage.to_owned()),
         ..SelectionOptions::default()

@@ -66,6 +66,10 @@ impl CommandError {
     fn remedy(&self) -> Option<String> {
         match self {
             Self::Run(error) => error.remedy(),
+            Self::Store(StoreError::NotFound { .. }) => Some(
+                "name the catalogue with RAYONNAGE_SOURCE (DUMP with make), or write a sample one: rayonnage sample"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

@@ -154,7 +154,8 @@ fn stage_table(record: &RunRecord) -> Table {
     table
 }
 
-/// Scores of the models, the best one marked.
+/// Scores of the models, the best one marked: on the test rows that a model answers for, and on all validation rows,
+/// where a row without an answer is a wrong one.
 fn model_table(record: &RunRecord) -> String {
     let scores = |stage: &'_ StageRecord| {
         Some((
@@ -168,8 +169,8 @@ fn model_table(record: &RunRecord) -> String {
     let mut table = Table::new(&[
         "model",
         "weighted F1 (test)",
-        "rows",
-        "weighted F1 (validation)",
+        "test rows",
+        "weighted F1 (validation, all rows)",
         "",
     ]);
     for (name, scores) in &models {
@@ -179,7 +180,7 @@ fn model_table(record: &RunRecord) -> String {
             name.clone(),
             score("test_f1"),
             scores["test_rows"].to_string(),
-            score("validation_f1"),
+            score("selection_f1"),
             if is_best {
                 "best".to_owned()
             } else {

@@ -15,7 +15,12 @@ use std::fmt::Write as _;
 /// Prints which stages would run, and why.
 pub(super) fn plan(common: &Common, arguments: &SelectionArguments) -> Result<(), CommandError> {
     setup::logging(common, &Monitor::default());
-    let pipeline = setup::pipeline(common, setup::cores(), CancelToken::default())?;
+    let pipeline = setup::pipeline(
+        common,
+        setup::Access::Read,
+        setup::cores(),
+        CancelToken::default(),
+    )?;
     let (plan, _) = planned(&pipeline, &run::selection(arguments))?;
     let mut table = Table::new(&["stage", "state", "why"]);
     for (stage, status) in &plan.stages {
@@ -55,7 +60,12 @@ pub(super) fn planned(
 /// Prints what there is of each stage.
 pub(super) fn status(common: &Common) -> Result<(), CommandError> {
     setup::logging(common, &Monitor::default());
-    let pipeline = setup::pipeline(common, setup::cores(), CancelToken::default())?;
+    let pipeline = setup::pipeline(
+        common,
+        setup::Access::Read,
+        setup::cores(),
+        CancelToken::default(),
+    )?;
     let (plan, catalog) = planned(&pipeline, &SelectionOptions::default())?;
     let mut table = Table::new(&["stage", "state", "rows", "size", "parts", "checkpoint"]);
     for (stage, status) in &plan.stages {
@@ -111,6 +121,15 @@ pub(super) fn status(common: &Common) -> Result<(), CommandError> {
 pub(super) fn validate(common: &Common) -> Result<(), CommandError> {
     setup::logging(common, &Monitor::default());
     let (config, queries) = setup::configuration(common)?;
+    for check in queries.checks() {
+        if !config.stages.contains_key(&check.stage) {
+            tracing::warn!(
+                check = check.name,
+                stage = check.stage,
+                "check of a stage that is not there"
+            );
+        }
+    }
     print(&format!(
         "{}: {} stages, {} checks, no mistakes\n",
         common.config.display(),

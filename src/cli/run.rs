@@ -22,7 +22,7 @@ pub(super) fn run(common: &Common, options: &RunArguments) -> Result<(), Command
         .build_global();
     let cancel = CancelToken::default();
     listen(&cancel)?;
-    let pipeline = setup::pipeline(common, jobs, cancel)?;
+    let pipeline = setup::pipeline(common, setup::Access::Write, jobs, cancel)?;
     let selection = select(&pipeline, &selection(&options.selection))?;
     let options = RunOptions {
         run_id: new_run_id(),

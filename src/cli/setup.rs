@@ -3,29 +3,44 @@
 use super::CommandError;
 use super::args::{Common, LogFormat};
 use crate::cancel::CancelToken;
-use crate::config::{ConfigError, PipelineConfig, parse, resolve, set_value};
+use crate::config::{ConfigError, Issue, PipelineConfig, parse, resolve, set_value};
 use crate::model::DeviceChoice;
 use crate::monitor::Monitor;
 use crate::runner::Pipeline;
 use crate::sample;
 use crate::sql::Queries;
-use crate::stages::{Environment, Stores, kinds};
+use crate::stages::{Environment, Stores, check_stages, kinds};
 use crate::store;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
+/// What a command does to the stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It only looks.
+    Read,
+    /// It runs stages.
+    Write,
+}
+
 /// Reads the configuration and opens the stores.
 pub(super) fn pipeline(
     common: &Common,
+    access: Access,
     workers: usize,
     cancel: CancelToken,
 ) -> Result<Pipeline, CommandError> {
     let (mut config, queries) = configuration(common)?;
     let device: DeviceChoice = common.device.parse().map_err(CommandError::Device)?;
+    let open = match access {
+        Access::Read => store::open_for_reading,
+        Access::Write => store::open,
+    };
+    let source = store::open_existing(&config.source.root)?;
     let stores = Stores {
-        checkpoints: store::open(&config.checkpoints)?,
-        source: store::open_existing(&config.source.root)?,
-        sink: store::open(&config.sink.root)?,
+        checkpoints: open(&config.checkpoints)?,
+        source,
+        sink: open(&config.sink.root)?,
     };
     if config.dump_date.is_none() && stores.source.head(sample::MARKER)?.is_some() {
         config.dump_date = Some(sample::DUMP_DATE.to_owned());
@@ -54,18 +69,24 @@ pub(super) fn configuration(common: &Common) -> Result<(PipelineConfig, Queries)
         || config.sql.clone().into(),
         |folder| folder.join(&config.sql),
     );
-    let queries = Queries::load(&folder)?;
-    for check in queries.checks() {
-        if !config.stages.contains_key(&check.stage) {
-            tracing::warn!(
-                check = check.name,
-                stage = check.stage,
-                "check of a stage that is not there"
-            );
+    if !folder.is_dir() && config.sql != DEFAULT_SQL {
+        let issue = Issue::new("sql", format!("there is no folder {}", folder.display()));
+        return Err(ConfigError::Invalid {
+            path,
+            issues: vec![issue],
         }
+        .into());
+    }
+    let queries = Queries::load(&folder)?;
+    let issues = check_stages(&config);
+    if !issues.is_empty() {
+        return Err(ConfigError::Invalid { path, issues }.into());
     }
     Ok((config, queries))
 }
+
+/// Folder of the queries that may be absent: the shipped ones then stand in.
+const DEFAULT_SQL: &str = "sql";
 
 /// Starts logging to standard error: warnings beside progress bars, everything of note elsewhere.
 pub(super) fn logging(common: &Common, monitor: &Monitor) {

@@ -18,7 +18,7 @@ const VALUE_CHARS: usize = 48;
 /// Prints schema and first rows of a dataset of the stage's last checkpoint.
 pub(super) fn show(common: &Common, options: &ShowArguments) -> Result<(), CommandError> {
     setup::logging(common, &Monitor::default());
-    let pipeline = setup::pipeline(common, 1, CancelToken::default())?;
+    let pipeline = setup::pipeline(common, setup::Access::Read, 1, CancelToken::default())?;
     let stage = options.stage.as_str();
     if !pipeline.dag().order().iter().any(|known| known == stage) {
         let known = pipeline.dag().order().join(", ");

@@ -139,7 +139,7 @@ impl Default for RawPipeline {
             seed: 123,
             checkpoints: text("checkpoints"),
             dump_date: String::new(),
-            rows_per_part: 1024,
+            rows_per_part: 512,
             max_reject_ratio: 0.01,
             max_image_fault_ratio: 0.05,
             sql: text("sql"),

@@ -36,7 +36,7 @@ pub struct RunOptions {
     pub stages_at_once: usize,
 }
 
-/// Runs the selected stages and returns the record of the run; the record is written in any case.
+/// Runs the selected stages and returns the record of the run; once the lock is held, the record is written in any case.
 ///
 /// # Errors
 ///
@@ -52,23 +52,25 @@ pub fn run(
     let owner = format!("run {} (process {})", options.run_id, std::process::id());
     let _lock = store.lock(LOCK_FILE, &owner).map_err(RunError::from_lock)?;
     let catalog = Catalog::new(store.clone(), last_fingerprints(&store)?);
-    let facts = gather_facts(pipeline, &selection.stages)?;
     let started = Instant::now();
     let mut record = RunRecord::begin(&options.run_id, &pipeline.environment.config.name);
-    let mut execution = Execution {
-        pipeline,
-        catalog: &catalog,
-        facts: &facts,
-        selection,
-        monitor,
-        done: BTreeMap::new(),
-        records: BTreeMap::new(),
-        failure: None,
+    let (records, failure) = match facts_to_run(pipeline, selection) {
+        Ok(facts) => {
+            let mut execution = Execution {
+                pipeline,
+                catalog: &catalog,
+                facts: &facts,
+                selection,
+                monitor,
+                done: BTreeMap::new(),
+                records: BTreeMap::new(),
+                failure: None,
+            };
+            execution.run(options.stages_at_once.max(1));
+            (execution.records, execution.failure)
+        }
+        Err(error) => (BTreeMap::new(), Some(error)),
     };
-    execution.run(options.stages_at_once.max(1));
-    let Execution {
-        records, failure, ..
-    } = execution;
     record.finish(
         pipeline
             .dag()
@@ -87,6 +89,22 @@ pub fn run(
         Some(failure) => Err(failure),
         None => Ok(record),
     }
+}
+
+/// Gathers the facts, once every stage says that nothing is missing.
+fn facts_to_run(
+    pipeline: &Pipeline,
+    selection: &Selection,
+) -> Result<BTreeMap<StageId, StageFacts>, RunError> {
+    for stage in &selection.stages {
+        let ready = pipeline.stage(stage).check_ready(&pipeline.environment);
+        let failed = |source| RunError::Stage {
+            stage: stage.clone(),
+            source: Box::new(source),
+        };
+        ready.map_err(failed)?;
+    }
+    gather_facts(pipeline, &selection.stages)
 }
 
 /// A finished stage as its dependants see it.
@@ -222,7 +240,7 @@ impl Execution<'_> {
                 })
             }
             Status::Dirty { reason, .. } => {
-                tracing::info!(stage, reason = %reason, "stage runs");
+                tracing::info!(stage, reason = reason.to_string(), "stage runs");
                 let inputs = self.inputs(stage)?;
                 Ok(Some(Work {
                     fields,
@@ -338,6 +356,7 @@ fn make(
     };
     let StageOutput { writer, summary } = built.run(&run)?;
     record.checks = run_checks(&run, &writer)?;
+    built.deliver(&run, &run.read_back(&writer))?;
     pipeline.environment.check_cancelled()?;
     Ok(writer.commit(summary)?)
 }

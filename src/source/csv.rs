@@ -6,7 +6,7 @@
 use super::SourceError;
 use super::chunked::ChunkedReader;
 use super::table::{BadRecord, Record, locate, text_of};
-use ::csv::{ByteRecord, ReaderBuilder};
+use ::csv::{ByteRecord, ReaderBuilder, Terminator};
 use std::io::{BufRead, BufReader, Read};
 
 /// Longest record in bytes; a longer one is an open quote, whatever its fields.
@@ -63,6 +63,8 @@ fn read_from<'a, E: From<SourceError>>(
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
+        // Only `\n` ends a line, so that positions are exact; the `\r` before it is taken off the last field.
+        .terminator(Terminator::Any(b'\n'))
         .from_reader(open(start.offset));
     let mut record = ByteRecord::new();
     loop {
@@ -78,6 +80,9 @@ fn read_from<'a, E: From<SourceError>>(
             *header = Some(read_header(&record, table, columns)?);
             continue;
         };
+        if record.len() == 1 && record[0] == *b"\r" {
+            continue;
+        }
         let bytes = reader.position().byte() - position.0;
         let spans_lines = reader.position().line() > position.1 + 1;
         let raw = || read_raw(open(start.offset + position.0), bytes, table);
@@ -198,10 +203,19 @@ fn read_header<E: From<SourceError>>(
 }
 
 fn to_record(record: &ByteRecord, header: &Header, line: u64) -> Record {
+    let last = header.fields - 1;
+    let field = |at: usize| {
+        let field = &record[at];
+        if at == last {
+            field.strip_suffix(b"\r").unwrap_or(field)
+        } else {
+            field
+        }
+    };
     let values = header
         .wanted
         .iter()
-        .map(|at| text_of(&record[*at]).map(str::to_owned));
+        .map(|at| text_of(field(*at)).map(str::to_owned));
     match values.collect::<Result<Vec<_>, _>>() {
         Ok(values) => Record::Row { line, values },
         Err((reason, detail)) => Record::Bad(BadRecord {
@@ -274,6 +288,18 @@ mod tests {
             (bad.len(), bad[0].line, bad[0].reason),
             (1, 3, "broken_quoting")
         );
+    }
+
+    #[test]
+    fn lines_that_end_in_carriage_return_and_line_feed() {
+        let text = b"id,a\r\n1,x\r\n\r\n2,\"open\r\n3,\"y\"\r\n4,\r\n";
+        let records = read_text(text, &["id", "a"]).unwrap();
+        assert_eq!(records.len(), 4, "{records:?}");
+        assert_eq!(records[0], row(2, &["1", "x"]));
+        assert!(
+            matches!(&records[1], Record::Bad(bad) if (bad.line, bad.reason) == (4, "broken_quoting"))
+        );
+        assert_eq!(records[2..], [row(5, &["3", "y"]), row(6, &["4", ""])]);
     }
 
     #[test]

@@ -106,6 +106,14 @@ impl Stage for DecodeImages {
         1
     }
 
+    fn external_fields(
+        &self,
+        environment: &Environment,
+    ) -> Result<Vec<(String, String)>, StageError> {
+        let limit = environment.config.max_image_fault_ratio.to_string();
+        Ok(vec![("max_image_fault_ratio".to_owned(), limit)])
+    }
+
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
         let options = self.params.options();
         let input = run.input("ingest")?;

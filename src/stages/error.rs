@@ -41,7 +41,7 @@ pub enum StageError {
     },
     /// Too many rows are bad.
     #[error(
-        "{rejects} of {rows} rows are rejected, more than max_reject_ratio {limit} allows: {reasons}"
+        "{rejects} of {rows} rows are rejected, more than max_reject_ratio {limit} allows: {reasons}; the first: {first}"
     )]
     TooManyRejects {
         /// Bad rows.
@@ -52,6 +52,8 @@ pub enum StageError {
         limit: f64,
         /// How many of what.
         reasons: String,
+        /// Where the first of them stand, and why.
+        first: String,
     },
     /// Too many images are broken.
     #[error(
@@ -109,6 +111,14 @@ pub enum StageError {
         count: u64,
         /// One of them.
         first: String,
+    },
+    /// There is less to publish than the configuration asks for.
+    #[error("{rows} rows are to be published, fewer than min_rows {least} asks for")]
+    TooFewRows {
+        /// Rows there are.
+        rows: u64,
+        /// The limit.
+        least: u64,
     },
     /// No dump date is given.
     #[error("publishing needs the date of the dump: set dump_date (DATE=YYYY-MM-DD with make)")]

@@ -76,6 +76,10 @@ impl Stage for Ingest {
             format!("{} {}", source.images.labelled, source.images.unlabelled),
         ));
         fields.push((
+            "max_reject_ratio".to_owned(),
+            environment.config.max_reject_ratio.to_string(),
+        ));
+        fields.push((
             "rows_per_part".to_owned(),
             environment.config.rows_per_part.to_string(),
         ));
@@ -91,6 +95,7 @@ impl Stage for Ingest {
             writer: &writer,
             rejects: &mut rejects,
             with_image: 0,
+            named_images: 0,
         };
         run.monitor.expect(0, "rows");
         let labelled =
@@ -106,7 +111,10 @@ impl Stage for Ingest {
                 false,
             )?
         };
-        let with_image = ingestion.with_image;
+        let (with_image, named) = (ingestion.with_image, ingestion.named_images);
+        if named > 0 && with_image == 0 {
+            tracing::warn!(named, "none of the images that the products name is there");
+        }
         rejects.write(&writer)?;
         let rows = labelled + unlabelled;
         rejects.check_ratio(rows, run.environment.config.max_reject_ratio)?;
@@ -142,9 +150,15 @@ impl Rejects {
         counts
     }
 
-    fn write(&self, writer: &CheckpointWriter) -> Result<(), StageError> {
+    /// The rejects by table and line, whatever the order in which they were found.
+    fn in_order(&self) -> Vec<&Reject> {
         let mut rows: Vec<&Reject> = self.rows.iter().collect();
         rows.sort_by_key(|row| (&row.source, row.line, row.reason));
+        rows
+    }
+
+    fn write(&self, writer: &CheckpointWriter) -> Result<(), StageError> {
+        let rows = self.in_order();
         let texts = |of: &dyn Fn(&Reject) -> String| -> ArrayRef {
             Arc::new(
                 rows.iter()
@@ -184,11 +198,17 @@ impl Rejects {
             .iter()
             .map(|(reason, count)| format!("{count} {reason}"))
             .collect();
+        let describe = |row: &Reject| {
+            let (source, line, reason, detail) = (&row.source, row.line, row.reason, &row.detail);
+            format!("{source} line {line} {reason} ({detail})")
+        };
+        let first: Vec<String> = self.in_order().into_iter().take(3).map(describe).collect();
         Err(StageError::TooManyRejects {
             rejects,
             rows,
             limit,
             reasons: reasons.join(", "),
+            first: first.join("; "),
         })
     }
 }
@@ -209,6 +229,7 @@ struct Ingestion<'a, 'r> {
     writer: &'a CheckpointWriter,
     rejects: &'r mut Rejects,
     with_image: u64,
+    named_images: u64,
 }
 
 impl Ingestion<'_, '_> {
@@ -396,6 +417,7 @@ impl Ingestion<'_, '_> {
                 Some(path) => Some(self.find_image(path, template)?),
                 None => None,
             };
+            self.named_images += u64::from(image.is_some());
             self.with_image += u64::from(matches!(&image, Some((_, Some(_)))));
             let [_, title, description, product_id, ..] = &record.values[..] else {
                 continue;

@@ -15,6 +15,7 @@ mod fit_tfidf;
 mod ingest;
 mod partition;
 mod predict;
+mod publication;
 mod publish;
 mod row_wise;
 mod run;
@@ -28,7 +29,8 @@ pub use environment::{Environment, Stores};
 pub use error::StageError;
 pub use run::{Input, StageOutput, StageRun};
 
-use crate::config::{Issue, KindInfo, NeedRule, check};
+use crate::checkpoint::CheckpointReader;
+use crate::config::{Issue, KindInfo, NeedRule, PipelineConfig, check};
 use crate::plan::Published;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -68,6 +70,24 @@ pub trait Stage: Send + Sync {
     /// Those of the sink.
     fn published(&self, _environment: &Environment) -> Result<Published, StageError> {
         Ok(Published::NothingToPublish)
+    }
+
+    /// Says early, before any stage runs, what would keep this one from finishing.
+    ///
+    /// # Errors
+    ///
+    /// What is missing.
+    fn check_ready(&self, _environment: &Environment) -> Result<(), StageError> {
+        Ok(())
+    }
+
+    /// Brings what the stage made to where others see it, once its checks have passed and before its manifest is written.
+    ///
+    /// # Errors
+    ///
+    /// Those of the sink; what was brought so far is brought again.
+    fn deliver(&self, _run: &StageRun<'_>, _reader: &CheckpointReader) -> Result<(), StageError> {
+        Ok(())
     }
 
     /// Makes the outputs, all but the manifest.
@@ -152,6 +172,37 @@ pub fn build(kind: &str, params: &Value) -> Option<Box<dyn Stage>> {
         .into_iter()
         .find(|entry| entry.info.name == kind)?;
     (entry.build)(params.clone())
+}
+
+/// Checks what can be said only of stages together: a model that is named must be needed.
+#[must_use]
+pub fn check_stages(config: &PipelineConfig) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    for (id, stage) in config
+        .stages
+        .iter()
+        .filter(|(_, stage)| stage.kind == predict::Predict::NAME)
+    {
+        let model = stage
+            .params
+            .get("model")
+            .and_then(Value::as_str)
+            .unwrap_or(predict::BEST);
+        let needs = config.dag.needs(id);
+        let is_needed_model = needs.iter().any(|need| need.stage == model)
+            && config
+                .stages
+                .get(model)
+                .is_some_and(|model| model.kind == train::Train::NAME);
+        if model != predict::BEST && !is_needed_model {
+            let path = format!("stages.{id}.params.model");
+            issues.push(Issue::new(
+                path,
+                format!("{model:?} is no model that {id} needs; or `best`"),
+            ));
+        }
+    }
+    issues
 }
 
 /// Shorthand for a need of exactly one stage of a kind.

@@ -21,6 +21,9 @@ use std::sync::Arc;
 /// How many of the likeliest categories are kept.
 const RANKED: usize = 3;
 
+/// In place of a model: the one with the best validation score.
+pub(super) const BEST: &str = "best";
+
 /// Which rows are predicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,7 +43,7 @@ pub(super) struct Params {
 impl Default for Params {
     fn default() -> Self {
         Self {
-            model: "best".to_owned(),
+            model: BEST.to_owned(),
             rows: PredictedRows::Unlabelled,
         }
     }
@@ -151,6 +154,8 @@ impl Stage for Predict {
         let modality = run.count_values(&writer, &[PREDICTIONS], "modality")?;
         let mut summary = Map::new();
         summary.insert("model".to_owned(), json!(chosen.stage));
+        let fingerprint = &chosen.reader.manifest().fingerprint;
+        summary.insert("model_fingerprint".to_owned(), json!(fingerprint));
         summary.insert("modality".to_owned(), json!(modality));
         Ok(StageOutput { writer, summary })
     }
@@ -171,7 +176,7 @@ impl Predict {
             .inputs_of("train")
             .map(|input| input.stage.as_str())
             .collect();
-        let name = if self.params.model == "best" {
+        let name = if self.params.model == BEST {
             let scores = read_scores(run.input("evaluate")?)?;
             best_model(&scores, &candidates).map(str::to_owned)
         } else {

@@ -1,43 +1,42 @@
-//! `publish`: predictions to the object store that consumers read.
+//! `publish`: predictions in the columns that consumers read, and their publication.
 //!
-//! The exported parts are made in the checkpoint first; their content names the publication. Then, below the sink:
-//!
-//! ```text
-//! predictions/dt=YYYY-MM-DD/run=<id>/part-00000-<digest>.parquet
-//! predictions/dt=YYYY-MM-DD/run=<id>/_manifest.json                 schema, rows, digests, model, scores
-//! predictions/dt=YYYY-MM-DD/run=<id>/_SUCCESS                       complete
-//! predictions/latest.json                                           moves last, never to an older date
-//! ```
-//!
-//! A consumer that goes by `latest.json` or `_SUCCESS` never sees half a night. The same content for the same date
-//! is the same publication: writing it again writes nothing.
+//! The exported parts and the manifest of the publication are made in the checkpoint first; then, once the checks of this
+//! stage have passed, they are delivered to the sink (see [`super::publication`]).
 
 use super::evaluate::read_scores;
+use super::publication;
 use super::row_wise::{Aligned, RowWise, process};
 use super::{Environment, Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::checkpoint::{CheckpointReader, CheckpointWriter, FILES};
 use crate::config::NeedRule;
 use crate::plan::Published;
 use crate::schema::{self, LABELLED, PREDICTIONS, UNLABELLED};
-use crate::store::{Store, StoreError, create_idempotent};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Dataset of the exported rows.
 const PUBLISHED: &str = "published";
-const FOLDER: &str = "predictions";
-const LATEST: &str = "predictions/latest.json";
-const LOCK: &str = "predictions/_lock";
 
 /// Parameters of `publish`.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Params {
     /// Names of the categories by label.
     names: BTreeMap<String, String>,
+    /// Fewest rows that are published: an empty table is more likely a broken dump than a quiet day.
+    min_rows: u64,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            names: BTreeMap::new(),
+            min_rows: 1,
+        }
+    }
 }
 
 /// The stage.
@@ -63,15 +62,6 @@ impl Kind for Publish {
     }
 }
 
-/// What `latest.json` says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Latest {
-    date: String,
-    run: String,
-    path: String,
-    rows: u64,
-}
-
 impl Stage for Publish {
     fn version(&self) -> u32 {
         1
@@ -81,6 +71,15 @@ impl Stage for Publish {
         &["export"]
     }
 
+    fn check_ready(&self, environment: &Environment) -> Result<(), StageError> {
+        environment
+            .config
+            .dump_date
+            .as_ref()
+            .map(drop)
+            .ok_or(StageError::NoDumpDate)
+    }
+
     fn external_fields(
         &self,
         environment: &Environment,
@@ -88,34 +87,16 @@ impl Stage for Publish {
         let date = environment
             .config
             .dump_date
-            .clone()
-            .ok_or(StageError::NoDumpDate)?;
-        Ok(vec![("dump_date".to_owned(), date)])
+            .as_deref()
+            .unwrap_or("(not given)");
+        Ok(vec![("dump_date".to_owned(), date.to_owned())])
     }
 
     fn published(&self, environment: &Environment) -> Result<Published, StageError> {
-        let date = environment
-            .config
-            .dump_date
-            .as_deref()
-            .ok_or(StageError::NoDumpDate)?;
-        let sink = &*environment.sink;
-        let mut runs = BTreeSet::new();
-        let moved = read_latest(sink)?.is_some_and(|latest| latest.date.as_str() >= date);
-        let folder = format!("{FOLDER}/dt={date}");
-        for name in if moved {
-            sink.folders(&folder)?
-        } else {
-            Vec::new()
-        } {
-            if let Some(run) = name.strip_prefix("run=")
-                && sink.head(&format!("{folder}/{name}/_SUCCESS"))?.is_some()
-            {
-                runs.insert(run.to_owned());
-            }
-        }
+        let date = environment.config.dump_date.as_deref().unwrap_or_default();
+        let runs = publication::held(&*environment.sink, date)?;
         Ok(Published::Holds {
-            dataset: PUBLISHED,
+            dataset: FILES,
             runs,
         })
     }
@@ -125,25 +106,54 @@ impl Stage for Publish {
             .environment
             .config
             .dump_date
-            .clone()
+            .as_deref()
             .ok_or(StageError::NoDumpDate)?;
         let writer = self.export(run)?;
-        let reader = run.read_back(&writer);
-        let sink = &*run.environment.sink;
-        let _lock = lock(sink, run.id)?;
-        let latest = push(run, &reader, sink, &date)?;
-        let is_moved = move_latest(sink, &latest)?;
-        let mut summary = Map::new();
-        summary.insert("path".to_owned(), json!(latest.path));
-        summary.insert("rows".to_owned(), json!(latest.rows));
-        if !is_moved {
-            tracing::warn!(
-                date,
-                "latest.json stays where it is: it points to a newer date"
-            );
+        let dataset = run.read_back(&writer).dataset(PUBLISHED)?.clone();
+        if dataset.rows < self.params.min_rows {
+            let (rows, least) = (dataset.rows, self.params.min_rows);
+            return Err(StageError::TooFewRows { rows, least });
         }
+        let predict = run.input("predict")?.reader.manifest();
+        let model = predict
+            .summary
+            .get("model")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let scores = read_scores(run.input("evaluate")?)?;
+        let body = json!({
+            "date": date,
+            "rows": dataset.rows,
+            "schema": dataset.schema,
+            "parts": dataset.parts.iter().map(describe).collect::<Vec<Value>>(),
+            "model": { "stage": model, "fingerprint": predict.summary.get("model_fingerprint") },
+            "scores": scores.get(model),
+        });
+        writer.write_file(
+            publication::MANIFEST,
+            Bytes::from(format!("{body:#}\n")),
+            true,
+        )?;
+        let mut summary = Map::new();
+        let path = publication::path(date, &writer.manifest(Map::new()));
+        summary.insert("path".to_owned(), json!(path));
+        summary.insert("rows".to_owned(), json!(dataset.rows));
         Ok(StageOutput { writer, summary })
     }
+
+    fn deliver(&self, run: &StageRun<'_>, reader: &CheckpointReader) -> Result<(), StageError> {
+        let date = run
+            .environment
+            .config
+            .dump_date
+            .as_deref()
+            .ok_or(StageError::NoDumpDate)?;
+        publication::deliver(run.environment, reader, PUBLISHED, date)
+    }
+}
+
+fn describe(part: &crate::checkpoint::PartManifest) -> Value {
+    json!({ "file": part.file, "rows": part.rows, "bytes": part.bytes, "digest": part.digest })
 }
 
 impl Publish {
@@ -171,7 +181,7 @@ impl Publish {
                 ("categories", &categories),
             ];
             let exported = run.environment.queries.run("export", &tables)?;
-            let exported = schema::conform(&exported, &schema::published())?;
+            let exported = schema::conform_open(&exported, &schema::published())?;
             if exported.num_rows() != batches[0].num_rows() {
                 return Err(StageError::Unusable(format!(
                     "query export returns {} rows for {} predictions",
@@ -272,124 +282,5 @@ impl<'a> Lookups<'a> {
             right,
             part: index,
         })
-    }
-}
-
-fn lock(sink: &dyn Store, owner: &str) -> Result<crate::store::LockGuard, StageError> {
-    sink.lock(LOCK, owner).map_err(|error| match error {
-        StoreError::Locked { url, owner } => StageError::LostRace {
-            detail: format!("{url} is held by {owner}"),
-        },
-        error => error.into(),
-    })
-}
-
-/// Copies the exported parts to the sink, whole before visible.
-fn push(
-    run: &StageRun<'_>,
-    reader: &CheckpointReader,
-    sink: &dyn Store,
-    date: &str,
-) -> Result<Latest, StageError> {
-    let dataset = reader.dataset(PUBLISHED)?;
-    let id = dataset.content.short().to_owned();
-    let path = format!("{FOLDER}/dt={date}/run={id}");
-    let latest = Latest {
-        date: date.to_owned(),
-        run: id.clone(),
-        path: path.clone(),
-        rows: dataset.rows,
-    };
-    if sink.head(&format!("{path}/_SUCCESS"))?.is_some() {
-        return Ok(latest);
-    }
-    for part in &dataset.parts {
-        run.environment.check_cancelled()?;
-        let bytes = reader.part_bytes(PUBLISHED, part)?;
-        create_idempotent(sink, &format!("{path}/{}", part.file), &bytes)?;
-    }
-    let manifest = json!({
-        "date": date,
-        "run": id,
-        "rows": dataset.rows,
-        "schema": dataset.schema,
-        "parts": dataset.parts.iter().map(describe).collect::<Vec<Value>>(),
-        "model": run.input("predict")?.reader.manifest().summary.get("model"),
-        "scores": read_scores(run.input("evaluate")?)?,
-    });
-    let manifest = Bytes::from(format!("{manifest:#}\n"));
-    create_idempotent(sink, &format!("{path}/_manifest.json"), &manifest)?;
-    create_idempotent(sink, &format!("{path}/_SUCCESS"), &Bytes::new())?;
-    Ok(latest)
-}
-
-fn describe(part: &crate::checkpoint::PartManifest) -> Value {
-    json!({ "file": part.file, "rows": part.rows, "bytes": part.bytes, "digest": part.digest })
-}
-
-fn read_latest(sink: &dyn Store) -> Result<Option<Latest>, StageError> {
-    match sink.get(LATEST) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Points `latest.json` at a publication, under the lock; says whether it did.
-fn move_latest(sink: &dyn Store, latest: &Latest) -> Result<bool, StageError> {
-    let current = read_latest(sink)?;
-    match current {
-        Some(current) if current == *latest => Ok(true),
-        Some(current) if current.date > latest.date => Ok(false),
-        _ => {
-            let json = format!("{:#}\n", json!(latest));
-            sink.replace(LATEST, Bytes::from(json))?;
-            Ok(true)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::ObjectBackedStore;
-
-    fn latest(date: &str, run: &str) -> Latest {
-        Latest {
-            date: date.into(),
-            run: run.into(),
-            path: "p".into(),
-            rows: 1,
-        }
-    }
-
-    #[test]
-    fn latest_never_moves_to_an_older_date() {
-        let sink = ObjectBackedStore::memory();
-        assert!(move_latest(&sink, &latest("2026-11-20", "a")).unwrap());
-        assert!(!move_latest(&sink, &latest("2026-11-19", "b")).unwrap());
-        assert_eq!(read_latest(&sink).unwrap(), Some(latest("2026-11-20", "a")));
-        assert!(move_latest(&sink, &latest("2026-11-20", "c")).unwrap());
-        assert!(move_latest(&sink, &latest("2026-11-21", "d")).unwrap());
-        assert_eq!(read_latest(&sink).unwrap(), Some(latest("2026-11-21", "d")));
-    }
-
-    #[test]
-    fn a_damaged_latest_is_replaced() {
-        let sink = ObjectBackedStore::memory();
-        sink.replace(LATEST, Bytes::from_static(b"{")).unwrap();
-        assert!(move_latest(&sink, &latest("2026-11-20", "a")).unwrap());
-    }
-
-    #[test]
-    fn the_second_publisher_has_lost_the_race() {
-        let sink = ObjectBackedStore::memory();
-        let first = lock(&sink, "one").unwrap();
-        assert!(matches!(
-            lock(&sink, "two"),
-            Err(StageError::LostRace { .. })
-        ));
-        drop(first);
-        assert!(lock(&sink, "two").is_ok());
     }
 }

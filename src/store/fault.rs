@@ -100,6 +100,10 @@ impl Store for FaultStore {
         self.change("delete", path, || self.inner.delete(path))
     }
 
+    fn sweep(&self, prefix: &str) -> Result<(), StoreError> {
+        self.inner.sweep(prefix)
+    }
+
     fn lock(&self, path: &str, owner: &str) -> Result<LockGuard, StoreError> {
         self.inner.lock(path, owner)
     }

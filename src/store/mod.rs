@@ -15,7 +15,7 @@ mod record;
 pub use error::StoreError;
 pub use fault::{Fault, FaultStore};
 pub use lock::LockGuard;
-pub use object::{ObjectBackedStore, open, open_existing};
+pub use object::{ObjectBackedStore, open, open_existing, open_for_reading};
 pub use record::{Operation, RecordingStore};
 
 use bytes::Bytes;
@@ -72,6 +72,9 @@ pub trait Store: Send + Sync + Debug {
 
     /// Deletes an object; an object that is not there is no error.
     fn delete(&self, path: &str) -> Result<(), StoreError>;
+
+    /// Deletes what killed writers left half written below `prefix`; the caller holds the lock of what lies there.
+    fn sweep(&self, prefix: &str) -> Result<(), StoreError>;
 
     /// Takes the lock object at `path` without waiting; [`StoreError::Locked`] where somebody
     /// else holds it. `owner` is what the other side is told.

@@ -45,6 +45,24 @@ pub fn open(url: &str) -> Result<SharedStore, StoreError> {
     }
 }
 
+/// Opens a store for a command that writes nothing: a folder that is not there is an empty store, and is not made.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_for_reading(url: &str) -> Result<SharedStore, StoreError> {
+    match open_existing(url) {
+        Err(StoreError::NotFound { .. }) => {
+            let empty = ObjectBackedStore {
+                url: url.to_owned(),
+                ..ObjectBackedStore::memory()
+            };
+            Ok(Arc::new(empty))
+        }
+        other => other,
+    }
+}
+
 /// Opens a store that must be there already, such as a source.
 ///
 /// # Errors
@@ -244,6 +262,35 @@ impl Store for ObjectBackedStore {
         }
     }
 
+    fn sweep(&self, prefix: &str) -> Result<(), StoreError> {
+        self.locate(prefix)?;
+        let Some(root) = &self.local else {
+            return Ok(());
+        };
+        let failed = |path: &Path, source| StoreError::Io {
+            operation: "sweep",
+            url: path.display().to_string(),
+            source,
+        };
+        let mut folders = vec![root.join(prefix)];
+        while let Some(folder) = folders.pop() {
+            let entries = match std::fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed(&folder, error)),
+            };
+            for entry in entries {
+                let path = entry.map_err(|error| failed(&folder, error))?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if is_staged(&path) {
+                    std::fs::remove_file(&path).map_err(|error| failed(&path, error))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn lock(&self, path: &str, owner: &str) -> Result<LockGuard, StoreError> {
         self.locate(path)?;
         let url = self.object_url(path);
@@ -256,6 +303,17 @@ impl Store for ObjectBackedStore {
     fn local_root(&self) -> Option<&Path> {
         self.local.as_deref()
     }
+}
+
+/// Whether a file is one that `object_store` writes aside before it publishes it: `name#1`.
+fn is_staged(path: &Path) -> bool {
+    let name = path.file_name().and_then(std::ffi::OsStr::to_str);
+    let suffix = name
+        .and_then(|name| name.rsplit_once('#'))
+        .map(|(_, suffix)| suffix);
+    suffix.is_some_and(|suffix| {
+        !suffix.is_empty() && suffix.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 fn describe(meta: ObjectMeta) -> ObjectInfo {

@@ -173,6 +173,10 @@ impl Store for RecordingStore {
         )
     }
 
+    fn sweep(&self, prefix: &str) -> Result<(), StoreError> {
+        self.inner.sweep(prefix)
+    }
+
     fn lock(&self, path: &str, owner: &str) -> Result<LockGuard, StoreError> {
         self.inner.lock(path, owner)
     }

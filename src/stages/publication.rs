@@ -1,0 +1,195 @@
+//! The publication of predictions below the sink.
+//!
+//! ```text
+//! predictions/dt=YYYY-MM-DD/run=<id>/part-00000-<digest>.parquet
+//! predictions/dt=YYYY-MM-DD/run=<id>/_manifest.json                 schema, rows, digests, model, scores
+//! predictions/dt=YYYY-MM-DD/run=<id>/_SUCCESS                       complete
+//! predictions/latest.json                                           moves last, never to an older date
+//! predictions/_lock                                                 held while publishing
+//! ```
+//!
+//! *Invariant*: a consumer that goes by `latest.json` or `_SUCCESS` never sees half a night. The id is a digest of the manifest,
+//! and with it of the rows: publishing the same content for the same date again writes nothing, and what a killed run left of it
+//! fits.
+
+use super::{Environment, StageError};
+use crate::checkpoint::{CheckpointReader, FILES, Manifest, contents_of};
+use crate::store::{LockGuard, Store, StoreError, create_idempotent};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// File with the manifest of a publication, in the checkpoint and in the sink.
+pub(super) const MANIFEST: &str = "_manifest.json";
+
+const FOLDER: &str = "predictions";
+const LATEST: &str = "predictions/latest.json";
+const LOCK: &str = "predictions/_lock";
+
+/// What `latest.json` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Latest {
+    date: String,
+    run: String,
+    path: String,
+    rows: u64,
+}
+
+/// Identity of a publication: of the content files of its checkpoint.
+fn id_of(manifest: &Manifest) -> String {
+    contents_of(manifest)
+        .get(FILES)
+        .map(|digest| digest.short().to_owned())
+        .unwrap_or_default()
+}
+
+/// Folder of a publication below the sink.
+pub(super) fn path(date: &str, manifest: &Manifest) -> String {
+    format!("{FOLDER}/dt={date}/run={}", id_of(manifest))
+}
+
+/// The publications of a date that need nothing more: complete, and what `latest.json` points to unless it points to a
+/// newer date.
+pub(super) fn held(sink: &dyn Store, date: &str) -> Result<BTreeSet<String>, StageError> {
+    let mut runs = BTreeSet::new();
+    let Some(latest) = read_latest(sink)?.filter(|latest| latest.date.as_str() >= date) else {
+        return Ok(runs);
+    };
+    let folder = format!("{FOLDER}/dt={date}");
+    for name in sink.folders(&folder)? {
+        let Some(run) = name.strip_prefix("run=") else {
+            continue;
+        };
+        let is_superseded = latest.date == date && latest.run != run;
+        if !is_superseded && sink.head(&format!("{folder}/{name}/_SUCCESS"))?.is_some() {
+            runs.insert(run.to_owned());
+        }
+    }
+    Ok(runs)
+}
+
+/// Brings the exported parts of a checkpoint to the sink, and points `latest.json` at them.
+pub(super) fn deliver(
+    environment: &Environment,
+    reader: &CheckpointReader,
+    dataset: &str,
+    date: &str,
+) -> Result<(), StageError> {
+    let sink = &*environment.sink;
+    let _lock = lock(sink, &format!("process {}", std::process::id()))?;
+    let path = path(date, reader.manifest());
+    let rows = reader.dataset(dataset)?.rows;
+    push(environment, reader, dataset, &path)?;
+    let (date, run) = (date.to_owned(), id_of(reader.manifest()));
+    let latest = Latest {
+        date,
+        run,
+        path,
+        rows,
+    };
+    if !move_latest(sink, &latest)? {
+        tracing::warn!(
+            date = latest.date,
+            "latest.json stays where it is: it points to a newer date"
+        );
+    }
+    Ok(())
+}
+
+fn lock(sink: &dyn Store, owner: &str) -> Result<LockGuard, StageError> {
+    sink.lock(LOCK, owner).map_err(|error| match error {
+        StoreError::Locked { url, owner } => StageError::LostRace {
+            detail: format!("{url} is held by {owner}"),
+        },
+        error => error.into(),
+    })
+}
+
+/// Copies what the checkpoint holds, `_SUCCESS` last.
+fn push(
+    environment: &Environment,
+    reader: &CheckpointReader,
+    dataset: &str,
+    path: &str,
+) -> Result<(), StageError> {
+    let sink = &*environment.sink;
+    if sink.head(&format!("{path}/_SUCCESS"))?.is_some() {
+        return Ok(());
+    }
+    sink.sweep(path)?;
+    for part in &reader.dataset(dataset)?.parts {
+        environment.check_cancelled()?;
+        let bytes = reader.part_bytes(dataset, part)?;
+        create_idempotent(sink, &format!("{path}/{}", part.file), &bytes)?;
+    }
+    create_idempotent(sink, &format!("{path}/{MANIFEST}"), &reader.file(MANIFEST)?)?;
+    create_idempotent(sink, &format!("{path}/_SUCCESS"), &Bytes::new())?;
+    Ok(())
+}
+
+fn read_latest(sink: &dyn Store) -> Result<Option<Latest>, StageError> {
+    match sink.get(LATEST) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Points `latest.json` at a publication, under the lock; says whether it points there now.
+fn move_latest(sink: &dyn Store, latest: &Latest) -> Result<bool, StageError> {
+    match read_latest(sink)? {
+        Some(current) if current == *latest => Ok(true),
+        Some(current) if current.date > latest.date => Ok(false),
+        _ => {
+            let json = format!("{:#}\n", json!(latest));
+            sink.replace(LATEST, Bytes::from(json))?;
+            Ok(true)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::ObjectBackedStore;
+
+    fn latest(date: &str, run: &str) -> Latest {
+        Latest {
+            date: date.into(),
+            run: run.into(),
+            path: "p".into(),
+            rows: 1,
+        }
+    }
+
+    #[test]
+    fn latest_never_moves_to_an_older_date() {
+        let sink = ObjectBackedStore::memory();
+        assert!(move_latest(&sink, &latest("2026-11-20", "a")).unwrap());
+        assert!(!move_latest(&sink, &latest("2026-11-19", "b")).unwrap());
+        assert_eq!(read_latest(&sink).unwrap(), Some(latest("2026-11-20", "a")));
+        assert!(move_latest(&sink, &latest("2026-11-20", "c")).unwrap());
+        assert!(move_latest(&sink, &latest("2026-11-21", "d")).unwrap());
+        assert_eq!(read_latest(&sink).unwrap(), Some(latest("2026-11-21", "d")));
+    }
+
+    #[test]
+    fn a_damaged_latest_is_replaced() {
+        let sink = ObjectBackedStore::memory();
+        sink.replace(LATEST, Bytes::from_static(b"{")).unwrap();
+        assert!(move_latest(&sink, &latest("2026-11-20", "a")).unwrap());
+    }
+
+    #[test]
+    fn the_second_publisher_has_lost_the_race() {
+        let sink = ObjectBackedStore::memory();
+        let first = lock(&sink, "one").unwrap();
+        assert!(matches!(
+            lock(&sink, "two"),
+            Err(StageError::LostRace { .. })
+        ));
+        drop(first);
+        assert!(lock(&sink, "two").is_ok());
+    }
+}
