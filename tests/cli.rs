@@ -10,6 +10,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Stdio;
 
+const LATEST: &str = "out/predictions/latest.json";
+
 /// Inode and modification time of every object but the locks, run records and the table of digests.
 fn untouched(space: &TestSpace) -> BTreeMap<String, (u64, i64, i64)> {
     let stat = |folder: &Path, name: &str| {
@@ -130,13 +132,14 @@ fn new_unlabelled_rows_train_nothing() {
         assert_eq!(stage.parts_made, made as u64, "{name}");
         assert_eq!(stage.parts_taken_over, (all - made) as u64, "{name}");
     }
-    let latest = space.read("out/predictions/latest.json");
+    let latest = space.read(LATEST);
     assert!(latest.contains("\"rows\": 34"), "{latest}");
 }
 
 #[test]
 fn a_changed_parameter_runs_its_dependants_only() {
     let mut space = TestSpace::finished();
+    let before = space.read(LATEST);
     space.set("clean_text.params.max_words=5");
     space
         .rayonnage(&["explain", "clean_text"])
@@ -175,9 +178,13 @@ fn a_changed_parameter_runs_its_dependants_only() {
         .rayonnage(&["plan"])
         .expect(0, &[])
         .printed(&["nothing to do"]);
-    // The old checkpoints are kept: changing back runs nothing but what the sink needs.
+    // The old checkpoints are kept: changing back makes nothing anew and points consumers back.
+    assert_ne!(space.read(LATEST), before);
     space.set("clean_text.params.max_words=500");
-    assert!(ran(&space.run(&[])).is_empty());
+    let back = space.run(&[]);
+    assert_eq!(ran(&back), ["publish"]);
+    assert_eq!(stage(&back, "publish").parts_made, 0);
+    assert_eq!(space.read(LATEST), before);
 }
 
 #[test]
@@ -205,6 +212,7 @@ fn selections() {
         .rayonnage(&["plan"])
         .expect(0, &[])
         .printed(&["no checkpoint yet", "14 of 14 stages"]);
+    assert!(!space.path("checkpoints").exists() && !space.path("out").exists());
     space
         .rayonnage(&["run", "--only", "clean_text"])
         .expect(11, &["stage clean_text needs", "remedy:"]);

@@ -187,6 +187,7 @@ fn paths_that_leave_the_root_are_refused() {
             refused(store.copy(path, "b"), "copy from");
             refused(store.copy("b", path), "copy to");
             refused(store.delete(path), "delete");
+            refused(store.sweep(path), "sweep");
             refused(store.lock(path, "me").map(drop), "lock");
         }
         assert!(paths(store, "").is_empty());
@@ -221,12 +222,29 @@ fn the_holder_of_a_lock_on_a_disk_is_named() {
 }
 
 #[test]
-fn what_a_killed_process_was_writing_is_no_object() {
+fn what_a_killed_process_was_writing_is_no_object_and_is_swept() {
     let folder = TempDir::new().unwrap();
     let store = ObjectBackedStore::local(folder.path()).unwrap();
+    let left = ["a/c#1", "a/deep/er#12"].map(|name| folder.path().join(name));
     store.create("a/b", bytes("one")).unwrap();
-    std::fs::write(folder.path().join("a/c#1"), "on").unwrap();
-    assert_eq!(paths(&store, ""), ["a/b"]);
+    store.create("a/deep/b", bytes("one")).unwrap();
+    for path in &left {
+        std::fs::write(path, "on").unwrap();
+    }
+    assert_eq!(paths(&store, ""), ["a/b", "a/deep/b"]);
     store.create("a/c", bytes("two")).unwrap();
     assert_eq!(store.get("a/c").unwrap(), "two");
+    store.sweep("a").unwrap();
+    assert!(left.iter().all(|path| !path.exists()));
+    assert_eq!(paths(&store, ""), ["a/b", "a/c", "a/deep/b"]);
+}
+
+#[test]
+fn sweeping_takes_no_object() {
+    on_every_store(|store| {
+        store.create("a/b", bytes("one")).unwrap();
+        store.sweep("a").unwrap();
+        store.sweep("no/such").unwrap();
+        assert_eq!(paths(store, ""), ["a/b"]);
+    });
 }

@@ -1,6 +1,6 @@
 //! Bad input: rows become rejects, images become faults, and what cannot be used is named; nothing panics.
 
-use crate::space::{TestSpace, objects, ran, stage};
+use crate::space::{TestSpace, assert_same, objects, ran, stage};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use rayonnage::checkpoint::CheckpointReader;
 use rayonnage::checkpoint::parquet::encode;
@@ -166,9 +166,15 @@ fn tables_that_are_not_there_or_empty_are_named() {
 }
 
 #[test]
-fn a_catalogue_without_unlabelled_rows_is_published_empty() {
+fn nothing_is_published_of_a_catalogue_without_unlabelled_rows_unless_asked_for() {
     let mut space = TestSpace::finished();
+    let published = space.published();
     space.set("source.unlabelled=\"\"");
+    space
+        .rayonnage(&["run"])
+        .expect(11, &["stage publish", "0 rows", "min_rows 1"]);
+    assert_same(&space.published(), &published);
+    space.set("publish.params.min_rows=0");
     let record = space.run(&[]);
     assert_eq!(stage(&record, "predict").rows["predictions"], 0);
     assert!(
@@ -240,6 +246,9 @@ fn a_real_catalogue_needs_the_date_of_its_dump() {
     fs::remove_file(space.path("catalogue/sample.json")).unwrap();
     space.rayonnage(&["run"]).expect(10, &["dump_date"]);
     assert!(!space.path("checkpoints/ingest").exists(), "nothing ran");
+    // What does not publish does not need it.
+    space.rayonnage(&["plan"]).expect(0, &[]);
+    space.run(&INGEST[1..]);
     space.set("dump_date=2026-02-30");
     space
         .rayonnage(&["run"])
@@ -275,6 +284,12 @@ fn every_mistake_of_a_configuration_at_once() {
     ];
     space.rayonnage(&["validate"]).expect(10, &expected);
     space.rayonnage(&["run"]).expect(10, &expected);
+    let named = ["validate", "--set", "predict.params.model=resnet"];
+    let shipped = include_str!("../pipeline.yaml");
+    space.write("pipeline.yaml", shipped);
+    space
+        .rayonnage(&named)
+        .expect(10, &["stages.predict.params.model: \"resnet\""]);
     space.write("pipeline.yaml", "stages: [");
     space.rayonnage(&["validate"]).expect(10, &["is not YAML"]);
     fs::remove_file(space.path("pipeline.yaml")).unwrap();

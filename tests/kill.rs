@@ -3,7 +3,7 @@
 //! The moment is caught by watching the folder. Where the program is too quick, the test tries again with more rows,
 //! and fails if it never catches it.
 
-use crate::space::{TestSpace, assert_same, options, ran, stage};
+use crate::space::{TestSpace, assert_same, objects, options, ran, stage};
 use rayonnage::runner::{RunRecord, RunStatus};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -117,6 +117,9 @@ fn stopped(
 fn assert_resumes(space: &TestSpace, whole: &TestSpace) -> RunRecord {
     let record = space.run(&["--jobs", "1"]);
     assert_same(&space.published(), &whole.published());
+    let left = objects(&space.path("checkpoints")).into_keys();
+    let left: Vec<String> = left.filter(|name| name.contains('#')).collect();
+    assert!(left.is_empty(), "half-written files are left: {left:?}");
     assert!(
         ran(&space.run(&["--jobs", "1"])).is_empty(),
         "nothing is left to do"
