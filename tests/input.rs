@@ -342,12 +342,14 @@ fn to_parquet(header: &[String], rows: &[Vec<String>]) -> Vec<u8> {
     encode(&batch, "a source table").unwrap().to_vec()
 }
 
+/// Writes a table of a header and rows.
+type Format = fn(&[String], &[Vec<String>]) -> Vec<u8>;
+
 #[test]
 fn every_format_of_a_table_gives_the_same_rows() {
     let space = TestSpace::finished();
     let expected = contents(&space);
-    let formats: [(&str, fn(&[String], &[Vec<String>]) -> Vec<u8>); 2] =
-        [("ndjson", to_ndjson), ("parquet", to_parquet)];
+    let formats: [(&str, Format); 2] = [("ndjson", to_ndjson), ("parquet", to_parquet)];
     for (extension, write) in formats {
         let mut space = TestSpace::finished();
         for (key, path) in [

@@ -77,7 +77,7 @@ pub struct TestSpace {
     folder: TempDir,
     settings: Vec<String>,
     /// What this is a copy of: kept for the next one to copy.
-    _template: Option<Arc<TestSpace>>,
+    template: Option<Arc<TestSpace>>,
 }
 
 impl TestSpace {
@@ -109,14 +109,14 @@ impl TestSpace {
         Self {
             folder: TempDir::new().unwrap(),
             settings: SETTINGS.map(str::to_owned).to_vec(),
-            _template: None,
+            template: None,
         }
     }
 
     fn copy_of(template: Arc<Self>) -> Self {
         let mut space = Self::empty();
         copy_folder(template.folder.path(), space.folder.path());
-        space._template = Some(template);
+        space.template = Some(template);
         space
     }
 
@@ -279,9 +279,9 @@ fn template(shared: &Mutex<Weak<TestSpace>>, make: impl FnOnce() -> TestSpace) -
     if let Some(made) = shared.upgrade() {
         return made;
     }
-    let made = Arc::new(make());
-    *shared = Arc::downgrade(&made);
-    made
+    let new = Arc::new(make());
+    *shared = Arc::downgrade(&new);
+    new
 }
 
 /// A sample catalogue of some rows with small pictures.
