@@ -20,8 +20,8 @@ export OMP_WAIT_POLICY ?= passive
 
 # Sets LIBTORCH, and LD_LIBRARY_PATH where there is an NVIDIA driver, for the commands that follow it.
 WITH_LIBTORCH = set -euo pipefail; \
-	LIBTORCH=$$(scripts/setup-libtorch.sh); export LIBTORCH; \
 	cuda=$$(scripts/setup-libtorch.sh --cuda); \
+	LIBTORCH=$$(scripts/setup-libtorch.sh); export LIBTORCH; \
 	if [ -n "$$cuda" ]; then export LD_LIBRARY_PATH=$$cuda$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}; fi;
 CARGO_TARGET = $(or $(CARGO_TARGET_DIR),target)
 RAYONNAGE = $(CARGO_TARGET)/release/rayonnage
@@ -31,11 +31,16 @@ help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s $$'\t'
 
 .PHONY: pipeline
-pipeline: ## run everything; DUMP=… DATE=YYYY-MM-DD OUT=… CHECKPOINTS=… or, without DUMP, on a sample catalogue
+pipeline: dated ## run everything; DUMP=… DATE=YYYY-MM-DD OUT=… CHECKPOINTS=… or, without DUMP, on a sample catalogue
 	@$(WITH_LIBTORCH) \
 	cargo build --release --locked; \
-	if [ -z "$(DUMP)" ]; then $(RAYONNAGE) sample $(SAMPLE); fi; \
-	$(RAYONNAGE) run $(ARGS)
+	if [ -z "$(DUMP)" ]; then "$(RAYONNAGE)" sample $(SAMPLE); fi; \
+	"$(RAYONNAGE)" run $(ARGS)
+
+.PHONY: dated
+dated:
+	@if [ -n "$(DUMP)" ] && [ -z "$(DATE)" ]; then \
+		echo 'make pipeline DUMP=… needs the date of the dump: DATE=YYYY-MM-DD' >&2; exit 10; fi
 
 .PHONY: build
 build: ## build the program

@@ -16,6 +16,7 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 
 # download REQUIREMENTS FOLDER: the wheels named there, each checked against its digest.
 download() {
+    python3 -m pip --version >/dev/null 2>&1 || { say "python3 with pip is needed to fetch LibTorch"; exit 1; }
     python3 -m pip download --quiet --no-cache-dir --no-deps --require-hashes \
         --only-binary=:all: --implementation cp --python-version 3.12 \
         --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
@@ -54,6 +55,8 @@ install() {
     exec 9>"$cache/.setup.lock"
     flock 9
     [ -d "$cache/$name" ] && return
+    # What a set-up left that was killed; nobody else is at work, since the lock is held.
+    rm -rf "$cache"/.libtorch-*
     local work
     work=$(mktemp -d "$cache/.$name.XXXXXX")
     # shellcheck disable=SC2064
@@ -77,7 +80,7 @@ cpu=libtorch-2.9.0-$(tag "$here/libtorch-cpu.txt" "$here/libtorch_cuda_stub.cpp"
 cuda=libtorch-2.9.0-cuda-$(tag "$here/libtorch-cuda.txt")
 
 has_driver() {
-    [ -e /proc/driver/nvidia/version ] || ldconfig -p 2>/dev/null | grep -q 'libcuda\.so\.1'
+    [ -e /proc/driver/nvidia/version ] || ldconfig -p 2>/dev/null | grep 'libcuda\.so\.1' >/dev/null
 }
 
 if [ "${1:-}" = --cuda ]; then
@@ -87,7 +90,7 @@ if [ "${1:-}" = --cuda ]; then
     echo "$cache/$cuda/lib"
 elif [ -n "${LIBTORCH:-}" ]; then
     [ -d "$LIBTORCH/lib" ] || { say "LIBTORCH=$LIBTORCH has no lib folder"; exit 1; }
-    echo "$LIBTORCH"
+    (cd "$LIBTORCH" && pwd)
 else
     [ -d "$cache/$cpu" ] || install "$cpu" "$here/libtorch-cpu.txt" \
         'torch/include/*' 'torch/lib/libtorch.so' 'torch/lib/libtorch_cpu.so' 'torch/lib/libc10.so' \

@@ -70,7 +70,8 @@ pub struct LogWriter {
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let write = || std::io::stderr().lock().write(bytes);
+        // Standard error may be a full disk or a closed pipe; a log line is not worth the run.
+        let write = || Ok(std::io::stderr().lock().write(bytes).unwrap_or(bytes.len()));
         match &self.bars {
             Some(bars) => bars.suspend(write),
             None => write(),
@@ -78,7 +79,8 @@ impl Write for LogWriter {
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stderr().lock().flush()
+        let _ = std::io::stderr().lock().flush();
+        Ok(())
     }
 }
 

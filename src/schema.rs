@@ -149,6 +149,15 @@ pub fn sparse_rows() -> SchemaRef {
     ])
 }
 
+/// Word numbers of each row in order, without padding.
+#[must_use]
+pub fn sequences() -> SchemaRef {
+    schema(vec![
+        ("id", DataType::Utf8, false),
+        ("sequence", list_of(DataType::UInt32), false),
+    ])
+}
+
 /// Image tensors (`size`×`size`×3, u8, RGB, rows first) with the source's size in pixels and its
 /// statistics; all null where the status is not `ok`.
 #[must_use]

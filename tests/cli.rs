@@ -388,3 +388,24 @@ fn a_check_that_finds_rows_fails_its_stage() {
             .any(|found| found.check == "nothing_is_tested" && found.rows > 0)
     );
 }
+
+/// Standard error that takes nothing: a full disk under the log.
+#[test]
+fn a_log_that_cannot_be_written_costs_no_run() {
+    let space = TestSpace::new();
+    let full = || {
+        std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    let mut command = space.command(&["run", "--until", "split"]);
+    let status = command
+        .env("RAYONNAGE_LOG", "debug")
+        .stderr(full())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(0));
+    let mut command = space.command(&["validate", "--set", "seed=many"]);
+    assert_eq!(command.stderr(full()).status().unwrap().code(), Some(10));
+}

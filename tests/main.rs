@@ -8,6 +8,7 @@
 //! | `kill` | real signals at real moments |
 //! | `damage` | damaged objects, and what the next runs make of them |
 //! | `publication` | the protocol of the sink |
+//! | `translation` | the pending list and the table that comes back |
 //! | `conformance` | every store keeps the same promises |
 //! | `determinism` | the same bytes whatever the threads and the folder |
 //! | `architecture` | who may name whom in `src/` |
@@ -22,3 +23,4 @@ mod input;
 mod kill;
 mod publication;
 mod space;
+mod translation;

@@ -2,6 +2,7 @@
 
 use crate::space::{Objects, TestSpace, assert_same, objects_of, ran};
 use rayonnage::checkpoint::parquet::decode;
+use rayonnage::checkpoint::{FILES, contents_of};
 use rayonnage::fingerprint::Digest;
 use rayonnage::runner::SelectionOptions;
 use rayonnage::store::{ObjectBackedStore, RecordingStore, SharedStore};
@@ -47,8 +48,8 @@ fn a_publication_is_described_by_its_manifest() {
     assert!((0.0..=1.0).contains(&f1), "{manifest}");
     let model = manifest["model"]["stage"].as_str().unwrap();
     let made = space.checkpoint(model);
-    let fingerprint = made.manifest().fingerprint.as_str();
-    assert_eq!(manifest["model"]["fingerprint"], fingerprint);
+    let digest = &contents_of(made.manifest())[FILES];
+    assert_eq!(manifest["model"]["digest"], digest.short());
     let mut expected =
         BTreeSet::from(["_manifest.json", "_SUCCESS"].map(|name| format!("{folder}/{name}")));
     let mut rows = 0;
@@ -200,4 +201,41 @@ fn the_second_of_two_publishers_says_so() {
         .unwrap();
     assert_eq!(ran(&record), ["publish"]);
     assert!(objects_of(&sink).contains_key(LATEST));
+}
+
+#[test]
+fn a_published_part_that_is_gone_or_cut_is_published_again() {
+    for damage in [None, Some(&b""[..])] {
+        let space = TestSpace::finished();
+        let before = space.published();
+        let part = before
+            .keys()
+            .find(|path| path.ends_with(".parquet"))
+            .unwrap();
+        let file = space.path(&format!("out/{part}"));
+        match damage {
+            None => std::fs::remove_file(&file).unwrap(),
+            Some(bytes) => std::fs::write(&file, bytes).unwrap(),
+        }
+        let record = space.run(&[]);
+        assert_eq!(ran(&record), ["publish"]);
+        assert_same(&space.published(), &before);
+    }
+}
+
+#[test]
+fn a_damaged_latest_does_not_move_to_an_older_date() {
+    let mut space = TestSpace::finished();
+    let before = space.published();
+    std::fs::write(space.path(&format!("out/{LATEST}")), b"{").unwrap();
+    space.set("dump_date=2020-01-01");
+    space.run(&[]);
+    assert_eq!(
+        std::fs::read(space.path(&format!("out/{LATEST}"))).unwrap(),
+        b"{"
+    );
+    let mut again = space;
+    again.set("dump_date=2023-01-01");
+    again.run(&[]);
+    assert_eq!(again.published()[LATEST], before[LATEST]);
 }

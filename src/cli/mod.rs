@@ -18,6 +18,7 @@ use crate::sql::SqlError;
 use crate::store::StoreError;
 use args::{Arguments, Command};
 use clap::Parser;
+use std::fmt::Write as _;
 use std::process::ExitCode;
 use thiserror::Error;
 
@@ -106,18 +107,20 @@ fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
 
 /// Prints an error with its causes, and what to do where that can be said.
 fn report(error: &CommandError) {
-    eprintln!("error: {error}");
+    let mut text = format!("error: {error}\n");
     let mut cause = std::error::Error::source(error);
     let mut shown = error.to_string();
     while let Some(error) = cause {
-        let text = error.to_string();
-        if !shown.ends_with(&text) {
-            eprintln!("  because: {text}");
+        let message = error.to_string();
+        if !shown.ends_with(&message) {
+            let _ = writeln!(text, "  because: {message}");
         }
-        shown = text;
+        shown = message;
         cause = error.source();
     }
     if let Some(remedy) = error.remedy() {
-        eprintln!("  remedy: {remedy}");
+        let _ = writeln!(text, "  remedy: {remedy}");
     }
+    // Where standard error cannot be written, the exit code still tells.
+    let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes());
 }

@@ -6,6 +6,7 @@
 //! come out; every random number is drawn on the host from a seed, a purpose and an epoch.
 
 mod batch;
+pub mod classical;
 mod device;
 mod error;
 mod labels;

@@ -76,6 +76,7 @@ impl RunError {
                     exit_code::TOO_MANY_REJECTS
                 }
                 StageError::LostRace { .. } => exit_code::LOST_RACE,
+                StageError::Panicked { .. } => exit_code::INTERNAL,
                 StageError::NoDumpDate => exit_code::CONFIG,
                 StageError::Checkpoint(error) => of_checkpoint(error),
                 _ => exit_code::STAGE_FAILED,
@@ -102,6 +103,9 @@ impl RunError {
                 StageError::Checkpoint(CheckpointError::Damaged { stage, .. }) => Some(format!(
                     "the manifest of {stage} was withdrawn; run again to make what is damaged anew"
                 )),
+                StageError::TooFewRows { .. } => Some(
+                    "look at the unlabelled table; stages.publish.params.min_rows: 0 publishes an empty one".to_owned(),
+                ),
                 StageError::LostRace { .. } => {
                     Some("nothing of this run is visible to consumers; run again if it should be".to_owned())
                 }

@@ -23,7 +23,9 @@ use crate::graph::StageId;
 use crate::monitor::{Monitor, StageMonitor, peak_rss_bytes};
 use crate::plan::{Contents, Selection, StageFacts, Status, complete_fields, judge};
 use crate::stages::{Input, StageError, StageOutput, StageRun, run_checks};
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -54,7 +56,7 @@ pub fn run(
     let catalog = Catalog::new(store.clone(), last_fingerprints(&store)?);
     let started = Instant::now();
     let mut record = RunRecord::begin(&options.run_id, &pipeline.environment.config.name);
-    let (records, failure) = match facts_to_run(pipeline, selection) {
+    let (records, mut failure) = match facts_to_run(pipeline, selection) {
         Ok(facts) => {
             let mut execution = Execution {
                 pipeline,
@@ -84,7 +86,11 @@ pub fn run(
         peak_rss_bytes(),
     );
     pipeline.environment.save_digests();
-    record.write(&store)?;
+    if let Err(error) = record.write(&store) {
+        tracing::error!(%error, "cannot write the run record");
+        // The first failure is the one that matters.
+        failure.get_or_insert(error);
+    }
     match failure {
         Some(failure) => Err(failure),
         None => Ok(record),
@@ -326,9 +332,23 @@ fn execute(
 ) -> Outcome {
     let started = Instant::now();
     let mut record = StageRecord::begin(&stage, &work.fields.fingerprint(), &work.reason);
-    let result = make(pipeline, &stage, &work, monitor, is_forced, &mut record);
+    // A panic is a bug, but it must not take the run with it: the lock, the record and the exit code depend on this thread.
+    let made = catch_unwind(AssertUnwindSafe(|| {
+        make(pipeline, &stage, &work, monitor, is_forced, &mut record)
+    }));
+    let result = made.unwrap_or_else(|panic| {
+        Err(StageError::Panicked {
+            message: message_of(&*panic),
+        })
+    });
     record.finish(started.elapsed(), monitor, &result);
     (stage, work.fields, record, result)
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
 }
 
 fn make(

@@ -26,6 +26,9 @@ pub struct FileIdentity {
 /// Identities of the files of a folder by path.
 pub type Identities = HashMap<String, FileIdentity>;
 
+/// What the identity of a file begins with that is listed but cannot be read.
+pub const UNREADABLE: &str = "unreadable:";
+
 /// A file changed within this time of being digested may change again within one tick of the file system's
 /// clock, and look unchanged.
 const RACY_NS: i128 = 2_000_000_000;
@@ -78,7 +81,7 @@ impl DigestTable {
         let info = store.head(path)?.ok_or_else(|| StoreError::NotFound {
             url: format!("{}/{path}", store.url()),
         })?;
-        let identified = self.identify(store, vec![info])?;
+        let identified = self.identify(store, vec![info], false)?;
         identified
             .into_iter()
             .next()
@@ -90,20 +93,21 @@ impl DigestTable {
             })
     }
 
-    /// Identifies every file below a folder.
+    /// Identifies every file below a folder; one that cannot be read gets an identity that begins with [`UNREADABLE`].
     ///
     /// # Errors
     ///
     /// Those of the store.
     pub fn folder(&mut self, store: &dyn Store, folder: &str) -> Result<Identities, SourceError> {
         let infos = store.list(folder)?;
-        Ok(self.identify(store, infos)?.into_iter().collect())
+        Ok(self.identify(store, infos, true)?.into_iter().collect())
     }
 
     fn identify(
         &mut self,
         store: &dyn Store,
         infos: Vec<ObjectInfo>,
+        may_be_unreadable: bool,
     ) -> Result<Vec<(String, FileIdentity)>, SourceError> {
         if store.local_root().is_none() {
             return Ok(infos.into_iter().map(by_tag).collect());
@@ -117,10 +121,15 @@ impl DigestTable {
                     Some((stat, digest)) if *stat == info.identity => {
                         Ok((info, digest.clone(), false))
                     }
-                    _ => {
-                        let digest = Digest::of(&store.get(&info.path)?);
-                        Ok((info, digest.as_str().to_owned(), true))
-                    }
+                    _ => match digest_of(store, &info) {
+                        Ok(digest) => Ok((info, digest.as_str().to_owned(), true)),
+                        Err(error) if may_be_unreadable => {
+                            tracing::warn!(path = info.path, %error, "file cannot be read");
+                            let identity = format!("{UNREADABLE}{}", info.identity);
+                            Ok((info, identity, false))
+                        }
+                        Err(error) => Err(error),
+                    },
                 }
             })
             .collect::<Result<_, StoreError>>()?;
@@ -144,6 +153,22 @@ impl DigestTable {
         }
         Ok(identities)
     }
+}
+
+/// Digests a file by ranges, so that memory does not grow with its size.
+fn digest_of(store: &dyn Store, info: &ObjectInfo) -> Result<Digest, StoreError> {
+    const RANGE_BYTES: u64 = 8 << 20;
+    if info.size_bytes <= RANGE_BYTES {
+        return Ok(Digest::of(&store.get(&info.path)?));
+    }
+    let mut hasher = blake3::Hasher::new();
+    let mut start = 0;
+    while start < info.size_bytes {
+        let end = (start + RANGE_BYTES).min(info.size_bytes);
+        hasher.update(&store.get_range(&info.path, start, end)?);
+        start = end;
+    }
+    Ok(Digest::finish(&hasher))
 }
 
 fn by_tag(info: ObjectInfo) -> (String, FileIdentity) {
@@ -173,7 +198,8 @@ fn write_aside(path: &Path, known: &HashMap<String, (String, String)>) -> std::i
     for (url, (stat, digest)) in lines {
         let _ = writeln!(text, "{stat}\t{digest}\t{url}");
     }
-    let aside = path.with_extension("tmp");
+    // A reading command may write it beside a run: each has an aside of its own, and the last rename stands.
+    let aside = path.with_extension(format!("{}.tmp", std::process::id()));
     std::fs::write(&aside, text)?;
     std::fs::rename(aside, path)
 }

@@ -13,6 +13,6 @@ mod table;
 mod template;
 
 pub use error::SourceError;
-pub use identity::{DigestTable, FileIdentity, Identities};
+pub use identity::{DigestTable, FileIdentity, Identities, UNREADABLE};
 pub use table::{BadRecord, Record, read_table};
 pub use template::{PathTemplate, stays_inside};

@@ -134,6 +134,7 @@ impl Stage for CleanText {
             datasets: same_names(input),
             sides: &[],
             extra: Vec::new(),
+            extra_of: None,
             unit: "rows",
         };
         let writer = process(run, &spec, &|_, batches| clean_part(&cleaner, &batches[0]))?;

@@ -10,7 +10,7 @@ use crate::image::{
     DecodeLimits, Filter, ImagePreparer, ImageStatus, PrepareOptions, PreparedImage,
 };
 use crate::schema::{self, IMAGE_SIZE, LABELLED, UNLABELLED};
-use crate::source::SourceError;
+use crate::source::{SourceError, UNREADABLE};
 use arrow::array::{
     Array, ArrayRef, FixedSizeBinaryArray, Float32Array, Int64Array, RecordBatch, StringArray,
     UInt32Array,
@@ -125,6 +125,7 @@ impl Stage for DecodeImages {
             datasets: same_names(input),
             sides: &[],
             extra: Vec::new(),
+            extra_of: None,
             unit: "rows",
         };
         let writer = process(run, &spec, &|_, batches| {
@@ -206,15 +207,12 @@ fn decode(
     identity: &str,
 ) -> Result<Outcome, StageError> {
     let source = &environment.source;
-    let bytes = match source.get(path) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            return Ok(Outcome::without_image(
-                ImageStatus::Unreadable,
-                Some(error.to_string()),
-            ));
-        }
-    };
+    if identity.starts_with(UNREADABLE) {
+        return Ok(Outcome::without_image(ImageStatus::Unreadable, None));
+    }
+    // A file that could be read a moment ago and cannot now is trouble of the night, not a property of the image:
+    // the stage fails, and the next run tries again.
+    let bytes = source.get(path)?;
     // On a disk the identity is the digest: what is decoded is what was identified.
     if source.local_root().is_some() && Digest::of(&bytes).as_str() != identity {
         environment.forget(path);

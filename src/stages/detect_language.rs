@@ -83,6 +83,7 @@ impl Stage for DetectLanguage {
             datasets: same_names(input),
             sides: &[],
             extra: Vec::new(),
+            extra_of: None,
             unit: "rows",
         };
         let writer = process(run, &spec, &|_, batches| {

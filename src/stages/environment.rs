@@ -3,6 +3,7 @@
 use super::StageError;
 use crate::cancel::CancelToken;
 use crate::config::PipelineConfig;
+use crate::fingerprint::Fields;
 use crate::model::{DeviceChoice, ModelError, Runtime};
 use crate::source::{DigestTable, Identities, PathTemplate, SourceError};
 use crate::sql::Queries;
@@ -98,8 +99,17 @@ impl Environment {
     ///
     /// Those of the source.
     pub fn identify(&self, path: &str) -> Result<String, SourceError> {
+        self.identify_in(&self.source, path)
+    }
+
+    /// Identity of one file of any store.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn identify_in(&self, store: &SharedStore, path: &str) -> Result<String, SourceError> {
         let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(digests.file(&*self.source, path)?.identity)
+        Ok(digests.file(&**store, path)?.identity)
     }
 
     /// Identities of all images, by folder; computed at the first call.
@@ -125,6 +135,27 @@ impl Environment {
             }
         }
         Ok(self.images.get_or_init(|| images))
+    }
+
+    /// Refuses a file that is not the one that was identified before the run, now that it has been read.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Changed`].
+    pub fn check_unchanged(
+        &self,
+        fields: &Fields,
+        name: &str,
+        path: &str,
+    ) -> Result<(), SourceError> {
+        let before = fields.as_slice().iter().find(|field| field.name == name);
+        let now = self.identify(path)?;
+        if before.is_some_and(|field| field.value != now) {
+            return Err(SourceError::Changed {
+                url: format!("{}/{path}", self.source.url()),
+            });
+        }
+        Ok(())
     }
 
     /// Forgets the digest of a file that turned out to be another one.

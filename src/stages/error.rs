@@ -33,6 +33,12 @@ pub enum StageError {
     /// A model could not be trained, read or applied.
     #[error(transparent)]
     Model(ModelError),
+    /// The stage panicked: a bug.
+    #[error("internal error: {message}")]
+    Panicked {
+        /// What the panic said.
+        message: String,
+    },
     /// A signal asked the run to stop.
     #[error("interrupted by signal {signal}")]
     Interrupted {
@@ -93,14 +99,12 @@ pub enum StageError {
     #[error("{0}")]
     Unusable(String),
     /// Two translations of one text differ.
-    #[error("{table}: lines {first} and {second} translate the same text differently: {text:?}")]
+    #[error("{first} and {second} translate the same text differently: {text:?}")]
     ConflictingTranslations {
-        /// The lookup table.
-        table: String,
-        /// The line that stands first.
-        first: u64,
-        /// The other line.
-        second: u64,
+        /// Table and line that stand first.
+        first: String,
+        /// The other table and line.
+        second: String,
         /// The normalised text.
         text: String,
     },

@@ -4,7 +4,7 @@ use super::split::{TEST, VALIDATION};
 use super::{Input, Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::config::NeedRule;
 use crate::fingerprint::Digest;
-use crate::model::{Confusion, LabelMap};
+use crate::model::{ClassScores, Confusion, LabelMap};
 use crate::schema::{self, CONFUSION, HELD_OUT, LABELLED, SCORES};
 use arrow::array::{ArrayRef, Float64Array, StringArray, UInt64Array};
 use bytes::Bytes;
@@ -196,6 +196,29 @@ fn ratio(part: usize, whole: usize) -> f64 {
     }
 }
 
+/// Precision, recall and F1 averaged over the classes that occur, as rows or as predictions, as scikit-learn's report does.
+fn average(confusion: &Confusion, weight: impl Fn(&ClassScores) -> f64) -> [f64; 3] {
+    let classes = confusion.per_class();
+    let occurs =
+        |class: usize| (0..confusion.classes()).any(|other| confusion.count(other, class) > 0);
+    let mut sums = [0.0; 3];
+    let mut total = 0.0;
+    for (class, scores) in classes.iter().enumerate() {
+        if scores.support == 0 && !occurs(class) {
+            continue;
+        }
+        let weight = weight(scores);
+        total += weight;
+        for (sum, value) in sums
+            .iter_mut()
+            .zip([scores.precision, scores.recall, scores.f1])
+        {
+            *sum += weight * value;
+        }
+    }
+    sums.map(|sum| if total > 0.0 { sum / total } else { 0.0 })
+}
+
 /// Rows of the two datasets.
 #[derive(Default)]
 struct ScoreTable {
@@ -218,12 +241,15 @@ impl ScoreTable {
             ));
         }
         let total = confusion.total();
-        for (label, f1) in [
-            ("accuracy", confusion.accuracy()),
-            ("macro avg", confusion.macro_f1()),
-            ("weighted avg", confusion.weighted_f1()),
+        let accuracy = confusion.accuracy();
+        for (label, values) in [
+            ("accuracy", [accuracy; 3]),
+            ("macro avg", average(confusion, |_| 1.0)),
+            (
+                "weighted avg",
+                average(confusion, |scores| scores.support as f64),
+            ),
         ] {
-            let values = [f1, f1, f1];
             self.scores
                 .push((model.clone(), fold.clone(), label.to_owned(), values, total));
         }
@@ -290,6 +316,18 @@ impl ScoreTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn averages_are_those_of_the_report() {
+        // sklearn.metrics.classification_report([0, 0, 1], [0, 1, 1]): weighted precision 0.8333, recall 0.6667, f1 0.6667.
+        let confusion = Confusion::from_pairs(3, [(0, 0), (0, 1), (1, 1)]);
+        let weighted = average(&confusion, |scores| scores.support as f64);
+        for (found, expected) in weighted.iter().zip([0.833_333, 0.666_667, 0.666_667]) {
+            assert!((found - expected).abs() < 1e-5, "{weighted:?}");
+        }
+        assert!((weighted[2] - confusion.weighted_f1()).abs() < 1e-12);
+        assert!((average(&confusion, |_| 1.0)[0] - 0.75).abs() < 1e-12);
+    }
 
     #[test]
     fn rows_without_an_answer_count_against_a_model() {

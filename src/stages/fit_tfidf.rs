@@ -137,7 +137,12 @@ impl Stage for FitTfidf {
             run.monitor.advance(texts.num_rows() as u64);
         }
         let vocabulary = counter.finish()?;
-        writer.write_part(VOCABULARY, 0, &Digest::of(b""), &to_batch(&vocabulary)?)?;
+        writer.write_part(
+            VOCABULARY,
+            0,
+            &Digest::of(b""),
+            &vocabulary_batch(&vocabulary)?,
+        )?;
         let fitted = Fitted {
             params: self.params.clone(),
             documents: vocabulary.documents,
@@ -152,7 +157,7 @@ impl Stage for FitTfidf {
 }
 
 /// Counts the terms of the training rows of one part; the sum does not depend on which thread counts what.
-fn count_part(
+pub(super) fn count_part(
     options: &TfidfOptions,
     texts: &RecordBatch,
     folds: &RecordBatch,
@@ -189,7 +194,8 @@ fn count_part(
     Ok(counted)
 }
 
-fn to_batch(vocabulary: &Vocabulary) -> Result<RecordBatch, StageError> {
+/// The vocabulary as a table.
+pub(super) fn vocabulary_batch(vocabulary: &Vocabulary) -> Result<RecordBatch, StageError> {
     let terms = &vocabulary.terms;
     let counts = |of: fn(&Term) -> u64| -> ArrayRef {
         Arc::new(UInt64Array::from_iter_values(terms.iter().map(of)))

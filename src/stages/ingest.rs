@@ -5,7 +5,7 @@
 use super::partition::{Spill, SpilledRecord, leaves, place_of};
 use super::{Environment, Kind, Stage, StageError, StageOutput, StageRun};
 use crate::checkpoint::CheckpointWriter;
-use crate::config::NeedRule;
+use crate::config::{NeedRule, SourceConfig};
 use crate::fingerprint::Digest;
 use crate::schema::{self, LABELLED, REJECTS, UNLABELLED};
 use crate::source::{BadRecord, FileIdentity, PathTemplate, Record, read_table, stays_inside};
@@ -50,14 +50,8 @@ impl Stage for Ingest {
     ) -> Result<Vec<(String, String)>, StageError> {
         let source = &environment.config.source;
         let mut fields = Vec::new();
-        for (name, table) in [
-            ("products", &source.products),
-            ("labels", &source.labels),
-            ("unlabelled", &source.unlabelled),
-        ] {
-            if !table.is_empty() {
-                fields.push((format!("source.{name}"), environment.identify(table)?));
-            }
+        for (name, table) in tables(source) {
+            fields.push((format!("source.{name}"), environment.identify(table)?));
         }
         for (folder, identities) in environment.images()? {
             let mut files: Vec<(&String, &FileIdentity)> = identities.iter().collect();
@@ -111,6 +105,10 @@ impl Stage for Ingest {
                 false,
             )?
         };
+        for (name, table) in tables(source) {
+            run.environment
+                .check_unchanged(run.fields, &format!("source.{name}"), table)?;
+        }
         let (with_image, named) = (ingestion.with_image, ingestion.named_images);
         if named > 0 && with_image == 0 {
             tracing::warn!(named, "none of the images that the products name is there");
@@ -125,6 +123,16 @@ impl Stage for Ingest {
         summary.insert("rejects".to_owned(), json!(rejects.by_reason()));
         Ok(StageOutput { writer, summary })
     }
+}
+
+/// The tables of a source that are named, by what they hold.
+fn tables(source: &SourceConfig) -> impl Iterator<Item = (&'static str, &String)> {
+    let tables = [
+        ("products", &source.products),
+        ("labels", &source.labels),
+        ("unlabelled", &source.unlabelled),
+    ];
+    tables.into_iter().filter(|(_, table)| !table.is_empty())
 }
 
 /// Bad rows found so far.

@@ -13,6 +13,7 @@ mod evaluate;
 mod features;
 mod fit_tfidf;
 mod ingest;
+mod lookup;
 mod partition;
 mod predict;
 mod publication;
@@ -21,6 +22,7 @@ mod row_wise;
 mod run;
 mod split;
 mod tfidf;
+mod tokenize;
 mod train;
 mod translate;
 
@@ -151,6 +153,7 @@ fn registry() -> Vec<Entry> {
         entry::<split::Split>(),
         entry::<fit_tfidf::FitTfidf>(),
         entry::<tfidf::Tfidf>(),
+        entry::<tokenize::Tokenize>(),
         entry::<decode_images::DecodeImages>(),
         entry::<train::Train>(),
         entry::<evaluate::Evaluate>(),
@@ -177,7 +180,7 @@ pub fn build(kind: &str, params: &Value) -> Option<Box<dyn Stage>> {
 /// Checks what can be said only of stages together: a model that is named must be needed.
 #[must_use]
 pub fn check_stages(config: &PipelineConfig) -> Vec<Issue> {
-    let mut issues = Vec::new();
+    let mut issues = check_image_sizes(config);
     for (id, stage) in config
         .stages
         .iter()
@@ -200,6 +203,32 @@ pub fn check_stages(config: &PipelineConfig) -> Vec<Issue> {
                 path,
                 format!("{model:?} is no model that {id} needs; or `best`"),
             ));
+        }
+    }
+    issues
+}
+
+/// The size that an image network reads must divide that of the tensors it is handed.
+fn check_image_sizes(config: &PipelineConfig) -> Vec<Issue> {
+    let size_of = |stage: &str, key: &str| config.stages.get(stage)?.params.get(key)?.as_u64();
+    let mut issues = Vec::new();
+    for (id, stage) in config
+        .stages
+        .iter()
+        .filter(|(_, stage)| stage.kind == train::Train::NAME)
+    {
+        if stage.params.get("model").and_then(Value::as_str) != Some("lenet") {
+            continue;
+        }
+        for need in config.dag.needs(id) {
+            let (stored, read) = (size_of(&need.stage, "size"), size_of(id, "image_size"));
+            if let (Some(stored), Some(read)) = (stored, read)
+                && (read == 0 || !stored.is_multiple_of(read))
+            {
+                let path = format!("stages.{id}.params.image_size");
+                let message = format!("{read} does not divide the size {stored} of {}", need.stage);
+                issues.push(Issue::new(path, message));
+            }
         }
     }
     issues

@@ -10,6 +10,7 @@
 use std::fs::File;
 use std::io::{Read, Result, Seek, SeekFrom, Write};
 use std::ops::RangeInclusive;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Place of a row among all rows: the first eight bytes of BLAKE3 over its id.
 pub(super) fn place_of(id: &str) -> u64 {
@@ -143,13 +144,17 @@ fn bucket_of(place: u64) -> usize {
 
 /// A file without a name: the system frees it when the process ends, however it ends.
 fn anonymous_file() -> Result<File> {
-    let path =
-        std::env::temp_dir().join(format!("rayonnage-{}-{:p}", std::process::id(), &BUCKETS));
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos();
+    let name = blake3::hash(format!("{now} {}", std::process::id()).as_bytes()).to_hex();
+    let path = std::env::temp_dir().join(format!("rayonnage-{}", &name[..32]));
+    // `create_new`: never a file, or a link, that somebody else put there.
     let file = File::options()
         .read(true)
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .open(&path)?;
     std::fs::remove_file(&path)?;
     Ok(file)

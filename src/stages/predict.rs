@@ -11,7 +11,9 @@ use crate::checkpoint::{FILES, contents_of};
 use crate::config::NeedRule;
 use crate::model::{Inputs, MemoryRows, Network, SparseRows, predict};
 use crate::schema::{self, LABELLED, PREDICTIONS, UNLABELLED};
-use arrow::array::{ArrayRef, Float32Array, ListArray, RecordBatch, StringArray, StructArray};
+use arrow::array::{
+    Array, ArrayRef, Float32Array, ListArray, RecordBatch, StringArray, StructArray,
+};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use serde::{Deserialize, Serialize};
@@ -109,8 +111,14 @@ impl Stage for Predict {
             .find("decode_images")
             .filter(|_| network.spec().takes_images());
         let dataset = self.params.datasets()[0];
+        // Of its content, not of its inputs: the same weights are the same model, and the part keys say so too.
+        let contents = contents_of(chosen.reader.manifest());
+        let content = contents
+            .get(FILES)
+            .map(|digest| digest.short().to_owned())
+            .unwrap_or_default();
         let model = Model {
-            name: format!("{}@{}", chosen.stage, chosen.reader.manifest().fingerprint),
+            name: format!("{}@{content}", chosen.stage),
             text_width: text.map(text_width).transpose()?,
             stored_size: images.map(|input| image_size(input, dataset)).transpose()?,
             network,
@@ -120,7 +128,7 @@ impl Stage for Predict {
         let products = run.input("ingest")?;
         let mut aligned = vec![Aligned {
             input: products,
-            columns: &["id", "title", "description"],
+            columns: &["id"],
         }];
         aligned.extend(text.map(|input| Aligned {
             input,
@@ -132,11 +140,7 @@ impl Stage for Predict {
         }));
         let mut extra: Vec<String> = device_fields(run);
         extra.push(chosen.stage.clone());
-        extra.extend(
-            contents_of(chosen.reader.manifest())
-                .get(FILES)
-                .map(ToString::to_string),
-        );
+        extra.extend(contents.get(FILES).map(ToString::to_string));
         let names = self.params.datasets().into_iter();
         let spec = RowWise {
             aligned,
@@ -145,6 +149,7 @@ impl Stage for Predict {
                 .collect(),
             sides: &[],
             extra,
+            extra_of: None,
             unit: "rows",
         };
         let writer = process(run, &spec, &|_, batches| {
@@ -154,8 +159,7 @@ impl Stage for Predict {
         let modality = run.count_values(&writer, &[PREDICTIONS], "modality")?;
         let mut summary = Map::new();
         summary.insert("model".to_owned(), json!(chosen.stage));
-        let fingerprint = &chosen.reader.manifest().fingerprint;
-        summary.insert("model_fingerprint".to_owned(), json!(fingerprint));
+        summary.insert("model_digest".to_owned(), json!(content));
         summary.insert("modality".to_owned(), json!(modality));
         Ok(StageOutput { writer, summary })
     }
@@ -233,7 +237,7 @@ impl Model {
             let mut sparse = SparseRows::empty(width);
             text_rows(batch, &all, width, &mut sparse)?;
             inputs.text = Some(sparse);
-            has_text = texts_present(&batches[0])?;
+            has_text = texts_present(batch)?;
         }
         if let (Some(stored), Some(size)) = (self.stored_size, self.network.spec().image_size()) {
             let batch = next(&mut rest)?;
@@ -277,13 +281,11 @@ fn next<'a>(
         .ok_or_else(|| StageError::Unusable("the model lacks its features".to_owned()))
 }
 
-fn texts_present(products: &RecordBatch) -> Result<Vec<bool>, StageError> {
-    let titles: &StringArray = schema::column(products, "title")?;
-    let descriptions: &StringArray = schema::column(products, "description")?;
-    let is_there = |text: &str| !text.trim().is_empty();
-    let rows = 0..products.num_rows();
-    Ok(rows
-        .map(|row| is_there(titles.value(row)) || is_there(descriptions.value(row)))
+/// Which rows hold a word that the model knows; an empty text, or one of unknown words only, tells it nothing.
+fn texts_present(text: &RecordBatch) -> Result<Vec<bool>, StageError> {
+    let indices: &ListArray = schema::column(text, "indices")?;
+    Ok((0..indices.len())
+        .map(|row| indices.value_length(row) > 0)
         .collect())
 }
 

@@ -61,8 +61,9 @@ pub(super) fn held(sink: &dyn Store, date: &str) -> Result<BTreeSet<String>, Sta
         let Some(run) = name.strip_prefix("run=") else {
             continue;
         };
-        let is_superseded = latest.date == date && latest.run != run;
-        if !is_superseded && sink.head(&format!("{folder}/{name}/_SUCCESS"))?.is_some() {
+        let is_superseded =
+            latest.date == date && (latest.run != run || latest.path != format!("{folder}/{name}"));
+        if !is_superseded && is_whole(sink, &format!("{folder}/{name}"))? {
             runs.insert(run.to_owned());
         }
     }
@@ -97,6 +98,53 @@ pub(super) fn deliver(
     Ok(())
 }
 
+/// What of `_manifest.json` tells whether a publication is whole.
+#[derive(Debug, Deserialize)]
+struct Listing {
+    parts: Vec<ListedPart>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ListedPart {
+    file: String,
+    bytes: u64,
+}
+
+/// Whether a publication is complete and every part is there in its size.
+fn is_whole(sink: &dyn Store, path: &str) -> Result<bool, StageError> {
+    if sink.head(&format!("{path}/_SUCCESS"))?.is_none() {
+        return Ok(false);
+    }
+    let manifest = match sink.get(&format!("{path}/{MANIFEST}")) {
+        Err(error) if error.is_not_found() => return Ok(false),
+        other => other?,
+    };
+    let Ok(listing) = serde_json::from_slice::<Listing>(&manifest) else {
+        return Ok(false);
+    };
+    for part in listing.parts {
+        let found = sink.head(&format!("{path}/{}", part.file))?;
+        if found.is_none_or(|found| found.size_bytes != part.bytes) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Creates an object of a publication; one that is there with other bytes is damaged, and is mended.
+fn put(sink: &dyn Store, path: &str, bytes: &Bytes) -> Result<(), StageError> {
+    match create_idempotent(sink, path, bytes) {
+        Err(StoreError::Conflict { url }) => {
+            tracing::warn!(
+                object = url,
+                "published object is damaged and is written again"
+            );
+            Ok(sink.replace(path, bytes.clone())?)
+        }
+        other => Ok(other?),
+    }
+}
+
 fn lock(sink: &dyn Store, owner: &str) -> Result<LockGuard, StageError> {
     sink.lock(LOCK, owner).map_err(|error| match error {
         StoreError::Locked { url, owner } => StageError::LostRace {
@@ -114,26 +162,54 @@ fn push(
     path: &str,
 ) -> Result<(), StageError> {
     let sink = &*environment.sink;
-    if sink.head(&format!("{path}/_SUCCESS"))?.is_some() {
+    if is_whole(sink, path)? {
         return Ok(());
     }
     sink.sweep(path)?;
     for part in &reader.dataset(dataset)?.parts {
         environment.check_cancelled()?;
         let bytes = reader.part_bytes(dataset, part)?;
-        create_idempotent(sink, &format!("{path}/{}", part.file), &bytes)?;
+        put(sink, &format!("{path}/{}", part.file), &bytes)?;
     }
-    create_idempotent(sink, &format!("{path}/{MANIFEST}"), &reader.file(MANIFEST)?)?;
-    create_idempotent(sink, &format!("{path}/_SUCCESS"), &Bytes::new())?;
+    put(sink, &format!("{path}/{MANIFEST}"), &reader.file(MANIFEST)?)?;
+    put(sink, &format!("{path}/_SUCCESS"), &Bytes::new())?;
     Ok(())
 }
 
 fn read_latest(sink: &dyn Store) -> Result<Option<Latest>, StageError> {
     match sink.get(LATEST) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(latest) => Ok(Some(latest)),
+            // Damaged: it must still not move to an older date than what is there.
+            Err(_) => newest(sink),
+        },
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Stands in for a damaged `latest.json`: the newest date with a complete publication, which no publication equals.
+fn newest(sink: &dyn Store) -> Result<Option<Latest>, StageError> {
+    for folder in sink.folders(FOLDER)?.iter().rev() {
+        let Some(date) = folder.strip_prefix("dt=") else {
+            continue;
+        };
+        for name in sink.folders(&format!("{FOLDER}/{folder}"))? {
+            if sink
+                .head(&format!("{FOLDER}/{folder}/{name}/_SUCCESS"))?
+                .is_some()
+            {
+                let (date, run, path) = (date.to_owned(), String::new(), String::new());
+                return Ok(Some(Latest {
+                    date,
+                    run,
+                    path,
+                    rows: 0,
+                }));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Points `latest.json` at a publication, under the lock; says whether it points there now.

@@ -126,7 +126,7 @@ impl Stage for Publish {
             "rows": dataset.rows,
             "schema": dataset.schema,
             "parts": dataset.parts.iter().map(describe).collect::<Vec<Value>>(),
-            "model": { "stage": model, "fingerprint": predict.summary.get("model_fingerprint") },
+            "model": { "stage": model, "digest": predict.summary.get("model_digest") },
             "scores": scores.get(model),
         });
         writer.write_file(
@@ -169,7 +169,8 @@ impl Publish {
             }],
             datasets: vec![(PREDICTIONS.to_owned(), PUBLISHED.to_owned())],
             sides: &[],
-            extra: lookups.digests(run)?,
+            extra: Vec::new(),
+            extra_of: Some(&|index| lookups.digests(index)),
             unit: "rows",
         };
         process(run, &spec, &|unit, batches| {
@@ -240,13 +241,23 @@ impl<'a> Lookups<'a> {
         })
     }
 
-    fn digests(&self, run: &StageRun<'_>) -> Result<Vec<String>, StageError> {
-        let mut digests = vec![serde_json::to_string(run.params).unwrap_or_default()];
+    /// Digests of the parts that the part of predictions at an index is joined with.
+    fn digests(&self, index: usize) -> Result<Vec<String>, StageError> {
+        let mut before = 0;
         for dataset in &self.datasets {
-            digests.push(self.products.dataset(dataset)?.content.to_string());
-            digests.push(self.languages.dataset(dataset)?.content.to_string());
+            let parts = &self.products.dataset(dataset)?.parts;
+            let languages = &self.languages.dataset(dataset)?.parts;
+            if let (Some(product), Some(language)) =
+                (parts.get(index - before), languages.get(index - before))
+            {
+                return Ok(vec![
+                    product.digest.to_string(),
+                    language.digest.to_string(),
+                ]);
+            }
+            before += parts.len();
         }
-        Ok(digests)
+        Ok(Vec::new())
     }
 
     /// Products and languages of the part of predictions at an index: those of the parts of all datasets in a row.

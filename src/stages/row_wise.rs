@@ -30,9 +30,14 @@ pub(super) struct RowWise<'a> {
     pub(super) sides: &'static [&'static str],
     /// What every part depends on beside its rows: content of whole inputs.
     pub(super) extra: Vec<String>,
+    /// What one part depends on beyond that, by its index in the dataset that it becomes part of.
+    pub(super) extra_of: Option<&'a PartExtra<'a>>,
     /// What the rows are called in the progress.
     pub(super) unit: &'static str,
 }
+
+/// Digests of what one part depends on beside its rows.
+pub(super) type PartExtra<'a> = dyn Fn(usize) -> Result<Vec<String>, StageError> + Sync + 'a;
 
 /// One part to be made.
 pub(super) struct Unit<'a> {
@@ -131,15 +136,17 @@ fn units<'a>(run: &StageRun<'_>, spec: &'a RowWise<'a>) -> Result<Vec<Unit<'a>>,
                 }
                 parts.push(&theirs[index]);
             }
-            let digests = parts.iter().map(|part| part.digest.as_str());
-            let key = Digest::of_strings(
-                common
-                    .iter()
-                    .copied()
-                    .chain([dataset.as_str()])
-                    .chain(digests),
-            );
             let place = units.iter().filter(|unit| unit.output == output).count();
+            let own = spec
+                .extra_of
+                .map_or(Ok(Vec::new()), |extra_of| extra_of(place))?;
+            let digests = parts.iter().map(|part| part.digest.as_str());
+            let all = common
+                .iter()
+                .copied()
+                .chain([dataset.as_str()])
+                .chain(digests);
+            let key = Digest::of_strings(all.chain(own.iter().map(String::as_str)));
             let side_index = units.len();
             units.push(Unit {
                 dataset,

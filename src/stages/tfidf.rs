@@ -59,6 +59,7 @@ impl Stage for Tfidf {
             datasets: same_names(input),
             sides: &[],
             extra: contents.values().map(ToString::to_string).collect(),
+            extra_of: None,
             unit: "rows",
         };
         let writer = process(run, &spec, &|_, batches| {

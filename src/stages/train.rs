@@ -150,7 +150,13 @@ impl Kind for Train {
             "must be above 0",
         );
         require(params.image_size >= 16, "image_size", "must be at least 16");
-        require(params.hidden != Some(0), "hidden", "must be at least 1");
+        require(
+            params
+                .hidden
+                .is_none_or(|width| (1..=65_536).contains(&width)),
+            "hidden",
+            "must lie between 1 and 65536",
+        );
         let factor = params.plateau.factor;
         require(
             factor > 0.0 && factor < 1.0,

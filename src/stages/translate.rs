@@ -4,21 +4,20 @@
 //! `files/pending.csv` for a translator; the filled table is read by the next run.
 
 use super::detect_language::merged_texts;
-use super::row_wise::{Aligned, RowWise, in_order_of, process, same_names};
+use super::lookup::{Lookup, LookupTables};
+use super::row_wise::{Aligned, RowWise, process, same_names};
 use super::{Environment, Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::checkpoint::{CheckpointError, CheckpointWriter};
 use crate::config::NeedRule;
 use crate::fingerprint::Digest;
 use crate::schema::{self, LABELLED, PENDING, UNLABELLED};
-use crate::source::{Record, read_table};
-use crate::text::{UNDETERMINED, normalize_key};
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use crate::text::UNDETERMINED;
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Side dataset: one row for each product whose text has no translation.
@@ -41,7 +40,8 @@ enum OnMissing {
 pub(super) struct Params {
     /// ISO 639-1 code of the language that the models read.
     target: String,
-    /// Table `source_lang, source_text, text_fr` below the source root; empty for none.
+    /// Table `source_lang, source_text, text_fr`, or a folder of such tables: below the source root, or an absolute
+    /// path or URL; empty for none.
     lookup: String,
     /// What becomes of a foreign text without translation.
     on_missing: OnMissing,
@@ -91,18 +91,11 @@ impl Stage for Translate {
         &self,
         environment: &Environment,
     ) -> Result<Vec<(String, String)>, StageError> {
-        let identity = match self.table(environment)? {
-            Some(table) => environment.identify(table)?,
-            None => "none".to_owned(),
-        };
-        Ok(vec![("source.lookup".to_owned(), identity)])
+        LookupTables::open(environment, &self.params.lookup)?.fields(environment)
     }
 
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
-        let lookup = match self.table(run.environment)? {
-            Some(table) => Lookup::read(run.environment, table)?,
-            None => Lookup::default(),
-        };
+        let lookup = LookupTables::open(run.environment, &self.params.lookup)?.read()?;
         let (products, languages) = (run.input("ingest")?, run.input("detect_language")?);
         let spec = RowWise {
             aligned: vec![
@@ -117,7 +110,8 @@ impl Stage for Translate {
             ],
             datasets: same_names(products),
             sides: &[MISSING],
-            extra: vec![lookup.digest.to_string()],
+            extra: vec![lookup.digest().to_string()],
+            extra_of: None,
             unit: "rows",
         };
         let writer = process(run, &spec, &|_, batches| self.part(run, &lookup, batches))?;
@@ -133,29 +127,13 @@ impl Stage for Translate {
             });
         }
         let mut summary = Map::new();
-        summary.insert("translations".to_owned(), json!(lookup.texts.len()));
+        summary.insert("translations".to_owned(), json!(lookup.len()));
         summary.insert("pending".to_owned(), json!(texts));
         Ok(StageOutput { writer, summary })
     }
 }
 
 impl Translate {
-    /// The lookup table, where one is named and there.
-    fn table<'a>(&'a self, environment: &Environment) -> Result<Option<&'a str>, StageError> {
-        let table = self.params.lookup.as_str();
-        if table.is_empty() {
-            return Ok(None);
-        }
-        if environment.source.head(table)?.is_none() {
-            tracing::warn!(
-                table,
-                "there is no table of translations; foreign texts are pending"
-            );
-            return Ok(None);
-        }
-        Ok(Some(table))
-    }
-
     fn part(
         &self,
         run: &StageRun<'_>,
@@ -220,186 +198,6 @@ fn missing_schema() -> SchemaRef {
         Field::new("source_lang", DataType::Utf8, false),
         Field::new("source_text", DataType::Utf8, false),
     ]))
-}
-
-/// Translations of one product: of the whole text, or of its fields.
-struct Found {
-    whole: Option<String>,
-    title: Option<String>,
-    description: Option<String>,
-}
-
-impl Found {
-    /// The translated text, where every field that is not empty has a translation.
-    fn assemble(&self, title: &str, description: &str) -> Option<String> {
-        if let Some(whole) = &self.whole {
-            return Some(whole.clone());
-        }
-        let field = |text: &str, found: &Option<String>| {
-            if text.trim().is_empty() {
-                Some(None)
-            } else {
-                found.clone().map(Some)
-            }
-        };
-        let parts = [
-            field(title, &self.title)?,
-            field(description, &self.description)?,
-        ];
-        let parts: Vec<String> = parts.into_iter().flatten().collect();
-        (!parts.is_empty()).then(|| parts.join(" "))
-    }
-}
-
-/// The table of translations, by normalised text.
-struct Lookup {
-    texts: HashMap<String, (u64, String)>,
-    digest: Digest,
-}
-
-impl Default for Lookup {
-    fn default() -> Self {
-        Self {
-            texts: HashMap::new(),
-            digest: Digest::of(b""),
-        }
-    }
-}
-
-impl Lookup {
-    fn read(environment: &Environment, table: &str) -> Result<Self, StageError> {
-        let columns = ["source_text".to_owned(), "text_fr".to_owned()];
-        let mut texts: HashMap<String, (u64, String)> = HashMap::new();
-        read_table::<StageError>(&*environment.source, table, &columns, &mut |record| {
-            let (line, mut values) = match record {
-                Record::Row { line, values } => (line, values),
-                Record::Bad(bad) => {
-                    tracing::warn!(
-                        table,
-                        line = bad.line,
-                        reason = bad.reason,
-                        "translation passed over"
-                    );
-                    return Ok(());
-                }
-            };
-            let (Some(text_fr), Some(text)) = (values.pop(), values.pop()) else {
-                return Ok(());
-            };
-            let key = normalize_key(&text);
-            if key.is_empty() || text_fr.trim().is_empty() {
-                return Ok(());
-            }
-            match texts.get(&key) {
-                Some((first, other)) if *other != text_fr => {
-                    let (table, first) = (table.to_owned(), *first);
-                    Err(StageError::ConflictingTranslations {
-                        table,
-                        first,
-                        second: line,
-                        text: key,
-                    })
-                }
-                _ => {
-                    texts.entry(key).or_insert((line, text_fr));
-                    Ok(())
-                }
-            }
-        })?;
-        let mut sorted: Vec<_> = texts
-            .iter()
-            .map(|(key, (_, text))| [key.as_str(), text])
-            .collect();
-        sorted.sort_unstable();
-        let digest = Digest::of_strings(sorted.into_iter().flatten());
-        Ok(Self { texts, digest })
-    }
-
-    /// Looks the rows of a part up, by the query `translate`.
-    fn find(
-        &self,
-        run: &StageRun<'_>,
-        products: &RecordBatch,
-        merged: &[String],
-    ) -> Result<Vec<Found>, StageError> {
-        let keys_of = |column: &str| -> Result<Vec<String>, StageError> {
-            let values: &StringArray = schema::column(products, column)?;
-            Ok(values
-                .iter()
-                .map(|value| normalize_key(value.unwrap_or_default()))
-                .collect())
-        };
-        let keys = [
-            merged.iter().map(|text| normalize_key(text)).collect(),
-            keys_of("title")?,
-            keys_of("description")?,
-        ];
-        // Only what this part can match is handed to the query, so that its cost does not grow with the table.
-        let mut matching: Vec<(&str, &str)> = keys
-            .iter()
-            .flatten()
-            .filter_map(|key| self.texts.get_key_value(key))
-            .map(|(key, (_, text))| (key.as_str(), text.as_str()))
-            .collect();
-        matching.sort_unstable();
-        matching.dedup();
-        if matching.is_empty() {
-            let none = || Found {
-                whole: None,
-                title: None,
-                description: None,
-            };
-            return Ok(std::iter::repeat_with(none).take(merged.len()).collect());
-        }
-        let [whole, title, description] =
-            keys.map(|keys: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(keys)) });
-        let texts = table(vec![
-            ("id", products.column(0).clone()),
-            ("text_key", whole),
-            ("title_key", title),
-            ("description_key", description),
-        ])?;
-        let lookup = table(vec![
-            ("key", strings(matching.iter().map(|(key, _)| *key))),
-            ("text_fr", strings(matching.iter().map(|(_, text)| *text))),
-        ])?;
-        let result = run
-            .environment
-            .queries
-            .run("translate", &[("texts", &texts), ("lookup", &lookup)])?;
-        let result = schema::conform(&result, &found_schema())?;
-        in_order_of(products, &result, "translate", |row| {
-            let value = |name: &str| -> Result<Option<String>, CheckpointError> {
-                let values: &StringArray = schema::column(&result, name)?;
-                Ok(values.is_valid(row).then(|| values.value(row).to_owned()))
-            };
-            Ok(Found {
-                whole: value("text_fr")?,
-                title: value("title_fr")?,
-                description: value("description_fr")?,
-            })
-        })
-    }
-}
-
-fn found_schema() -> SchemaRef {
-    let optional = |name: &str| Field::new(name, DataType::Utf8, true);
-    Arc::new(Schema::new(vec![
-        Field::new("id", DataType::Utf8, false),
-        optional("text_fr"),
-        optional("title_fr"),
-        optional("description_fr"),
-    ]))
-}
-
-fn table(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, StageError> {
-    RecordBatch::try_from_iter(columns).map_err(|source| {
-        CheckpointError::Arrow {
-            what: "rows for a query".to_owned(),
-            source,
-        }
-        .into()
-    })
 }
 
 /// Writes `pending` of all parts, by the query of that name, as a dataset and as CSV.

@@ -8,6 +8,7 @@
 
 mod error;
 mod fault;
+mod local;
 mod lock;
 mod object;
 mod record;

@@ -4,7 +4,7 @@
 //! (create) or a rename (replace), and the folder is synced too, so that what a call returned
 //! from survives a power cut.
 
-use super::{LockGuard, ObjectInfo, SharedStore, Store, StoreError, lock};
+use super::{LockGuard, ObjectInfo, SharedStore, Store, StoreError, local, lock};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
@@ -202,6 +202,9 @@ impl Store for ObjectBackedStore {
 
     fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StoreError> {
         let location = self.locate(path)?;
+        if let Some(root) = &self.local {
+            return local::head(root, path);
+        }
         match self.wait("read", path, self.inner.head(&location)) {
             Ok(meta) => Ok(Some(describe(meta))),
             Err(StoreError::NotFound { .. }) => Ok(None),
@@ -211,6 +214,9 @@ impl Store for ObjectBackedStore {
 
     fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>, StoreError> {
         let location = self.locate(prefix)?;
+        if let Some(root) = &self.local {
+            return local::list(root, prefix);
+        }
         let listing = self.inner.list(Some(&location));
         let metas: Vec<ObjectMeta> = self.wait("list", prefix, listing.try_collect())?;
         let mut infos: Vec<ObjectInfo> = metas.into_iter().map(describe).collect();
@@ -264,31 +270,10 @@ impl Store for ObjectBackedStore {
 
     fn sweep(&self, prefix: &str) -> Result<(), StoreError> {
         self.locate(prefix)?;
-        let Some(root) = &self.local else {
-            return Ok(());
-        };
-        let failed = |path: &Path, source| StoreError::Io {
-            operation: "sweep",
-            url: path.display().to_string(),
-            source,
-        };
-        let mut folders = vec![root.join(prefix)];
-        while let Some(folder) = folders.pop() {
-            let entries = match std::fs::read_dir(&folder) {
-                Ok(entries) => entries,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(failed(&folder, error)),
-            };
-            for entry in entries {
-                let path = entry.map_err(|error| failed(&folder, error))?.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if is_staged(&path) {
-                    std::fs::remove_file(&path).map_err(|error| failed(&path, error))?;
-                }
-            }
+        match &self.local {
+            Some(root) => local::sweep(root, prefix),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn lock(&self, path: &str, owner: &str) -> Result<LockGuard, StoreError> {
@@ -303,17 +288,6 @@ impl Store for ObjectBackedStore {
     fn local_root(&self) -> Option<&Path> {
         self.local.as_deref()
     }
-}
-
-/// Whether a file is one that `object_store` writes aside before it publishes it: `name#1`.
-fn is_staged(path: &Path) -> bool {
-    let name = path.file_name().and_then(std::ffi::OsStr::to_str);
-    let suffix = name
-        .and_then(|name| name.rsplit_once('#'))
-        .map(|(_, suffix)| suffix);
-    suffix.is_some_and(|suffix| {
-        !suffix.is_empty() && suffix.bytes().all(|byte| byte.is_ascii_digit())
-    })
 }
 
 fn describe(meta: ObjectMeta) -> ObjectInfo {

@@ -55,4 +55,7 @@ pub enum TextError {
         /// Terms kept.
         terms: usize,
     },
+    /// A vocabulary of sequences has no room for a word, or sequences have no length.
+    #[error("sequences need a vocabulary of more than 2 numbers and a length of at least 1")]
+    SequenceOptions,
 }

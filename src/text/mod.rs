@@ -9,6 +9,7 @@ mod html;
 mod language;
 mod lexicon;
 mod normalize;
+mod sequence;
 mod terms;
 mod tfidf;
 mod vocabulary;
@@ -21,6 +22,7 @@ pub use language::{
 };
 pub use lexicon::{Stem, StopWords, WordLanguage};
 pub use normalize::normalize_key;
+pub use sequence::{PADDING, SequenceEncoder, SequenceOptions, UNKNOWN};
 pub use terms::Analyzer;
 pub use tfidf::{SparseRow, TfidfOptions, TfidfVariant, TfidfVectorizer};
 pub use vocabulary::{Term, Vocabulary, VocabularyCounter};

@@ -1,0 +1,141 @@
+//! Translation: the pending list goes to a translator, the filled table comes back, and only its rows change.
+
+use crate::space::TestSpace;
+use rayonnage::schema::column;
+use std::fs;
+
+const LOOKUP: &str = "catalogue/translations";
+
+/// A space that reads every table of a folder of translations; so far there is one.
+fn space() -> TestSpace {
+    let mut space = TestSpace::new();
+    fs::create_dir(space.path(LOOKUP)).unwrap();
+    fs::rename(
+        space.path("catalogue/translations.csv"),
+        space.path(&format!("{LOOKUP}/a.csv")),
+    )
+    .unwrap();
+    space.set("translate.params.lookup=translations");
+    space
+}
+
+/// The pending table, beside the checkpoint.
+fn pending(space: &TestSpace) -> Vec<Vec<String>> {
+    let bytes = space.checkpoint("translate").file("pending.csv").unwrap();
+    let mut reader = csv::Reader::from_reader(&bytes[..]);
+    assert_eq!(
+        reader.headers().unwrap(),
+        vec!["source_lang", "source_text", "text_fr", "rows"]
+    );
+    reader
+        .records()
+        .map(|row| row.unwrap().iter().map(str::to_owned).collect())
+        .collect()
+}
+
+fn write(space: &TestSpace, file: &str, rows: &[[&str; 3]]) {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table
+        .write_record(["source_lang", "source_text", "text_fr"])
+        .unwrap();
+    for row in rows {
+        table.write_record(row).unwrap();
+    }
+    space.write(&format!("{LOOKUP}/{file}"), table.into_inner().unwrap());
+}
+
+fn texts(space: &TestSpace, text: &str) -> usize {
+    let reader = space.checkpoint("translate");
+    ["labelled", "unlabelled"]
+        .iter()
+        .flat_map(|dataset| {
+            reader
+                .parts(dataset, Some(&["text"]))
+                .unwrap()
+                .collect::<Vec<_>>()
+        })
+        .map(|batch| {
+            let batch = batch.unwrap();
+            let found: &arrow::array::StringArray = column(&batch, "text").unwrap();
+            found.iter().filter(|found| *found == Some(text)).count()
+        })
+        .sum()
+}
+
+#[test]
+fn the_filled_table_is_picked_up_and_only_its_rows_change() {
+    let space = space();
+    space.run(&["--until", "clean_text"]);
+    let before = pending(&space);
+    assert!(before.len() >= 2, "{before:?}");
+    let digests = |space: &TestSpace| {
+        let reader = space.checkpoint("translate");
+        let datasets = ["labelled", "unlabelled"].map(|name| reader.dataset(name).unwrap().clone());
+        datasets
+            .into_iter()
+            .flat_map(|dataset| dataset.parts)
+            .map(|part| part.digest)
+            .collect::<Vec<_>>()
+    };
+    let old = digests(&space);
+
+    // Filled as it came, with the column of counts, under a name of its own; one text is left for later.
+    let (language, text) = (before[0][0].clone(), before[0][1].clone());
+    write(
+        &space,
+        "b.csv",
+        &[
+            [&language, &text, "Traduit à la main"],
+            [&before[1][0], &before[1][1], ""],
+        ],
+    );
+    space.run(&["--until", "clean_text"]);
+
+    let after = pending(&space);
+    assert_eq!(after.len(), before.len() - 1);
+    assert!(after.iter().all(|row| row[1] != text));
+    let rows: usize = before[0][3].parse().unwrap();
+    assert_eq!(texts(&space, "Traduit à la main"), rows);
+    let new = digests(&space);
+    let changed = old.iter().zip(&new).filter(|(old, new)| old != new).count();
+    assert!(
+        (1..=rows).contains(&changed),
+        "{changed} parts changed for {rows} rows"
+    );
+}
+
+#[test]
+fn two_translations_of_one_text_name_both_places() {
+    let space = space();
+    write(
+        &space,
+        "b.csv",
+        &[["en", "same  text", "un"], ["en", " same text ", "deux"]],
+    );
+    let outcome = space.rayonnage(&["run", "--until", "translate"]);
+    outcome.expect(
+        11,
+        &[
+            "translations/b.csv line 2 and translations/b.csv line 3",
+            "\"same text\"",
+            "stage translate",
+        ],
+    );
+}
+
+#[test]
+fn a_missing_translation_can_be_forbidden_or_dropped() {
+    let mut space = space();
+    space.set("translate.params.on_missing=fail");
+    space
+        .rayonnage(&["run", "--until", "translate"])
+        .expect(11, &["texts have no translation"]);
+    space.set("translate.params.on_missing=drop");
+    space.run(&["--until", "translate"]);
+    let dropped: usize = pending(&space)
+        .iter()
+        .map(|row| row[3].parse::<usize>().unwrap())
+        .sum();
+    assert!(dropped > 0);
+    assert_eq!(texts(&space, ""), dropped);
+}
