@@ -1,18 +1,24 @@
 //! Classical models over sparse rows: logistic regression, linear support vector machines with
-//! calibrated probabilities, and nearest neighbours.
+//! calibrated probabilities, nearest neighbours, trees, forests and boosted trees.
 //!
 //! Pure Rust, without LibTorch. Invariant: with the same rows, labels and options the same bytes
 //! come out, whatever the number of threads.
 
+mod boosting;
 mod calibration;
 mod csr;
 mod error;
+mod forest;
 mod knn;
 mod logistic;
 mod svm;
+mod tree;
 
+pub use boosting::{BoostingOptions, EarlyStopping, GradientBoosting};
 pub use csr::Csr;
 pub use error::ClassicalError;
+pub use forest::{ForestOptions, RandomForest};
 pub use knn::{NearestNeighbours, NeighboursOptions};
 pub use logistic::{LogisticOptions, LogisticRegression};
 pub use svm::{LinearSvm, SvmOptions};
+pub use tree::{DecisionTree, MaxFeatures, TreeOptions};
