@@ -21,6 +21,7 @@ mod damage;
 mod determinism;
 mod input;
 mod kill;
+mod models;
 mod publication;
 mod space;
 mod translation;

@@ -24,17 +24,32 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tempfile::TempDir;
 
 /// What makes a run of the whole pipeline quick; later settings win.
-const SETTINGS: [&str; 6] = [
+const SETTINGS: [&str; 8] = [
     "rows_per_part=16",
     "decode_images.params.size=32",
     "lenet.params.image_size=32",
+    "random_forest.params.trees=5",
+    "gradient_boosting.params.iterations=2",
     "neural_simple.params.epochs=2",
     "lenet.params.epochs=2",
     "fusion.params.epochs=2",
 ];
 
 /// Stages of the shipped pipeline that fit something on the labelled rows.
-pub const FITTED: [&str; 5] = ["split", "fit_tfidf", "neural_simple", "lenet", "fusion"];
+pub const FITTED: [&str; 12] = [
+    "split",
+    "fit_tfidf",
+    "logistic_regression",
+    "linear_svm",
+    "k_nearest_neighbours",
+    "decision_tree",
+    "random_forest",
+    "gradient_boosting",
+    "neural_simple",
+    "lenet",
+    "fusion",
+    "soft_vote",
+];
 
 /// Objects by path.
 pub type Objects = BTreeMap<String, Vec<u8>>;

@@ -3,6 +3,7 @@
 
 use super::ModelError;
 use super::batch::check;
+use super::classical::Csr;
 
 /// Sparse rows in compressed form (CSR), as TF-IDF makes them.
 ///
@@ -124,8 +125,20 @@ impl SparseRows {
         selected
     }
 
+    /// Returns a view of the rows, as the classical models take them.
+    #[must_use]
+    pub fn csr(&self) -> Csr<'_> {
+        Csr {
+            indptr: &self.indptr,
+            indices: &self.indices,
+            values: &self.values,
+            columns: self.width,
+        }
+    }
+
     /// Returns for each row whether it stores anything.
-    pub(super) fn presence(&self) -> Vec<bool> {
+    #[must_use]
+    pub fn presence(&self) -> Vec<bool> {
         self.indptr.windows(2).map(|row| row[0] < row[1]).collect()
     }
 

@@ -3,6 +3,7 @@
 use crate::checkpoint::CheckpointError;
 use crate::image::ImageError;
 use crate::model::ModelError;
+use crate::model::classical::ClassicalError;
 use crate::source::SourceError;
 use crate::sql::SqlError;
 use crate::store::StoreError;
@@ -33,6 +34,9 @@ pub enum StageError {
     /// A model could not be trained, read or applied.
     #[error(transparent)]
     Model(ModelError),
+    /// A classical model could not be fitted or read.
+    #[error(transparent)]
+    Classical(#[from] ClassicalError),
     /// The stage panicked: a bug.
     #[error("internal error: {message}")]
     Panicked {

@@ -1,25 +1,172 @@
 //! What models read, gathered from the checkpoints of several stages and joined row by row.
 
-use super::{Input, StageError};
+use super::models::Reads;
+use super::{Input, StageError, StageRun};
 use crate::model::{Images, Inputs, SparseRows};
-use crate::schema;
+use crate::schema::{self, LABELLED};
 use arrow::array::{
     Array, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, StringArray, UInt32Array,
 };
+use std::collections::BTreeMap;
 
-/// Columns that [`text_rows`] reads.
-pub(super) const TEXT_COLUMNS: [&str; 3] = ["id", "indices", "values"];
-/// Columns that [`image_rows`] reads.
-pub(super) const IMAGE_COLUMNS: [&str; 2] = ["id", "pixels"];
+const TEXT_COLUMNS: &[&str] = &["id", "indices", "values"];
+const IMAGE_COLUMNS: &[&str] = &["id", "pixels"];
+
+/// The stages whose rows a model reads.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct FeatureInputs<'a> {
+    /// Of kind `tfidf`.
+    pub(super) text: Option<&'a Input>,
+    /// Of kind `decode_images`, and the height and width in pixels that the model reads.
+    pub(super) images: Option<(&'a Input, usize)>,
+}
+
+impl<'a> FeatureInputs<'a> {
+    /// Finds the stages that a model was fitted on among those that this stage needs.
+    ///
+    /// # Errors
+    ///
+    /// [`StageError::Unusable`] where one is not among them.
+    pub(super) fn find(
+        run: &StageRun<'a>,
+        reads: &Reads,
+        image_size: Option<usize>,
+    ) -> Result<Self, StageError> {
+        let find = |name: &String| {
+            let found = run.inputs.iter().find(|input| input.stage == *name);
+            found.ok_or_else(|| {
+                let id = run.id;
+                StageError::Unusable(format!("a model reads {name}, which {id} does not need"))
+            })
+        };
+        let images = reads.images.as_ref().map(find).transpose()?;
+        Ok(Self {
+            text: reads.text.as_ref().map(find).transpose()?,
+            images: images.zip(image_size),
+        })
+    }
+
+    /// Their names.
+    pub(super) fn reads(&self) -> Reads {
+        Reads {
+            text: self.text.map(|input| input.stage.clone()),
+            images: self.images.map(|(input, _)| input.stage.clone()),
+        }
+    }
+
+    /// The stages with the columns that are read of them.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = (&'a Input, &'static [&'static str])> {
+        let text = self.text.map(|input| (input, TEXT_COLUMNS));
+        let images = self.images.map(|(input, _)| (input, IMAGE_COLUMNS));
+        text.into_iter().chain(images)
+    }
+
+    /// Begins to gather rows of a dataset.
+    pub(super) fn gather(&self, dataset: &str) -> Result<Gathered<'a>, StageError> {
+        let text = |input| Ok::<_, StageError>((input, SparseRows::empty(text_width(input)?)));
+        let images = |(input, size)| {
+            let rows = ImageRows::new(image_size(input, dataset)?, size)?;
+            Ok::<_, StageError>((input, rows))
+        };
+        Ok(Gathered {
+            text: self.text.map(text).transpose()?,
+            images: self.images.map(images).transpose()?,
+        })
+    }
+}
+
+/// Rows gathered from the parts of several stages.
+pub(super) struct Gathered<'a> {
+    text: Option<(&'a Input, SparseRows)>,
+    images: Option<(&'a Input, ImageRows)>,
+}
+
+impl Gathered<'_> {
+    /// Adds rows of one part, given by stage.
+    pub(super) fn push(
+        &mut self,
+        batches: &BTreeMap<&str, &RecordBatch>,
+        keep: &[usize],
+    ) -> Result<(), StageError> {
+        let of = |input: &Input| {
+            batches.get(input.stage.as_str()).copied().ok_or_else(|| {
+                StageError::Unusable(format!("rows of {} were not read", input.stage))
+            })
+        };
+        if let Some((input, rows)) = &mut self.text {
+            text_rows(of(input)?, keep, rows)?;
+        }
+        if let Some((input, rows)) = &mut self.images {
+            rows.push(of(input)?, keep)?;
+        }
+        Ok(())
+    }
+
+    /// What was gathered.
+    pub(super) fn finish(self) -> Result<Inputs, StageError> {
+        let images = self.images.map(|(_, rows)| rows.finish()).transpose()?;
+        Ok(Inputs {
+            text: self.text.map(|(_, rows)| rows),
+            images,
+            features: None,
+        })
+    }
+}
+
+/// What is known of each row.
+pub(super) struct Presence {
+    text: Vec<bool>,
+    image: Vec<bool>,
+}
+
+impl Presence {
+    /// Nothing is known of so many rows.
+    pub(super) fn none(rows: usize) -> Self {
+        Self {
+            text: vec![false; rows],
+            image: vec![false; rows],
+        }
+    }
+
+    /// What inputs tell of so many rows; a text of unknown words only tells nothing.
+    pub(super) fn of(rows: usize, inputs: &Inputs) -> Self {
+        let absent = || vec![false; rows];
+        let images = inputs.images.as_ref();
+        Self {
+            text: inputs
+                .text
+                .as_ref()
+                .map_or_else(absent, SparseRows::presence),
+            image: images.map_or_else(absent, |images| images.present().to_vec()),
+        }
+    }
+
+    /// Adds what is known otherwise.
+    pub(super) fn join(&mut self, other: &Self) {
+        let all = self.text.iter_mut().chain(&mut self.image);
+        for (mine, theirs) in all.zip(other.text.iter().chain(&other.image)) {
+            *mine |= theirs;
+        }
+    }
+
+    /// Whether anything is known of a row.
+    pub(super) fn any(&self, row: usize) -> bool {
+        self.text[row] || self.image[row]
+    }
+
+    /// The modalities of a row, as predictions name them.
+    pub(super) fn modality(&self, row: usize) -> &'static str {
+        match (self.text[row], self.image[row]) {
+            (true, true) => "text+image",
+            (true, false) => "text",
+            (false, true) => "image",
+            (false, false) => "none",
+        }
+    }
+}
 
 /// Sparse rows of a batch of `tfidf`; those in `keep`.
-pub(super) fn text_rows(
-    batch: &RecordBatch,
-    keep: &[usize],
-    width: usize,
-    rows: &mut SparseRows,
-) -> Result<(), StageError> {
-    debug_assert_eq!(rows.width(), width);
+fn text_rows(batch: &RecordBatch, keep: &[usize], rows: &mut SparseRows) -> Result<(), StageError> {
     let indices: &ListArray = schema::column(batch, "indices")?;
     let values: &ListArray = schema::column(batch, "values")?;
     let all_indices = typed::<UInt32Array>(indices.values(), "indices")?;
@@ -47,13 +194,13 @@ fn typed<'a, A: Array + 'static>(array: &'a dyn Array, column: &str) -> Result<&
 }
 
 /// Which rows of a batch of `decode_images` have an image.
-pub(super) fn has_image(batch: &RecordBatch) -> Result<Vec<bool>, StageError> {
+fn has_image(batch: &RecordBatch) -> Result<Vec<bool>, StageError> {
     let pixels: &FixedSizeBinaryArray = schema::column(batch, "pixels")?;
     Ok((0..pixels.len()).map(|row| pixels.is_valid(row)).collect())
 }
 
 /// Pixels and presence gathered from batches of `decode_images`, shrunk to the size of a network.
-pub(super) struct ImageRows {
+struct ImageRows {
     stored: usize,
     size: usize,
     pixels: Vec<u8>,
@@ -66,7 +213,7 @@ impl ImageRows {
     /// # Errors
     ///
     /// [`StageError::Unusable`] where `size` does not divide `stored`.
-    pub(super) fn new(stored: usize, size: usize) -> Result<Self, StageError> {
+    fn new(stored: usize, size: usize) -> Result<Self, StageError> {
         if size == 0 || !stored.is_multiple_of(size) {
             let message =
                 format!("image_size {size} does not divide the stored size of {stored} pixels");
@@ -81,7 +228,7 @@ impl ImageRows {
     }
 
     /// Adds the rows in `keep`.
-    pub(super) fn push(&mut self, batch: &RecordBatch, keep: &[usize]) -> Result<(), StageError> {
+    fn push(&mut self, batch: &RecordBatch, keep: &[usize]) -> Result<(), StageError> {
         let pixels: &FixedSizeBinaryArray = schema::column(batch, "pixels")?;
         let width = self.size * self.size * 3;
         self.pixels.reserve(keep.len() * width);
@@ -98,7 +245,7 @@ impl ImageRows {
     }
 
     /// The images.
-    pub(super) fn finish(self) -> Result<Images, StageError> {
+    fn finish(self) -> Result<Images, StageError> {
         Ok(Images::new(self.size, self.pixels, self.present)?)
     }
 }
@@ -129,7 +276,7 @@ fn shrink(pixels: &[u8], stored: usize, size: usize, shrunk: &mut Vec<u8>) {
 }
 
 /// Height and width in pixels of the images that a `decode_images` stage wrote.
-pub(super) fn image_size(input: &Input, dataset: &str) -> Result<usize, StageError> {
+fn image_size(input: &Input, dataset: &str) -> Result<usize, StageError> {
     let manifest = input.reader.dataset(dataset)?;
     let column = manifest
         .schema
@@ -156,7 +303,7 @@ pub(super) fn text_width(input: &Input) -> Result<usize, StageError> {
     Ok(usize::try_from(width.ok_or_else(unusable)?).unwrap_or(usize::MAX))
 }
 
-/// Labelled rows with what a network reads of them.
+/// Labelled rows with what a model reads of them.
 pub(super) struct LabelledRows {
     pub(super) ids: Vec<String>,
     pub(super) folds: Vec<String>,
@@ -164,20 +311,13 @@ pub(super) struct LabelledRows {
     pub(super) inputs: Inputs,
 }
 
-/// Gathers the labelled rows of some folds, images with the size in pixels that the network reads; with images but no text, only rows that have an image.
+/// Gathers the labelled rows of some folds; for a model that reads images alone, only rows that have an image.
 pub(super) fn labelled_rows(
     split: &Input,
-    text: Option<&Input>,
-    images: Option<(&Input, usize)>,
+    features: &FeatureInputs<'_>,
     folds: &[&str],
 ) -> Result<LabelledRows, StageError> {
-    const LABELLED: &str = schema::LABELLED;
-    let width = text.map(text_width).transpose()?.unwrap_or_default();
-    let mut text_part = SparseRows::empty(width);
-    let mut image_part = match images {
-        Some((input, size)) => Some(ImageRows::new(image_size(input, LABELLED)?, size)?),
-        None => None,
-    };
+    let mut gathered = features.gather(LABELLED)?;
     let (mut ids, mut found_folds, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     for (index, part) in split.reader.dataset(LABELLED)?.parts.iter().enumerate() {
         let batch = split.reader.part(LABELLED, part, None)?;
@@ -187,33 +327,29 @@ pub(super) fn labelled_rows(
         let mut keep: Vec<usize> = (0..batch_ids.len())
             .filter(|row| folds.contains(&batch_folds.value(*row)))
             .collect();
-        if let (Some((images, _)), Some(image_part)) = (images, &mut image_part) {
-            let batch = same_part(split, images, index, batch_ids, &IMAGE_COLUMNS)?;
-            if text.is_none() {
-                let present = has_image(&batch)?;
-                keep.retain(|row| present[*row]);
-            }
-            image_part.push(&batch, &keep)?;
+        let mut batches = Vec::new();
+        for (input, columns) in features.inputs() {
+            let batch = same_part(split, input, index, batch_ids, columns)?;
+            batches.push((input.stage.as_str(), batch));
         }
-        if let Some(text) = text {
-            let batch = same_part(split, text, index, batch_ids, &TEXT_COLUMNS)?;
-            text_rows(&batch, &keep, width, &mut text_part)?;
+        let batches: BTreeMap<&str, &RecordBatch> = batches
+            .iter()
+            .map(|(stage, batch)| (*stage, batch))
+            .collect();
+        if let (None, Some((images, _))) = (features.text, features.images) {
+            let present = has_image(batches[images.stage.as_str()])?;
+            keep.retain(|row| present[*row]);
         }
+        gathered.push(&batches, &keep)?;
         ids.extend(keep.iter().map(|row| batch_ids.value(*row).to_owned()));
         found_folds.extend(keep.iter().map(|row| batch_folds.value(*row).to_owned()));
         labels.extend(keep.iter().map(|row| batch_labels.value(*row).to_owned()));
     }
-    let images = image_part.map(ImageRows::finish).transpose()?;
-    let inputs = Inputs {
-        text: text.map(|_| text_part),
-        images,
-        features: None,
-    };
     Ok(LabelledRows {
         ids,
         folds: found_folds,
         labels,
-        inputs,
+        inputs: gathered.finish()?,
     })
 }
 
@@ -230,9 +366,9 @@ fn same_part(
         right: other.stage.clone(),
         part: index,
     };
-    let parts = &other.reader.dataset(schema::LABELLED)?.parts;
+    let parts = &other.reader.dataset(LABELLED)?.parts;
     let part = parts.get(index).ok_or_else(misaligned)?;
-    let batch = other.reader.part(schema::LABELLED, part, Some(columns))?;
+    let batch = other.reader.part(LABELLED, part, Some(columns))?;
     if schema::column::<StringArray>(&batch, "id")? != ids {
         return Err(misaligned());
     }

@@ -5,6 +5,7 @@
 
 mod checks;
 mod clean_text;
+mod consistency;
 mod decode_images;
 mod detect_language;
 mod environment;
@@ -14,6 +15,7 @@ mod features;
 mod fit_tfidf;
 mod ingest;
 mod lookup;
+mod models;
 mod partition;
 mod predict;
 mod publication;
@@ -27,12 +29,13 @@ mod train;
 mod translate;
 
 pub use checks::{CheckResult, run_checks};
+pub use consistency::check_stages;
 pub use environment::{Environment, Stores};
 pub use error::StageError;
 pub use run::{Input, StageOutput, StageRun};
 
 use crate::checkpoint::CheckpointReader;
-use crate::config::{Issue, KindInfo, NeedRule, PipelineConfig, check};
+use crate::config::{Issue, KindInfo, NeedRule, check};
 use crate::plan::Published;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -105,6 +108,11 @@ trait Kind: Stage + Sized + 'static {
     const NAME: &'static str;
     type Params: Default + Serialize + DeserializeOwned;
 
+    /// Checks what the configuration gives, key by key, and fills in the defaults.
+    fn check(given: &Value, path: &str, issues: &mut Vec<Issue>) -> Self::Params {
+        check(given, path, issues)
+    }
+
     fn needs(params: &Self::Params) -> Vec<NeedRule>;
 
     /// Checks what types cannot say.
@@ -120,7 +128,7 @@ struct Entry {
 
 fn entry<K: Kind>() -> Entry {
     fn check_params<K: Kind>(given: &Value, path: &str, issues: &mut Vec<Issue>) -> Option<Value> {
-        let params: K::Params = check(given, path, issues);
+        let params = K::check(given, path, issues);
         K::validate(&params, path, issues);
         serde_json::to_value(params).ok()
     }
@@ -177,69 +185,21 @@ pub fn build(kind: &str, params: &Value) -> Option<Box<dyn Stage>> {
     (entry.build)(params.clone())
 }
 
-/// Checks what can be said only of stages together: a model that is named must be needed.
-#[must_use]
-pub fn check_stages(config: &PipelineConfig) -> Vec<Issue> {
-    let mut issues = check_image_sizes(config);
-    for (id, stage) in config
-        .stages
-        .iter()
-        .filter(|(_, stage)| stage.kind == predict::Predict::NAME)
-    {
-        let model = stage
-            .params
-            .get("model")
-            .and_then(Value::as_str)
-            .unwrap_or(predict::BEST);
-        let needs = config.dag.needs(id);
-        let is_needed_model = needs.iter().any(|need| need.stage == model)
-            && config
-                .stages
-                .get(model)
-                .is_some_and(|model| model.kind == train::Train::NAME);
-        if model != predict::BEST && !is_needed_model {
-            let path = format!("stages.{id}.params.model");
-            issues.push(Issue::new(
-                path,
-                format!("{model:?} is no model that {id} needs; or `best`"),
-            ));
-        }
-    }
-    issues
-}
-
-/// The size that an image network reads must divide that of the tensors it is handed.
-fn check_image_sizes(config: &PipelineConfig) -> Vec<Issue> {
-    let size_of = |stage: &str, key: &str| config.stages.get(stage)?.params.get(key)?.as_u64();
-    let mut issues = Vec::new();
-    for (id, stage) in config
-        .stages
-        .iter()
-        .filter(|(_, stage)| stage.kind == train::Train::NAME)
-    {
-        if stage.params.get("model").and_then(Value::as_str) != Some("lenet") {
-            continue;
-        }
-        for need in config.dag.needs(id) {
-            let (stored, read) = (size_of(&need.stage, "size"), size_of(id, "image_size"));
-            if let (Some(stored), Some(read)) = (stored, read)
-                && (read == 0 || !stored.is_multiple_of(read))
-            {
-                let path = format!("stages.{id}.params.image_size");
-                let message = format!("{read} does not divide the size {stored} of {}", need.stage);
-                issues.push(Issue::new(path, message));
-            }
-        }
-    }
-    issues
-}
-
 /// Shorthand for a need of exactly one stage of a kind.
 fn one(kind: &'static str, datasets: &[&'static str]) -> NeedRule {
     NeedRule {
         kind,
         datasets: datasets.to_vec(),
         count: (1, 1),
+    }
+}
+
+/// Shorthand for a need of any number of stages of a kind.
+fn any(kind: &'static str, datasets: &[&'static str]) -> NeedRule {
+    NeedRule {
+        kind,
+        datasets: datasets.to_vec(),
+        count: (0, usize::MAX),
     }
 }
 

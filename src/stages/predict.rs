@@ -1,19 +1,14 @@
 //! `predict`: categories for the unlabelled rows (all rows on request), by the best model or a named one.
 
 use super::evaluate::{best_model, read_scores};
-use super::features::{
-    IMAGE_COLUMNS, ImageRows, TEXT_COLUMNS, has_image, image_size, text_rows, text_width,
-};
+use super::models::{Answers, LoadedModel};
 use super::row_wise::{Aligned, RowWise, process};
-use super::train::{LABELS_FILE, Labels, WEIGHTS_FILE};
-use super::{Input, Kind, Stage, StageError, StageOutput, StageRun, at_most_one, one};
+use super::{Input, Kind, Stage, StageError, StageOutput, StageRun, any, one};
 use crate::checkpoint::{FILES, contents_of};
 use crate::config::NeedRule;
-use crate::model::{Inputs, MemoryRows, Network, SparseRows, predict};
+use crate::model::LabelMap;
 use crate::schema::{self, LABELLED, PREDICTIONS, UNLABELLED};
-use arrow::array::{
-    Array, ArrayRef, Float32Array, ListArray, RecordBatch, StringArray, StructArray,
-};
+use arrow::array::{ArrayRef, Float32Array, ListArray, RecordBatch, StringArray, StructArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use serde::{Deserialize, Serialize};
@@ -73,8 +68,8 @@ impl Kind for Predict {
         let datasets = params.datasets();
         vec![
             one("ingest", &datasets),
-            at_most_one("tfidf", &datasets),
-            at_most_one("decode_images", &datasets),
+            any("tfidf", &datasets),
+            any("decode_images", &datasets),
             NeedRule {
                 kind: "train",
                 datasets: vec![FILES],
@@ -100,44 +95,25 @@ impl Stage for Predict {
 
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
         let chosen = self.choose(run)?;
-        let runtime = run.environment.runtime()?;
-        let network = Network::load(&chosen.reader.file(WEIGHTS_FILE)?, runtime)?;
-        let labels: Labels =
-            serde_json::from_slice(&chosen.reader.file(LABELS_FILE)?).map_err(|error| {
-                StageError::Unusable(format!("{LABELS_FILE} of {}: {error}", chosen.stage))
-            })?;
-        let text = run.find("tfidf").filter(|_| network.spec().takes_text());
-        let images = run
-            .find("decode_images")
-            .filter(|_| network.spec().takes_images());
-        let dataset = self.params.datasets()[0];
+        let model = LoadedModel::load(run, chosen)?;
         // Of its content, not of its inputs: the same weights are the same model, and the part keys say so too.
         let contents = contents_of(chosen.reader.manifest());
         let content = contents
             .get(FILES)
             .map(|digest| digest.short().to_owned())
             .unwrap_or_default();
-        let model = Model {
-            name: format!("{}@{content}", chosen.stage),
-            text_width: text.map(text_width).transpose()?,
-            stored_size: images.map(|input| image_size(input, dataset)).transpose()?,
-            network,
-            labels,
-        };
-        model.check(run)?;
+        let name = format!("{}@{content}", chosen.stage);
         let products = run.input("ingest")?;
         let mut aligned = vec![Aligned {
             input: products,
             columns: &["id"],
         }];
-        aligned.extend(text.map(|input| Aligned {
-            input,
-            columns: &TEXT_COLUMNS,
-        }));
-        aligned.extend(images.map(|input| Aligned {
-            input,
-            columns: &IMAGE_COLUMNS,
-        }));
+        let features = model.inputs();
+        aligned.extend(
+            features
+                .values()
+                .map(|(input, columns)| Aligned { input, columns }),
+        );
         let mut extra: Vec<String> = device_fields(run);
         extra.push(chosen.stage.clone());
         extra.extend(contents.get(FILES).map(ToString::to_string));
@@ -152,9 +128,12 @@ impl Stage for Predict {
             extra_of: None,
             unit: "rows",
         };
-        let writer = process(run, &spec, &|_, batches| {
-            let _alone = run.environment.device_alone();
-            Ok(vec![model.predict(batches)?])
+        let writer = process(run, &spec, &|unit, batches| {
+            let by_stage = features.keys().copied().zip(&batches[1..]).collect();
+            let rows = batches[0].num_rows();
+            let answers = model.answer(run, unit.dataset, rows, &by_stage)?;
+            let ids = batches[0].column(0).clone();
+            Ok(vec![ranked(ids, &answers, &name, &model.labels)?])
         })?;
         let modality = run.count_values(&writer, &[PREDICTIONS], "modality")?;
         let mut summary = Map::new();
@@ -200,93 +179,20 @@ impl Predict {
     }
 }
 
-/// A loaded model with what it takes to apply it.
-struct Model {
-    name: String,
-    network: Network,
-    labels: Labels,
-    text_width: Option<usize>,
-    stored_size: Option<usize>,
-}
-
-impl Model {
-    /// Refuses a model whose inputs this stage does not need.
-    fn check(&self, run: &StageRun<'_>) -> Result<(), StageError> {
-        let lacks = |takes: bool, has: bool| takes && !has;
-        let spec = self.network.spec();
-        if lacks(spec.takes_text(), self.text_width.is_some())
-            || lacks(spec.takes_images(), self.stored_size.is_some())
-        {
-            let name = &self.name;
-            let message = format!("{name} reads features that {} does not need", run.id);
-            return Err(StageError::Unusable(message));
-        }
-        Ok(())
+/// The likeliest classes of each row of one part.
+fn ranked(
+    ids: ArrayRef,
+    answers: &Answers,
+    model: &str,
+    labels: &LabelMap,
+) -> Result<RecordBatch, StageError> {
+    let mut ranked = Ranked::default();
+    let mut modality = Vec::with_capacity(answers.probabilities.len());
+    for (row, probabilities) in answers.probabilities.rows().enumerate() {
+        modality.push(answers.presence.modality(row));
+        ranked.add(probabilities);
     }
-
-    /// Predicts one part. A row of which nothing is known gets the shares of the training rows.
-    fn predict(&self, batches: &[RecordBatch]) -> Result<RecordBatch, StageError> {
-        let rows = batches[0].num_rows();
-        let all: Vec<usize> = (0..rows).collect();
-        let mut inputs = Inputs::default();
-        let mut has_text = vec![false; rows];
-        let mut has_images = vec![false; rows];
-        let mut rest = batches[1..].iter();
-        if let Some(width) = self.text_width {
-            let batch = next(&mut rest)?;
-            let mut sparse = SparseRows::empty(width);
-            text_rows(batch, &all, width, &mut sparse)?;
-            inputs.text = Some(sparse);
-            has_text = texts_present(batch)?;
-        }
-        if let (Some(stored), Some(size)) = (self.stored_size, self.network.spec().image_size()) {
-            let batch = next(&mut rest)?;
-            let mut images = ImageRows::new(stored, size)?;
-            images.push(batch, &all)?;
-            inputs.images = Some(images.finish()?);
-            has_images = has_image(batch)?;
-        }
-        let probabilities = predict(&self.network, &MemoryRows::new(rows, inputs)?, 256)?;
-        let mut ranked = Ranked::default();
-        let mut modality = Vec::with_capacity(rows);
-        for (row, probabilities) in probabilities.rows().enumerate() {
-            let known = match (has_text[row], has_images[row]) {
-                (true, true) => "text+image",
-                (true, false) => "text",
-                (false, true) => "image",
-                (false, false) => "none",
-            };
-            modality.push(known);
-            let is_known = known != "none";
-            ranked.add(if is_known {
-                probabilities
-            } else {
-                &self.labels.priors
-            });
-        }
-        ranked.finish(
-            batches[0].column(0).clone(),
-            modality,
-            &self.name,
-            &self.labels,
-        )
-    }
-}
-
-fn next<'a>(
-    batches: &mut impl Iterator<Item = &'a RecordBatch>,
-) -> Result<&'a RecordBatch, StageError> {
-    batches
-        .next()
-        .ok_or_else(|| StageError::Unusable("the model lacks its features".to_owned()))
-}
-
-/// Which rows hold a word that the model knows; an empty text, or one of unknown words only, tells it nothing.
-fn texts_present(text: &RecordBatch) -> Result<Vec<bool>, StageError> {
-    let indices: &ListArray = schema::column(text, "indices")?;
-    Ok((0..indices.len())
-        .map(|row| indices.value_length(row) > 0)
-        .collect())
+    ranked.finish(ids, modality, model, labels)
 }
 
 /// The likeliest classes of each row.
@@ -314,9 +220,9 @@ impl Ranked {
         ids: ArrayRef,
         modality: Vec<&str>,
         model: &str,
-        labels: &Labels,
+        labels: &LabelMap,
     ) -> Result<RecordBatch, StageError> {
-        let name = |class: &usize| labels.labels.label(*class).unwrap_or_default();
+        let name = |class: &usize| labels.label(*class).unwrap_or_default();
         let offsets = OffsetBuffer::from_lengths(self.lengths.iter().copied());
         let firsts: Vec<usize> = offsets
             .iter()

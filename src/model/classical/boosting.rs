@@ -24,7 +24,7 @@ use grow::{Training, Workspace};
 use holdout::Holdout;
 
 /// Kind of model and version of its format.
-const TAG: [u8; 8] = *b"RYNBOOS\x01";
+pub(super) const TAG: [u8; 8] = *b"RYNBOOS\x01";
 
 /// Rows whose softmax one Rayon task takes.
 const BLOCK_ROWS: usize = 512;
@@ -82,7 +82,8 @@ impl Default for BoostingOptions {
 }
 
 impl BoostingOptions {
-    fn check(&self) -> Result<(), ClassicalError> {
+    /// Checks that the options make sense.
+    pub(super) fn check(&self) -> Result<(), ClassicalError> {
         let positive = |number: f32| number.is_finite() && number > 0.0;
         let faults = [
             (self.iterations == 0, "no iterations"),

@@ -10,14 +10,14 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::csr::Csr;
-use super::error::{ClassicalError, Decoder, Encoder, invalid, serde_as_bytes};
+use super::error::{ClassicalError, Decoder, Encoder, ensure_option, invalid, serde_as_bytes};
 use super::tree::grow::{Grower, Training, below};
 use super::tree::nodes::map_rows;
 use super::tree::shape::{Shape, read_count};
 use super::tree::{MaxFeatures, TreeOptions};
 
 /// Kind of model and version of its format.
-const TAG: [u8; 8] = *b"RYNFRST\x01";
+pub(super) const TAG: [u8; 8] = *b"RYNFRST\x01";
 
 /// Trees for each thread between two looks at the caller's wish to stop.
 const TREES_BETWEEN_LOOKS: usize = 8;
@@ -49,6 +49,14 @@ impl Default for ForestOptions {
     }
 }
 
+impl ForestOptions {
+    /// Checks that the options make sense.
+    pub(super) fn check(&self) -> Result<(), ClassicalError> {
+        ensure_option(self.trees > 0, "trees is 0")?;
+        self.tree.check()
+    }
+}
+
 /// A fitted random forest.
 ///
 /// # Source
@@ -77,10 +85,7 @@ impl RandomForest {
         options: &ForestOptions,
         cancel: &dyn Fn() -> bool,
     ) -> Result<Self, ClassicalError> {
-        options.tree.check()?;
-        if options.trees == 0 {
-            return Err(ClassicalError::Options("a forest of no trees".to_owned()));
-        }
+        options.check()?;
         let training = Training::new(rows, labels, classes, weights)?;
         let mut trees = Vec::with_capacity(options.trees);
         let numbers: Vec<usize> = (0..options.trees).collect();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::csr::{Csr, Sparse};
 use super::error::{ClassicalError, Decoder, Encoder, ensure_option, invalid, serde_as_bytes};
 
-const TAG: [u8; 8] = *b"rneighb\x01";
+pub(super) const TAG: [u8; 8] = *b"rneighb\x01";
 
 /// Rows that one task of Rayon takes: it has one array of products with all training rows.
 const BLOCK_ROWS: usize = 32;
@@ -29,6 +29,13 @@ pub struct NeighboursOptions {
 impl Default for NeighboursOptions {
     fn default() -> Self {
         Self { neighbours: 5 }
+    }
+}
+
+impl NeighboursOptions {
+    /// Checks that the options make sense.
+    pub(super) fn check(&self) -> Result<(), ClassicalError> {
+        ensure_option(self.neighbours > 0, "neighbours is 0")
     }
 }
 
@@ -67,7 +74,7 @@ impl NearestNeighbours {
         cancel: &dyn Fn() -> bool,
     ) -> Result<Self, ClassicalError> {
         rows.check(labels, classes, weights)?;
-        ensure_option(options.neighbours > 0, "0 neighbours")?;
+        options.check()?;
         if cancel() {
             return Err(ClassicalError::Interrupted);
         }

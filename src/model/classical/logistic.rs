@@ -13,7 +13,7 @@ use super::calibration::{Decision, score_row, softmax};
 use super::csr::{Csr, LANES, Sparse, add_then_dot, combine, dot, gather, scaled, stride_of};
 use super::error::{ClassicalError, Decoder, Encoder, ensure_option, serde_as_bytes};
 
-const TAG: [u8; 8] = *b"rlogreg\x01";
+pub(super) const TAG: [u8; 8] = *b"rlogreg\x01";
 /// Rows and columns that one task of Rayon takes: part of the order of the sums.
 const BLOCK_ROWS: usize = 256;
 const BLOCK_COLUMNS: usize = 64;
@@ -44,7 +44,8 @@ impl Default for LogisticOptions {
 }
 
 impl LogisticOptions {
-    fn check(&self) -> Result<(), ClassicalError> {
+    /// Checks that the options make sense.
+    pub(super) fn check(&self) -> Result<(), ClassicalError> {
         ensure_option(self.c.is_finite() && self.c > 0.0, "c is not above 0")?;
         ensure_option(self.tolerance > 0.0, "tolerance is not above 0")?;
         ensure_option(self.memory > 0, "memory is 0")

@@ -6,19 +6,23 @@
 
 mod boosting;
 mod calibration;
+mod cross_validation;
 mod csr;
 mod error;
 mod forest;
 mod knn;
 mod logistic;
+mod model;
 mod svm;
 mod tree;
 
 pub use boosting::{BoostingOptions, EarlyStopping, GradientBoosting};
+pub use cross_validation::{FoldScore, cross_validate};
 pub use csr::Csr;
 pub use error::ClassicalError;
 pub use forest::{ForestOptions, RandomForest};
 pub use knn::{NearestNeighbours, NeighboursOptions};
 pub use logistic::{LogisticOptions, LogisticRegression};
+pub use model::{ClassicalModel, ClassicalOptions};
 pub use svm::{LinearSvm, SvmOptions};
 pub use tree::{DecisionTree, MaxFeatures, TreeOptions};

@@ -12,7 +12,7 @@ use super::calibration::{Calibration, Decision, stratified_folds};
 use super::csr::Csr;
 use super::error::{ClassicalError, Decoder, Encoder, ensure_option, serde_as_bytes};
 
-const TAG: [u8; 8] = *b"rlinsvm\x01";
+pub(super) const TAG: [u8; 8] = *b"rlinsvm\x01";
 
 /// Passes over its rows that a class makes between two looks at `cancel`.
 const PASSES: usize = 10;
@@ -51,7 +51,8 @@ impl Default for SvmOptions {
 }
 
 impl SvmOptions {
-    fn check(&self) -> Result<(), ClassicalError> {
+    /// Checks that the options make sense.
+    pub(super) fn check(&self) -> Result<(), ClassicalError> {
         ensure_option(self.c.is_finite() && self.c > 0.0, "c is not above 0")?;
         ensure_option(self.tolerance > 0.0, "tolerance is not above 0")?;
         let folds = self.calibration_folds;

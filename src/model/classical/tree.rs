@@ -24,7 +24,7 @@ use nodes::map_rows;
 use shape::Shape;
 
 /// Kind of model and version of its format.
-const TAG: [u8; 8] = *b"RYNTREE\x01";
+pub(super) const TAG: [u8; 8] = *b"RYNTREE\x01";
 
 /// How many columns each node of a tree tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,121 @@
+//! Stratified cross-validation of a classical model.
+
+use super::calibration::stratified_folds;
+use super::{ClassicalError, ClassicalOptions};
+use crate::model::predict::argmax;
+use crate::model::{Confusion, SparseRows};
+
+/// What a model came to on the rows of one fold, fitted on all others.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct FoldScore {
+    /// Weighted F1.
+    pub weighted_f1: f64,
+    /// Share of the rows whose class was found.
+    pub accuracy: f64,
+    /// Rows of the fold.
+    pub rows: u64,
+}
+
+/// Fits a model on all folds but one and scores it on that one, for each fold.
+///
+/// The folds hold the classes in equal shares, and depend on the order of the rows alone.
+///
+/// # Errors
+///
+/// [`ClassicalError::Options`] for fewer than 2 folds or more than rows, else those of the fits.
+///
+/// # Source
+///
+/// The folds of scikit-learn's `StratifiedKFold` without shuffling.
+pub fn cross_validate(
+    rows: &SparseRows,
+    labels: &[u32],
+    classes: usize,
+    balanced: bool,
+    (options, folds): (&ClassicalOptions, usize),
+    cancel: &dyn Fn() -> bool,
+) -> Result<Vec<FoldScore>, ClassicalError> {
+    if folds < 2 || folds > labels.len() {
+        let (rows, fault) = (labels.len(), "folds of a cross-validation");
+        return Err(ClassicalError::Options(format!(
+            "{folds} {fault} of {rows} rows"
+        )));
+    }
+    rows.csr().check(labels, classes, None)?;
+    let fold_of = stratified_folds(labels, classes, folds);
+    let mut scores = Vec::with_capacity(folds);
+    for fold in 0..folds {
+        let (held, kept): (Vec<usize>, Vec<usize>) =
+            (0..labels.len()).partition(|&row| fold_of[row] == fold);
+        let labels_of = |rows: &[usize]| rows.iter().map(|&row| labels[row]).collect::<Vec<_>>();
+        let training = rows.select(&kept);
+        let kept = labels_of(&kept);
+        let model = options.fit(training.csr(), &kept, classes, balanced, cancel)?;
+        drop(training);
+        let probabilities = model.predict_probabilities(rows.select(&held).csr());
+        let predicted = probabilities.chunks_exact(classes).map(argmax);
+        let actual = labels_of(&held).into_iter().map(|label| label as usize);
+        let confusion = Confusion::from_pairs(classes, actual.zip(predicted));
+        scores.push(FoldScore {
+            weighted_f1: confusion.weighted_f1(),
+            accuracy: confusion.accuracy(),
+            rows: confusion.total(),
+        });
+    }
+    Ok(scores)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::NeighboursOptions;
+    use super::*;
+
+    /// Rows of three classes, each with a column of its own and one in common.
+    fn data(rows: u32) -> (SparseRows, Vec<u32>) {
+        let mut sparse = SparseRows::empty(4);
+        let mut labels = Vec::new();
+        for row in 0..rows {
+            sparse.push(&[row % 3, 3], &[1.0, 0.1]).unwrap();
+            labels.push(row % 3);
+        }
+        (sparse, labels)
+    }
+
+    fn neighbours(neighbours: usize) -> ClassicalOptions {
+        ClassicalOptions::NearestNeighbours(NeighboursOptions { neighbours })
+    }
+
+    #[test]
+    fn every_row_is_held_out_once_and_scored_by_a_model_that_never_saw_it() {
+        let (rows, mut labels) = data(30);
+        let options = neighbours(1);
+        let scores = cross_validate(&rows, &labels, 3, false, (&options, 3), &|| false).unwrap();
+        assert_eq!(scores.iter().map(|score| score.rows).sum::<u64>(), 30);
+        assert!(
+            scores
+                .iter()
+                .all(|score| (score.weighted_f1 - 1.0).abs() < 1e-12)
+        );
+        // Each row its own column and no other like it: only a model that saw the row could know.
+        let mut alone = SparseRows::empty(30);
+        for row in 0..30 {
+            alone.push(&[row], &[1.0]).unwrap();
+        }
+        labels.rotate_left(1);
+        let scores = cross_validate(&alone, &labels, 3, false, (&options, 3), &|| false).unwrap();
+        assert!(
+            scores.iter().all(|score| score.accuracy < 0.5),
+            "{scores:?}"
+        );
+    }
+
+    #[test]
+    fn more_folds_than_rows_or_fewer_than_two_are_refused() {
+        let (rows, labels) = data(6);
+        for folds in [0, 1, 7] {
+            let options = (&neighbours(1), folds);
+            let outcome = cross_validate(&rows, &labels, 3, false, options, &|| false);
+            assert!(matches!(outcome, Err(ClassicalError::Options(_))));
+        }
+    }
+}

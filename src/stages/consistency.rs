@@ -1,0 +1,125 @@
+//! Checks of what can be said only of stages together: names of stages in parameters, and features that a
+//! model reads.
+
+use super::train::Train;
+use super::{Kind, predict};
+use crate::config::{Issue, PipelineConfig, StageConfig};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Kinds of stages that models read rows of.
+const FEATURES: [&str; 2] = ["tfidf", "decode_images"];
+
+/// Checks what can be said only of stages together.
+#[must_use]
+pub fn check_stages(config: &PipelineConfig) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    for stage in config.stages.values() {
+        if stage.kind == predict::Predict::NAME {
+            check_predicted_model(config, stage, &mut issues);
+        } else if stage.kind == Train::NAME {
+            check_image_size(config, stage, &mut issues);
+            check_branches(config, stage, &mut issues);
+            check_weights(config, stage, &mut issues);
+        }
+    }
+    issues
+}
+
+/// Text of a parameter.
+fn text<'a>(stage: &'a StageConfig, key: &str) -> Option<&'a str> {
+    stage.params.get(key)?.as_str()
+}
+
+/// The stages of a kind that a stage needs.
+fn needed<'a>(
+    config: &'a PipelineConfig,
+    stage: &StageConfig,
+    kind: &'a str,
+) -> impl Iterator<Item = &'a StageConfig> {
+    let needs = config.dag.needs(&stage.id).iter();
+    needs
+        .filter_map(|need| config.stages.get(&need.stage))
+        .filter(move |stage| stage.kind == kind)
+}
+
+/// The stages whose rows the model of a `train` stage reads, by way of the models in it too.
+fn reads<'a>(config: &'a PipelineConfig, stage: &StageConfig) -> BTreeSet<&'a str> {
+    let own = FEATURES
+        .into_iter()
+        .flat_map(|kind| needed(config, stage, kind))
+        .map(|feature| feature.id.as_str());
+    let inner = needed(config, stage, Train::NAME).flat_map(|model| reads(config, model));
+    own.chain(inner).collect()
+}
+
+/// A model that is named must be needed, and what a model reads that may be chosen must be needed too.
+fn check_predicted_model(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
+    let id = &stage.id;
+    let named = text(stage, "model").unwrap_or(predict::BEST);
+    let models: Vec<&StageConfig> = needed(config, stage, Train::NAME).collect();
+    if named != predict::BEST && models.iter().all(|model| model.id != named) {
+        let message = format!("{named:?} is no model that {id} needs; or `best`");
+        issues.push(Issue::new(format!("stages.{id}.params.model"), message));
+        return;
+    }
+    let candidates = models
+        .into_iter()
+        .filter(|model| named == predict::BEST || model.id == named);
+    for model in candidates {
+        check_reads(config, stage, model, issues);
+    }
+}
+
+/// What a model reads must be needed by a stage that asks it.
+fn check_reads(
+    config: &PipelineConfig,
+    stage: &StageConfig,
+    model: &StageConfig,
+    issues: &mut Vec<Issue>,
+) {
+    let needs = config.dag.needs(&stage.id);
+    for feature in reads(config, model) {
+        if needs.iter().all(|need| need.stage != feature) {
+            let message = format!("lacks {feature}, which {} reads", model.id);
+            issues.push(Issue::new(format!("stages.{}.needs", stage.id), message));
+        }
+    }
+}
+
+/// A fusion asks its branches, on the rows that they were trained on.
+fn check_branches(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
+    if text(stage, "model") == Some("fusion") {
+        for branch in needed(config, stage, Train::NAME) {
+            check_reads(config, stage, branch, issues);
+        }
+    }
+}
+
+/// The models that are given weights must be there.
+fn check_weights(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
+    let weights = stage.params.get("weights").and_then(Value::as_object);
+    for name in weights.into_iter().flat_map(|weights| weights.keys()) {
+        if needed(config, stage, Train::NAME).all(|model| model.id != *name) {
+            let path = format!("stages.{}.params.weights.{name}", stage.id);
+            issues.push(Issue::new(
+                path,
+                format!("is no model that {} needs", stage.id),
+            ));
+        }
+    }
+}
+
+/// The size that an image network reads must divide that of the tensors it is handed.
+fn check_image_size(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
+    let size = |stage: &StageConfig, key: &str| stage.params.get(key)?.as_u64();
+    for images in needed(config, stage, "decode_images") {
+        if let (Some(stored), Some(read)) = (size(images, "size"), size(stage, "image_size"))
+            && (read == 0 || !stored.is_multiple_of(read))
+        {
+            let path = format!("stages.{}.params.image_size", stage.id);
+            let message = format!("{read} does not divide the size {stored} of {}", images.id);
+            issues.push(Issue::new(path, message));
+        }
+    }
+}

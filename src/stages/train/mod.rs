@@ -1,0 +1,266 @@
+//! `train`: one model, fitted on the training rows.
+//!
+//! Writes the model and its description as files, for networks the history of the training, for a
+//! cross-validation all that was tried, and `held_out`: the model's probabilities for the validation and test
+//! rows that it can answer for.
+
+mod classical;
+mod classical_params;
+mod held_out;
+mod networks;
+mod params;
+mod soft_vote;
+
+pub(super) use params::Params;
+
+use super::features::{FeatureInputs, LabelledRows, labelled_rows};
+use super::models::{ModelFile, Predictor};
+use super::split::{TEST, TRAIN, VALIDATION};
+use super::{Environment, Input, Kind, Stage, StageError, StageOutput, StageRun};
+use crate::checkpoint::CheckpointWriter;
+use crate::config::{Issue, NeedRule};
+use crate::model::LabelMap;
+use crate::schema::{self, LABELLED};
+use arrow::array::StringArray;
+use bytes::Bytes;
+use classical::{Classical, ClassicalParams};
+use held_out::HeldOut;
+use networks::Trainable;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+const HISTORY_FILE: &str = "history.json";
+const CROSS_VALIDATION_FILE: &str = "cross_validation.json";
+
+/// The stage.
+pub(super) struct Train {
+    params: Params,
+}
+
+impl Kind for Train {
+    const NAME: &'static str = "train";
+    type Params = Params;
+
+    fn check(given: &Value, path: &str, issues: &mut Vec<Issue>) -> Params {
+        Params::checked(given, path, issues)
+    }
+
+    fn needs(params: &Params) -> Vec<NeedRule> {
+        params.needs()
+    }
+
+    fn validate(params: &Params, path: &str, issues: &mut Vec<Issue>) {
+        params.validate(path, issues);
+    }
+
+    fn new(params: Params) -> Self {
+        Self { params }
+    }
+}
+
+impl Stage for Train {
+    fn version(&self) -> u32 {
+        2
+    }
+
+    fn uses_device(&self) -> bool {
+        self.params.is_network()
+    }
+
+    fn external_fields(
+        &self,
+        environment: &Environment,
+    ) -> Result<Vec<(String, String)>, StageError> {
+        Ok(vec![(
+            "seed".to_owned(),
+            environment.config.seed.to_string(),
+        )])
+    }
+
+    fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
+        let writer = run.begin(BTreeMap::new())?;
+        let summary = match &self.params {
+            Params::NeuralSimple(params) => {
+                train_network(run, &writer, |classes| params.trainable(run, classes))
+            }
+            Params::Lenet(params) => {
+                train_network(run, &writer, |classes| params.trainable(run, classes))
+            }
+            Params::Fusion(params) => train_network(run, &writer, |_| params.trainable(run)),
+            Params::LogisticRegression(params) => fit_classical(run, &writer, params),
+            Params::LinearSvm(params) => fit_classical(run, &writer, params),
+            Params::KNearestNeighbours(params) => fit_classical(run, &writer, params),
+            Params::DecisionTree(params) => fit_classical(run, &writer, params),
+            Params::RandomForest(params) => fit_classical(run, &writer, params),
+            Params::GradientBoosting(params) => fit_classical(run, &writer, params),
+            Params::SoftVote(params) => {
+                let (file, held_out) = params.join(run, &writer)?;
+                held_out.write(&writer, &file.labels)?;
+                file.write(&writer)?;
+                let members = file
+                    .members
+                    .iter()
+                    .map(|member| (member.stage.clone(), json!(member.weight)));
+                let members: Map<String, Value> = members.collect();
+                Ok(Map::from_iter([("members".to_owned(), json!(members))]))
+            }
+        };
+        let mut summary = summary?;
+        summary.insert("model".to_owned(), json!(self.params.name()));
+        Ok(StageOutput { writer, summary })
+    }
+}
+
+/// Trains a network, once the device is free.
+fn train_network<'a>(
+    run: &StageRun<'a>,
+    writer: &CheckpointWriter,
+    make: impl FnOnce(usize) -> Result<Trainable<'a>, StageError>,
+) -> Result<Map<String, Value>, StageError> {
+    let split = run.input("split")?;
+    let labels = all_labels(split)?;
+    run.monitor.message("waits for the device".to_owned());
+    let alone = run.environment.device_alone();
+    run.environment.check_cancelled()?;
+    let trainable = make(labels.len())?;
+    let features = trainable.features;
+    let train = training_rows(run, split, &features)?;
+    let validation = labelled_rows(split, &features, &[VALIDATION])?;
+    if validation.ids.is_empty() {
+        let message = format!("{} has no validation rows", run.id);
+        return Err(StageError::Unusable(message));
+    }
+    let mut summary = Map::new();
+    summary.insert("training_rows".to_owned(), json!(train.ids.len()));
+    let priors = priors(&train, &labels);
+    let fitted = trainable.fit(run, &labels, train, validation)?;
+    drop(alone);
+    let json = Bytes::from(format!("{:#}\n", json!(fitted.history)));
+    writer.write_file(HISTORY_FILE, json, false)?;
+    let parameters = fitted.network.parameters();
+    summary.insert("parameters".to_owned(), json!(parameters.total));
+    summary.insert(
+        "trainable_parameters".to_owned(),
+        json!(parameters.trainable),
+    );
+    summary.insert("epochs".to_owned(), json!(fitted.history.len()));
+    summary.insert("best_epoch".to_owned(), json!(fitted.best_epoch));
+    summary.insert("stopped".to_owned(), json!(fitted.stopped));
+    let predictor = Predictor::Network(Box::new(fitted.network));
+    finish(run, writer, &predictor, &features, (labels, priors))?;
+    Ok(summary)
+}
+
+/// Fits a classical model on TF-IDF.
+fn fit_classical<P: ClassicalParams>(
+    run: &StageRun<'_>,
+    writer: &CheckpointWriter,
+    params: &Classical<P>,
+) -> Result<Map<String, Value>, StageError> {
+    let split = run.input("split")?;
+    let labels = all_labels(split)?;
+    let features = FeatureInputs {
+        text: Some(run.input("tfidf")?),
+        ..FeatureInputs::default()
+    };
+    let train = training_rows(run, split, &features)?;
+    let classes: Vec<u32> = train
+        .labels
+        .iter()
+        .filter_map(|label| labels.index(label))
+        .map(|class| class as u32)
+        .collect();
+    let priors = priors(&train, &labels);
+    let rows = train
+        .inputs
+        .text
+        .ok_or_else(|| StageError::Unusable(format!("{} reads no text", run.id)))?;
+    let fitted = params.fit(run, &rows, &classes, labels.len())?;
+    let mut summary = Map::new();
+    summary.insert("training_rows".to_owned(), json!(rows.len()));
+    summary.insert("columns".to_owned(), json!(rows.width()));
+    drop(rows);
+    if let Some(converged) = fitted.model.converged() {
+        summary.insert("converged".to_owned(), json!(converged));
+    }
+    if let Some(chosen) = fitted.chosen {
+        let json = Bytes::from(format!("{:#}\n", json!(fitted.candidates)));
+        writer.write_file(CROSS_VALIDATION_FILE, json, true)?;
+        let candidate = &fitted.candidates[chosen];
+        summary.insert("cross_validation".to_owned(), candidate.summary());
+    }
+    let predictor = Predictor::Classical(fitted.model);
+    finish(run, writer, &predictor, &features, (labels, priors))?;
+    Ok(summary)
+}
+
+/// Writes a fitted model, and what it answers for the rows that it was not fitted on.
+fn finish(
+    run: &StageRun<'_>,
+    writer: &CheckpointWriter,
+    predictor: &Predictor,
+    features: &FeatureInputs<'_>,
+    (labels, priors): (LabelMap, Vec<f32>),
+) -> Result<(), StageError> {
+    let split = run.input("split")?;
+    let mut held_out = HeldOut::default();
+    for fold in [VALIDATION, TEST] {
+        run.environment.check_cancelled()?;
+        let rows = labelled_rows(split, features, &[fold])?;
+        let answers = predictor.predict(run, rows.ids.len(), rows.inputs)?;
+        held_out.ids.extend(rows.ids);
+        held_out.folds.extend(rows.folds);
+        held_out.labels.extend(rows.labels);
+        held_out.probabilities.extend(answers.values);
+    }
+    held_out.write(writer, &labels)?;
+    let file = ModelFile {
+        labels,
+        priors,
+        members: vec![predictor.write(run, writer, features)?],
+    };
+    file.write(writer)
+}
+
+/// The training rows, of which there must be some.
+fn training_rows(
+    run: &StageRun<'_>,
+    split: &Input,
+    features: &FeatureInputs<'_>,
+) -> Result<LabelledRows, StageError> {
+    let rows = labelled_rows(split, features, &[TRAIN])?;
+    if rows.ids.is_empty() {
+        let message = format!("{} has no training rows", run.id);
+        return Err(StageError::Unusable(message));
+    }
+    Ok(rows)
+}
+
+/// The classes: all labels there are, so that every model has the same.
+fn all_labels(split: &Input) -> Result<LabelMap, StageError> {
+    let mut found: BTreeSet<String> = BTreeSet::new();
+    for batch in split.reader.parts(LABELLED, Some(&["label"]))? {
+        let batch = batch?;
+        let labels: &StringArray = schema::column(&batch, "label")?;
+        found.extend(labels.iter().flatten().map(str::to_owned));
+    }
+    if found.len() < 2 {
+        let message = format!("there are {} categories to tell apart", found.len());
+        return Err(StageError::Unusable(message));
+    }
+    Ok(LabelMap::new(found))
+}
+
+fn priors(rows: &LabelledRows, labels: &LabelMap) -> Vec<f32> {
+    let mut counts = vec![0_u32; labels.len()];
+    for label in &rows.labels {
+        if let Some(index) = labels.index(label) {
+            counts[index] += 1;
+        }
+    }
+    let total = rows.labels.len().max(1) as f32;
+    counts
+        .into_iter()
+        .map(|count| count as f32 / total)
+        .collect()
+}

@@ -1,0 +1,374 @@
+//! Neural networks: their parameters, how they are made, and their training.
+
+use crate::cancel::CancelToken;
+use crate::config::Issue;
+use crate::model::{
+    EarlyStopping, EpochRecord, Examples, Fitted, Inputs, LabelMap, MemoryExamples, ModelError,
+    Network, NetworkSpec, Plateau, Rows, TrainOptions, fit,
+};
+use crate::schema::IMAGE_SIZE;
+use crate::stages::features::{FeatureInputs, LabelledRows, text_width};
+use crate::stages::models::Predictor;
+use crate::stages::{StageError, StageRun};
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+
+/// How any network is trained.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Training {
+    dropout: f64,
+    epochs: usize,
+    batch_size: usize,
+    learning_rate: f64,
+    early_stopping: EarlyStoppingParams,
+    plateau: PlateauParams,
+    /// Whether rows weigh inversely to the number of rows of their class.
+    class_weights: bool,
+}
+
+/// When to stop early.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct EarlyStoppingParams {
+    patience: usize,
+    start_epoch: usize,
+}
+
+/// When to lower the learning rate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct PlateauParams {
+    factor: f64,
+    patience: usize,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        let options = TrainOptions::default();
+        let (stopping, plateau) = (EarlyStopping::default(), Plateau::default());
+        Self {
+            dropout: 0.2,
+            epochs: options.epochs,
+            batch_size: options.batch_size,
+            learning_rate: options.learning_rate,
+            early_stopping: EarlyStoppingParams {
+                patience: stopping.patience,
+                start_epoch: stopping.start_epoch,
+            },
+            plateau: PlateauParams {
+                factor: plateau.factor,
+                patience: plateau.patience,
+            },
+            class_weights: options.class_weights,
+        }
+    }
+}
+
+impl Training {
+    fn validate(&self, require: &mut dyn FnMut(bool, &str, &str)) {
+        require(
+            (0.0..1.0).contains(&self.dropout),
+            "dropout",
+            "must be at least 0 and below 1",
+        );
+        require(self.epochs > 0, "epochs", "must be at least 1");
+        require(self.batch_size > 0, "batch_size", "must be at least 1");
+        require(self.learning_rate > 0.0, "learning_rate", "must be above 0");
+        let factor = self.plateau.factor;
+        require(
+            factor > 0.0 && factor < 1.0,
+            "plateau.factor",
+            "must be above 0 and below 1",
+        );
+    }
+
+    fn options(&self, seed: u64) -> TrainOptions {
+        TrainOptions {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            learning_rate: self.learning_rate,
+            seed,
+            early_stopping: Some(EarlyStopping {
+                patience: self.early_stopping.patience,
+                start_epoch: self.early_stopping.start_epoch,
+            }),
+            plateau: Some(Plateau {
+                factor: self.plateau.factor,
+                patience: self.plateau.patience,
+            }),
+            class_weights: self.class_weights,
+        }
+    }
+}
+
+/// Collects what is wrong, under the path of its key.
+fn collector<'a>(
+    path: &'a str,
+    issues: &'a mut Vec<Issue>,
+) -> impl FnMut(bool, &str, &str) + use<'a> {
+    move |holds, key, message| {
+        if !holds {
+            issues.push(Issue::new(format!("{path}.{key}"), message));
+        }
+    }
+}
+
+const WIDEST: usize = 65_536;
+
+fn require_width(require: &mut dyn FnMut(bool, &str, &str), width: usize) {
+    let holds = (1..=WIDEST).contains(&width);
+    require(holds, "hidden", "must lie between 1 and 65536");
+}
+
+/// Of `neural_simple`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::stages) struct NeuralSimpleParams {
+    /// Width of the dense layer.
+    hidden: usize,
+    #[serde(flatten)]
+    training: Training,
+}
+
+impl Default for NeuralSimpleParams {
+    fn default() -> Self {
+        Self {
+            hidden: 54,
+            training: Training::default(),
+        }
+    }
+}
+
+impl NeuralSimpleParams {
+    pub(super) fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
+        let mut require = collector(path, issues);
+        require_width(&mut require, self.hidden);
+        self.training.validate(&mut require);
+    }
+}
+
+/// Of `lenet`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::stages) struct LenetParams {
+    /// Height and width in pixels that the network reads; divides the size of the tensors.
+    image_size: usize,
+    #[serde(flatten)]
+    training: Training,
+}
+
+impl Default for LenetParams {
+    fn default() -> Self {
+        Self {
+            image_size: IMAGE_SIZE as usize,
+            training: Training::default(),
+        }
+    }
+}
+
+impl LenetParams {
+    pub(super) fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
+        let mut require = collector(path, issues);
+        let is_large = self.image_size >= 16;
+        require(is_large, "image_size", "must be at least 16");
+        self.training.validate(&mut require);
+    }
+}
+
+/// Of `fusion`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::stages) struct FusionParams {
+    /// Width of the dense layer.
+    hidden: usize,
+    #[serde(flatten)]
+    training: Training,
+}
+
+impl Default for FusionParams {
+    fn default() -> Self {
+        Self {
+            hidden: 128,
+            training: Training::default(),
+        }
+    }
+}
+
+impl FusionParams {
+    pub(super) fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
+        let mut require = collector(path, issues);
+        require_width(&mut require, self.hidden);
+        self.training.validate(&mut require);
+    }
+}
+
+/// A network that can be trained: made, and told how.
+pub(super) struct Trainable<'a> {
+    network: Network,
+    options: TrainOptions,
+    /// What it reads.
+    pub(super) features: FeatureInputs<'a>,
+}
+
+impl NeuralSimpleParams {
+    /// Makes the network.
+    pub(super) fn trainable<'a>(
+        &self,
+        run: &StageRun<'a>,
+        classes: usize,
+    ) -> Result<Trainable<'a>, StageError> {
+        let text = run.input("tfidf")?;
+        let spec = NetworkSpec::NeuralSimple {
+            features: text_width(text)?,
+            hidden: self.hidden,
+            dropout: self.training.dropout,
+            classes,
+        };
+        let features = FeatureInputs {
+            text: Some(text),
+            ..FeatureInputs::default()
+        };
+        Trainable::new(run, &spec, &self.training, features)
+    }
+}
+
+impl LenetParams {
+    /// Makes the network.
+    pub(super) fn trainable<'a>(
+        &self,
+        run: &StageRun<'a>,
+        classes: usize,
+    ) -> Result<Trainable<'a>, StageError> {
+        let spec = NetworkSpec::LeNet {
+            size: self.image_size,
+            dropout: self.training.dropout,
+            classes,
+        };
+        let features = FeatureInputs {
+            images: Some((run.input("decode_images")?, self.image_size)),
+            ..FeatureInputs::default()
+        };
+        Trainable::new(run, &spec, &self.training, features)
+    }
+}
+
+impl FusionParams {
+    /// Joins the two trained networks that this stage needs, on the rows that they were trained on.
+    pub(super) fn trainable<'a>(&self, run: &StageRun<'a>) -> Result<Trainable<'a>, StageError> {
+        let mut text = None;
+        let mut image = None;
+        for input in run.inputs_of("train") {
+            let (network, reads) = Predictor::read_network(input, run)?;
+            let features = FeatureInputs::find(run, &reads, network.spec().image_size())?;
+            match (network.spec().takes_text(), network.spec().takes_images()) {
+                (true, false) => text = Some((network, features)),
+                (false, true) => image = Some((network, features)),
+                _ => {}
+            }
+        }
+        let (Some((text, text_features)), Some((image, image_features))) = (text, image) else {
+            return Err(StageError::Unusable(
+                "a fusion needs one network that reads text and one that reads images".to_owned(),
+            ));
+        };
+        let (hidden, dropout, seed) = (self.hidden, self.training.dropout, run.seed());
+        Ok(Trainable {
+            network: Network::fusion(text, image, hidden, dropout, seed)?,
+            options: self.training.options(seed),
+            features: FeatureInputs {
+                images: image_features.images,
+                ..text_features
+            },
+        })
+    }
+}
+
+impl<'a> Trainable<'a> {
+    fn new(
+        run: &StageRun<'_>,
+        spec: &NetworkSpec,
+        training: &Training,
+        features: FeatureInputs<'a>,
+    ) -> Result<Self, StageError> {
+        let seed = run.seed();
+        Ok(Self {
+            network: Network::new(spec, run.environment.runtime()?, seed)?,
+            options: training.options(seed),
+            features,
+        })
+    }
+
+    /// Trains the network.
+    pub(super) fn fit(
+        self,
+        run: &StageRun<'_>,
+        labels: &LabelMap,
+        train: LabelledRows,
+        validation: LabelledRows,
+    ) -> Result<Fitted, StageError> {
+        let cancel = &run.environment.cancel;
+        let train = Cancellable {
+            examples: examples(train, labels)?,
+            cancel,
+        };
+        let validation = Cancellable {
+            examples: examples(validation, labels)?,
+            cancel,
+        };
+        run.monitor.expect(self.options.epochs as u64, "epochs");
+        let mut observer = |record: &EpochRecord| {
+            run.monitor.advance(1);
+            run.monitor.message(describe(record));
+            match cancel.signal() {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            }
+        };
+        fit(
+            self.network,
+            &train,
+            &validation,
+            &self.options,
+            &mut observer,
+        )
+        .map_err(|error| match (error, cancel.signal()) {
+            (ModelError::Interrupted, Some(signal)) => StageError::Interrupted { signal },
+            (error, _) => StageError::Model(error),
+        })
+    }
+}
+
+fn describe(record: &EpochRecord) -> String {
+    format!(
+        "epoch {} loss {:.3} val_loss {:.3} val_f1 {:.3}",
+        record.epoch, record.loss, record.validation_loss, record.validation_f1
+    )
+}
+
+/// Examples that end a training between two batches once the run should stop.
+struct Cancellable<'a> {
+    examples: MemoryExamples,
+    cancel: &'a CancelToken,
+}
+
+impl Rows for Cancellable<'_> {
+    fn len(&self) -> usize {
+        self.examples.len()
+    }
+
+    fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
+        match self.cancel.signal() {
+            Some(_) => Err(ModelError::Interrupted),
+            None => self.examples.inputs(rows),
+        }
+    }
+}
+
+impl Examples for Cancellable<'_> {
+    fn labels(&self) -> &[usize] {
+        self.examples.labels()
+    }
+}
+
+fn examples(rows: LabelledRows, labels: &LabelMap) -> Result<MemoryExamples, StageError> {
+    let classes = rows
+        .labels
+        .iter()
+        .map(|label| labels.index(label).unwrap_or_default());
+    Ok(MemoryExamples::new(classes.collect(), rows.inputs)?)
+}

@@ -1,0 +1,255 @@
+//! Parameters of `train`: which model, and what that model takes. Every model has keys of its own.
+
+use super::classical::Classical;
+use super::classical_params::{
+    BoostingParams, ForestParams, LogisticParams, NeighboursParams, SvmParams, TreeParams,
+};
+use super::networks::{FusionParams, LenetParams, NeuralSimpleParams};
+use super::soft_vote::SoftVoteParams;
+use crate::checkpoint::FILES;
+use crate::config::{Issue, NeedRule, check};
+use crate::schema::{HELD_OUT, LABELLED};
+use crate::stages::{at_most_one, one};
+use crate::suggest::suggestion;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Names each model once: the variant of [`Params`], what it takes, and its name in the configuration.
+macro_rules! models {
+    ($($(#[$doc:meta])* $name:literal => $variant:ident($params:ty),)+) => {
+        /// Parameters of `train`, by model.
+        #[derive(Debug, Clone, Serialize, Deserialize)]
+        #[serde(tag = "model")]
+        pub(in crate::stages) enum Params {
+            $($(#[$doc])* #[serde(rename = $name)] $variant($params),)+
+        }
+
+        /// Names of all models.
+        const MODELS: &[&str] = &[$($name),+];
+
+        impl Params {
+            /// Name of the model.
+            pub(super) fn name(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $name,)+ }
+            }
+
+            /// Checks the keys of one model and fills in its defaults; `None` for a name that there is not.
+            fn check_model(name: &str, given: &Value, path: &str, issues: &mut Vec<Issue>) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant(check::<$params>(given, path, issues))),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+models! {
+    /// TF-IDF → dense → classes.
+    "neural_simple" => NeuralSimple(NeuralSimpleParams),
+    /// Small convolutional network on images.
+    "lenet" => Lenet(LenetParams),
+    /// The penultimate layers of a text and an image network, side by side.
+    "fusion" => Fusion(FusionParams),
+    /// Multinomial logistic regression on TF-IDF.
+    "logistic_regression" => LogisticRegression(Classical<LogisticParams>),
+    /// Linear support vector machines, one against the rest, calibrated.
+    "linear_svm" => LinearSvm(Classical<SvmParams>),
+    /// The shares among the nearest training rows.
+    "k_nearest_neighbours" => KNearestNeighbours(Classical<NeighboursParams>),
+    /// One decision tree.
+    "decision_tree" => DecisionTree(Classical<TreeParams>),
+    /// Decision trees on rows drawn at random.
+    "random_forest" => RandomForest(Classical<ForestParams>),
+    /// Trees, each on what those before it left over.
+    "gradient_boosting" => GradientBoosting(Classical<BoostingParams>),
+    /// The weighted mean of other models' probabilities.
+    "soft_vote" => SoftVote(SoftVoteParams),
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self::NeuralSimple(NeuralSimpleParams::default())
+    }
+}
+
+impl Params {
+    /// Checks what the configuration gives; where it names no model, says which there are.
+    pub(super) fn checked(given: &Value, path: &str, issues: &mut Vec<Issue>) -> Self {
+        let key = format!("{path}.model");
+        let known = || format!("one of {}", MODELS.join(", "));
+        let Some(name) = given.get("model") else {
+            issues.push(Issue::new(key, format!("is missing: {}", known())));
+            return Self::default();
+        };
+        let Some(name) = name.as_str() else {
+            issues.push(Issue::new(key, format!("must be {}", known())));
+            return Self::default();
+        };
+        let mut own = given.clone();
+        if let Some(own) = own.as_object_mut() {
+            own.remove("model");
+        }
+        Self::check_model(name, &own, path, issues).unwrap_or_else(|| {
+            let message = match suggestion(name, MODELS.iter().copied()) {
+                Some(meant) => format!("unknown model {name:?}; did you mean {meant:?}?"),
+                None => format!("unknown model {name:?}; {}", known()),
+            };
+            issues.push(Issue::new(key, message));
+            Self::default()
+        })
+    }
+
+    /// What a stage that trains this model reads.
+    pub(super) fn needs(&self) -> Vec<NeedRule> {
+        let trained = |datasets: &[&'static str], count| NeedRule {
+            kind: "train",
+            datasets: datasets.to_vec(),
+            count,
+        };
+        let split = || one("split", &[LABELLED]);
+        let images = || one("decode_images", &[LABELLED]);
+        match self {
+            Self::Lenet(_) => vec![split(), images()],
+            Self::Fusion(_) => vec![
+                split(),
+                at_most_one("tfidf", &[LABELLED]),
+                images(),
+                trained(&[FILES], (2, 2)),
+            ],
+            Self::SoftVote(_) => vec![trained(&[FILES, HELD_OUT], (2, usize::MAX))],
+            _ => vec![split(), one("tfidf", &[LABELLED])],
+        }
+    }
+
+    /// Checks what types cannot say.
+    pub(super) fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
+        match self {
+            Self::NeuralSimple(params) => params.validate(path, issues),
+            Self::Lenet(params) => params.validate(path, issues),
+            Self::Fusion(params) => params.validate(path, issues),
+            Self::LogisticRegression(params) => params.validate(path, issues),
+            Self::LinearSvm(params) => params.validate(path, issues),
+            Self::KNearestNeighbours(params) => params.validate(path, issues),
+            Self::DecisionTree(params) => params.validate(path, issues),
+            Self::RandomForest(params) => params.validate(path, issues),
+            Self::GradientBoosting(params) => params.validate(path, issues),
+            Self::SoftVote(params) => params.validate(path, issues),
+        }
+    }
+
+    /// Whether the training runs in LibTorch.
+    pub(super) fn is_network(&self) -> bool {
+        matches!(
+            self,
+            Self::NeuralSimple(_) | Self::Lenet(_) | Self::Fusion(_)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn issues_of(given: &Value) -> Vec<String> {
+        let mut issues = Vec::new();
+        let params = Params::checked(given, "p", &mut issues);
+        params.validate("p", &mut issues);
+        issues.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_model_checks_with_its_defaults_and_survives_json() {
+        for name in MODELS {
+            let given = json!({ "model": name });
+            assert_eq!(issues_of(&given), Vec::<String>::new(), "{name}");
+            let params = Params::checked(&given, "p", &mut Vec::new());
+            assert_eq!(params.name(), *name);
+            let value = serde_json::to_value(&params).unwrap();
+            let read: Params = serde_json::from_value(value.clone()).unwrap();
+            assert_eq!(serde_json::to_value(read).unwrap(), value, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_model_takes_its_own_keys_only() {
+        let found = issues_of(&json!({"model": "linear_svm", "epochs": 3}));
+        assert!(
+            found[0].starts_with("p.epochs: unknown key; known here: "),
+            "{found:?}"
+        );
+        assert!(found[0].contains("calibration_folds"), "{found:?}");
+        assert!(issues_of(&json!({"model": "neural_simple", "epochs": 3})).is_empty());
+    }
+
+    #[test]
+    fn a_model_must_be_named() {
+        assert!(issues_of(&json!({}))[0].starts_with("p.model: is missing: one of neural_simple,"));
+        assert_eq!(
+            issues_of(&json!({"model": "linear_svn"})),
+            ["p.model: unknown model \"linear_svn\"; did you mean \"linear_svm\"?"]
+        );
+        assert!(issues_of(&json!({"model": 3}))[0].starts_with("p.model: must be one of"));
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_refused_with_their_key() {
+        for (given, expected) in [
+            (
+                json!({"model": "linear_svm", "c": 0}),
+                "p: options: c is not above 0",
+            ),
+            (
+                json!({"model": "linear_svm", "c": "much"}),
+                "p.c: invalid type",
+            ),
+            (
+                json!({"model": "neural_simple", "dropout": 1}),
+                "p.dropout: must be",
+            ),
+            (
+                json!({"model": "lenet", "image_size": 8}),
+                "p.image_size: must be",
+            ),
+            (
+                json!({"model": "random_forest", "max_features": "some"}),
+                "p.max_features: ",
+            ),
+            (
+                json!({"model": "soft_vote", "weights": {"a": 0}}),
+                "p.weights.a: must be above 0",
+            ),
+            (
+                json!({"model": "linear_svm", "cv": {"folds": 1}}),
+                "p.cv.folds: must be at least 2",
+            ),
+            (
+                json!({"model": "linear_svm", "cv": {"grid": {"d": [1]}}}),
+                "p.cv.grid.d: unknown key; did you mean \"c\"?",
+            ),
+            (
+                json!({"model": "linear_svm", "cv": {"grid": {"c": [1, "x"]}}}),
+                "p.cv.grid.c: invalid type",
+            ),
+            (
+                json!({"model": "linear_svm", "cv": {"grid": {"c": []}}}),
+                "p.cv.grid.c: there are no values",
+            ),
+            (
+                json!({"model": "linear_svm", "cv": {"grid": {"c": [1, -1]}}}),
+                "p.cv.grid: options: c is not above 0",
+            ),
+            (
+                json!({"model": "linear_svm", "cv": {"fold": 3}}),
+                "p.cv: unknown field `fold`",
+            ),
+        ] {
+            let found = issues_of(&given);
+            assert!(
+                found.len() == 1 && found[0].starts_with(expected),
+                "{given}: {found:?}"
+            );
+        }
+    }
+}
