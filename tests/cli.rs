@@ -77,6 +77,24 @@ fn the_record_tells_rates_and_memory() {
     assert_eq!(stage(&space.record(), "decode_images").done, 150);
 }
 
+#[test]
+fn the_record_tells_the_share_of_each_language() {
+    let space = TestSpace::finished();
+    let record = space.record();
+    let summary = &stage(&record, "detect_language").summary;
+    let (rows, shares) = (&summary["languages"], &summary["language_shares"]);
+    let rows: BTreeMap<String, u64> = serde_json::from_value(rows.clone()).unwrap();
+    let shares: BTreeMap<String, f64> = serde_json::from_value(shares.clone()).unwrap();
+    let all: u64 = rows.values().sum();
+    assert_eq!(all, stage(&record, "ingest").done);
+    assert!(rows["fr"] * 2 > all && rows["en"] > 0, "{rows:?}");
+    assert!(rows.keys().eq(shares.keys()));
+    for (language, &share) in &shares {
+        let exact = rows[language] as f64 / all as f64;
+        assert!((share - exact).abs() <= 5.1e-5, "{language}: {share}");
+    }
+}
+
 /// How many parts of a stage are not among those that it had before.
 fn new_parts(space: &TestSpace, stage: &str, before: &BTreeSet<String>) -> usize {
     // Parts are renumbered where one was split, so they are told apart by dataset and digest alone.
@@ -190,7 +208,7 @@ fn a_changed_parameter_runs_its_dependants_only() {
 #[test]
 fn a_parameter_without_effect_stops_at_its_own_stage() {
     let mut space = TestSpace::finished();
-    space.set("detect_language.params.min_confidence=0.300001");
+    space.set("detect_language.params.min_confidence=0.500001");
     assert_eq!(ran(&space.run(&[])), ["detect_language"]);
 }
 

@@ -5,9 +5,35 @@
 /// An error of a text kernel.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum TextError {
-    /// A code of [`LanguageOptions::allow`](super::LanguageOptions::allow) that the detector does not know.
-    #[error("unknown language code `{code}` (expected ISO 639-1, such as `fr`)")]
+    /// A code of [`LanguageOptions`](super::LanguageOptions) that the detector does not know.
+    #[error("{detector} knows no language `{code}`; {hint}")]
     UnknownLanguageCode {
+        /// Name of the detector.
+        detector: &'static str,
+        /// The code as given.
+        code: String,
+        /// What was probably meant, or what is known.
+        hint: String,
+    },
+    /// A detector that this program was built without.
+    #[error(
+        "this program was built without `{detector}`: build it with the cargo feature `{detector}`, or set `detector: whatlang`"
+    )]
+    DetectorNotBuilt {
+        /// Name of the detector and of the feature.
+        detector: &'static str,
+    },
+    /// A prior for a detector that gives no probabilities.
+    #[error(
+        "{detector} gives no probabilities that a `prior` could weigh: leave it out, or set `detector: lingua`"
+    )]
+    PriorWithoutProbabilities {
+        /// Name of the detector.
+        detector: &'static str,
+    },
+    /// A prior for a language that is not allowed.
+    #[error("`prior` names `{code}`, which `allow` does not hold")]
+    PriorNotAllowed {
         /// The code as given.
         code: String,
     },

@@ -18,7 +18,7 @@ pub use clean::{CleanOptions, FieldStats, TextCleaner, field_stats};
 pub use error::TextError;
 pub use html::{decode_entities, html_text, strip_tags};
 pub use language::{
-    Detection, LanguageDetector, LanguageOptions, UNDETERMINED, iso_639_1, iso_639_3,
+    Detection, DetectorKind, LanguageDetector, LanguageOptions, UNDETERMINED, iso_639_1, iso_639_3,
 };
 pub use lexicon::{Stem, StopWords, WordLanguage};
 pub use normalize::normalize_key;
