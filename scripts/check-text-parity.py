@@ -12,6 +12,8 @@ wrong, which src/text/clean.rs lists by kind.
 
 import collections
 import csv
+import io
+import itertools
 import json
 import os
 import subprocess
@@ -47,8 +49,8 @@ class Pipeline:
 
     def rows(self, stage, dataset):
         command = [self.program, "show", stage, dataset, "--format", "csv"]
-        process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True, encoding="utf-8", newline="")
-        yield from csv.DictReader(process.stdout)
+        process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE)
+        yield from csv.DictReader(io.TextIOWrapper(process.stdout, encoding="utf-8", newline=""))
         if process.wait() != 0:
             sys.exit(f"{' '.join(command)} ended with {process.returncode}")
 
@@ -92,8 +94,8 @@ def check_tfidf(pipeline, name, options):
     labelled = [row["tokens"] for row in pipeline.rows("clean_text", "labelled")]
     fitted_on = [text for text, fold in zip(labelled, folds, strict=True) if fold == "train"]
     terms = [row["term"] for row in pipeline.rows("fit_tfidf", "vocabulary")]
-    wrong_terms = len(set(terms) ^ set(reference.vocabulary(fitted_on, options)))
-    wrong_terms += terms != reference.vocabulary(fitted_on, options)
+    expected = reference.vocabulary(fitted_on, options)
+    wrong_terms = sum(ours != theirs for ours, theirs in itertools.zip_longest(terms, expected))
     wrong_values = 0
     for dataset in ("labelled", "unlabelled"):
         texts = [row["tokens"] for row in pipeline.rows("clean_text", dataset)]

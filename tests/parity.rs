@@ -138,6 +138,6 @@ fn tfidf_values_are_those_of_scikit_learn_and_keras() {
                 values += 1;
             }
         }
-        assert!(values > 100, "{name}: {values}");
+        assert!(values > 50, "{name}: {values}");
     }
 }
