@@ -50,6 +50,40 @@ build: ## build the program
 test: ## build and run every test
 	@$(WITH_LIBTORCH) cargo test --release --locked
 
+# make parity DATA=folder; make bench-text DATA=folder PEERS=folder ROUNDS=3 REPORT=file
+DATA ?=
+PEERS ?=
+ROUNDS ?= 1
+REPORT ?= $(CARGO_TARGET)/bench-text.md
+SETUP_PYTHON = scripts/setup-python.sh scripts/text-requirements.txt
+
+.PHONY: parity
+parity: ## compare every token and TF-IDF value of a catalogue (DATA=…, or the sample) with the Python libraries
+	@$(WITH_LIBTORCH) \
+	packages=$$($(SETUP_PYTHON)) || { echo 'parity: skipped, since the Python packages cannot be had'; exit 0; }; \
+	cargo build --release --locked; \
+	if [ -z "$(DATA)" ]; then "$(RAYONNAGE)" sample $(SAMPLE); fi; \
+	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	PYTHONPATH=$$packages python3 scripts/check-text-parity.py "$(RAYONNAGE)" "$(or $(DATA),$(SAMPLE))" "$$work"
+
+.PHONY: text-fixture
+text-fixture: ## make tests/fixtures/text_*.json again, with the Python libraries
+	@$(WITH_LIBTORCH) \
+	packages=$$($(SETUP_PYTHON)); \
+	cargo build --release --locked; \
+	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	"$(RAYONNAGE)" sample "$$work/sample"; \
+	PYTHONPATH=$$packages python3 scripts/make-text-fixture.py "$$work/sample"
+
+.PHONY: bench-text
+bench-text: ## text kernels against the Python libraries: DATA=… (or 10,000 sample products), PEERS=… ROUNDS=… REPORT=…
+	@$(WITH_LIBTORCH) \
+	PYTHONPATH=$$($(SETUP_PYTHON)); export PYTHONPATH; \
+	cargo build --release --locked; \
+	data="$(DATA)"; \
+	if [ -z "$$data" ]; then data=$(CARGO_TARGET)/bench-sample; "$(RAYONNAGE)" sample "$$data" --rows 10000; fi; \
+	cargo bench --locked --bench text -- --data "$$data" --report "$(REPORT)" --rounds $(ROUNDS) $(if $(PEERS),--peers "$(PEERS)")
+
 .PHONY: lint
 lint: ## rustfmt and clippy, warnings are errors
 	@$(WITH_LIBTORCH) cargo fmt --check; cargo clippy --release --locked --all-targets -- -D warnings

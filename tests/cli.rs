@@ -307,6 +307,37 @@ fn show_prints_schema_and_rows() {
 }
 
 #[test]
+fn show_prints_whole_datasets_as_csv() {
+    let space = TestSpace::finished();
+    let records = |arguments: &[&str]| {
+        let arguments = [&["show", "--format", "csv"], arguments].concat();
+        let outcome = space.rayonnage(&arguments);
+        outcome.expect(0, &[]);
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(outcome.stdout.as_bytes());
+        let records: Vec<Vec<String>> = reader
+            .records()
+            .map(|record| record.unwrap().iter().map(str::to_owned).collect())
+            .collect();
+        records
+    };
+    // As many parts as the dataset has, one header.
+    let folds = records(&["split"]);
+    assert_eq!(folds.len(), 1 + 120);
+    assert_eq!(folds[0], ["id", "fold", "label"]);
+    let known = ["train", "validation", "test"];
+    assert!(folds[1..].iter().all(|row| known.contains(&&*row[1])));
+    // Values are whole, line ends and commas included, where the text cuts them.
+    let texts = records(&["ingest", "labelled"]);
+    let description = texts[0].iter().position(|name| name == "description");
+    let longest = texts.iter().map(|row| row[description.unwrap()].len());
+    assert!(longest.max() > Some(200));
+    assert!(records(&["tfidf"])[1][1].starts_with('['));
+    assert_eq!(records(&["ingest", "unlabelled", "-n", "3"]).len(), 1 + 3);
+}
+
+#[test]
 fn status_counts_rows_and_parts() {
     let space = TestSpace::finished();
     space.rayonnage(&["status"]).expect(0, &[]).printed(&[

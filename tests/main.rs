@@ -11,6 +11,7 @@
 //! | `translation` | the pending list and the table that comes back |
 //! | `conformance` | every store keeps the same promises |
 //! | `determinism` | the same bytes whatever the threads and the folder |
+//! | `parity` | tokens and TF-IDF values of the Python libraries |
 //! | `architecture` | who may name whom in `src/` |
 
 mod architecture;
@@ -22,6 +23,7 @@ mod determinism;
 mod input;
 mod kill;
 mod models;
+mod parity;
 mod publication;
 mod space;
 mod translation;

@@ -112,9 +112,21 @@ pub(super) struct ShowArguments {
     pub(super) stage: String,
     /// The dataset [default: the first one]
     pub(super) dataset: Option<String>,
-    /// How many rows to print
-    #[arg(short = 'n', long, default_value_t = 10)]
-    pub(super) rows: usize,
+    /// How many rows to print [default: 10 as text, all as csv]
+    #[arg(short = 'n', long)]
+    pub(super) rows: Option<usize>,
+    /// What to print
+    #[arg(long, default_value = "text", value_enum)]
+    pub(super) format: ShowFormat,
+}
+
+/// What `show` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ShowFormat {
+    /// What there is, the schema and the first rows, long values cut.
+    Text,
+    /// The rows alone, values whole.
+    Csv,
 }
 
 /// Arguments of `sample`.

@@ -1,6 +1,6 @@
-//! `rayonnage show STAGE [DATASET]`: schema and first rows.
+//! `rayonnage show STAGE [DATASET]`: schema and first rows, or all rows as CSV.
 
-use super::args::{Common, ShowArguments};
+use super::args::{Common, ShowArguments, ShowFormat};
 use super::output::{Table, bytes, print};
 use super::{CommandError, setup};
 use crate::cancel::CancelToken;
@@ -15,7 +15,10 @@ use std::fmt::Write as _;
 /// Longest value that is printed whole.
 const VALUE_CHARS: usize = 48;
 
-/// Prints schema and first rows of a dataset of the stage's last checkpoint.
+/// Rows that are printed as text.
+const TEXT_ROWS: usize = 10;
+
+/// Prints a dataset of the stage's last checkpoint.
 pub(super) fn show(common: &Common, options: &ShowArguments) -> Result<(), CommandError> {
     setup::logging(common, &Monitor::default());
     let pipeline = setup::pipeline(common, setup::Access::Read, 1, CancelToken::default())?;
@@ -46,8 +49,54 @@ pub(super) fn show(common: &Common, options: &ShowArguments) -> Result<(), Comma
         let message = format!("{stage} has no dataset {name:?}; it has {known}");
         return Err(CommandError::Usage(message));
     }
-    let text = describe(&reader, options).map_err(RunError::from)?;
-    print(&text)?;
+    match options.format {
+        ShowFormat::Text => print(&describe(&reader, options).map_err(RunError::from)?)?,
+        ShowFormat::Csv => {
+            let first = datasets.keys().next();
+            let dataset = options.dataset.as_ref().or(first).ok_or_else(|| {
+                CommandError::Usage(format!("{stage} has files only, and no rows to print"))
+            })?;
+            print_csv(&reader, dataset, options.rows.unwrap_or(usize::MAX))?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints a header and rows as CSV (RFC 4180): nulls as empty fields, lists in brackets, bytes in hexadecimal.
+fn print_csv(reader: &CheckpointReader, dataset: &str, rows: usize) -> Result<(), CommandError> {
+    let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
+    let mut left = rows;
+    for (index, batch) in reader
+        .parts(dataset, None)
+        .map_err(RunError::from)?
+        .enumerate()
+    {
+        let batch = batch.map_err(RunError::from)?;
+        if index == 0 {
+            let schema = batch.schema();
+            let names = schema.fields().iter().map(|field| field.name());
+            writer.write_record(names).map_err(std::io::Error::from)?;
+        }
+        let count = batch.num_rows().min(left);
+        left -= count;
+        let options = FormatOptions::default();
+        let columns: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column, &options).ok())
+            .collect();
+        for row in 0..count {
+            let value = |values: &ArrayFormatter<'_>| values.value(row).to_string();
+            let values = columns
+                .iter()
+                .map(|column| column.as_ref().map_or_else(String::new, value));
+            writer.write_record(values).map_err(std::io::Error::from)?;
+        }
+        if left == 0 {
+            break;
+        }
+    }
+    writer.flush()?;
     Ok(())
 }
 
@@ -83,7 +132,11 @@ fn describe(reader: &CheckpointReader, options: &ShowArguments) -> Result<String
         return Ok(text);
     };
     let batch = reader.part(name, part, None)?;
-    let _ = write!(text, "\n{}", rows(&batch, options.rows));
+    let _ = write!(
+        text,
+        "\n{}",
+        rows(&batch, options.rows.unwrap_or(TEXT_ROWS))
+    );
     Ok(text)
 }
 
