@@ -34,7 +34,14 @@ const SETTINGS: [&str; 6] = [
 ];
 
 /// Stages of the shipped pipeline that fit something on the labelled rows.
-pub const FITTED: [&str; 5] = ["split", "fit_tfidf", "neural_simple", "lenet", "fusion"];
+pub const FITTED: [&str; 6] = [
+    "split",
+    "fit_tfidf",
+    "fit_tfidf_blocks",
+    "neural_simple",
+    "lenet",
+    "fusion",
+];
 
 /// Objects by path.
 pub type Objects = BTreeMap<String, Vec<u8>>;

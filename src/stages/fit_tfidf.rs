@@ -103,7 +103,7 @@ impl Stage for FitTfidf {
         let mut widths = Vec::new();
         // One after the other: the terms to choose from are held for one block at a time.
         for (block, number) in blocks.iter().zip(0_u32..) {
-            let vocabulary = self.fit(run, block)?;
+            let vocabulary = self.fit(run, block, number)?;
             documents = vocabulary.documents;
             widths.push(vocabulary.terms.len());
             let batch = vocabulary_batch(&vocabulary, number)?;
@@ -132,7 +132,12 @@ impl Stage for FitTfidf {
 
 impl FitTfidf {
     /// Fits one block. A field that no training row fills is a block without columns.
-    fn fit(&self, run: &StageRun<'_>, block: &Block) -> Result<Vocabulary, StageError> {
+    fn fit(
+        &self,
+        run: &StageRun<'_>,
+        block: &Block,
+        number: u32,
+    ) -> Result<Vocabulary, StageError> {
         let (texts, folds) = (
             &run.input("clean_text")?.reader,
             &run.input("split")?.reader,
@@ -158,7 +163,9 @@ impl FitTfidf {
                     terms: Vec::new(),
                 })
             }
-            finished => Ok(finished?),
+            finished => finished.map_err(|error| {
+                StageError::Unusable(format!("block {number} ({}): {error}", block.field))
+            }),
         }
     }
 }

@@ -6,6 +6,22 @@
 //! Beyond the usual Python recipe (`html.unescape`, `<[^>]+>`, `[^a-zà-öø-ÿœ\s]`, NLTK's stemmer) that keeps letters outside
 //! Latin-1 and `ß`, undoes double-encoded HTML, drops the content of scripts, and counts no empty first word.
 //!
+//! # Speed
+//!
+//! 9,873 products of the Rakuten France catalogue (3.8 MB), title and description as one text; 5,000 words fitted on 7,898 of them.
+//! The Python is pandas, NLTK with a cache of stems, and scikit-learn 1.9. CPU seconds, the least of several runs in turns:
+//!
+//! | step | Python | here before words were interned | here |
+//! |---|---|---|---|
+//! | clean | 1.04 | 0.123 | 0.100 |
+//! | fit TF-IDF | 0.28 | 0.106 | 0.027 |
+//! | transform | 0.05 (of 1,975 rows) | 0.035 | 0.027 |
+//! | all | 1.41 | 0.279 | 0.159 |
+//! | rows/s and core | 7,000 | 35,400 | 62,000 |
+//!
+//! The Python has one thread, this code as many as its caller. Two thirds of cleaning are words: looking each one up, and the
+//! stems of those that are new.
+//!
 //! Invariant: the result depends on the text and the options alone. Stems are cached, which no output shows. Without stems, stop
 //! words and entities, cleaning what was cleaned changes nothing.
 

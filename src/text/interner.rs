@@ -15,6 +15,9 @@ static KEYS: LazyLock<[u64; 2]> = LazyLock::new(|| {
     [random.hash_one(0_u8), random.hash_one(1_u8)]
 });
 
+/// Digits of π: an odd number without pattern.
+const PI: u64 = 0x243f_6a88_85a3_08d3;
+
 /// Hashes a string: two overlapping words where it is short, 16 bytes at a time where it is long.
 ///
 /// # Source
@@ -23,7 +26,9 @@ static KEYS: LazyLock<[u64; 2]> = LazyLock::new(|| {
 #[inline]
 pub(super) fn hash(term: &str) -> u64 {
     let bytes = term.as_bytes();
-    let [mut state, other] = *KEYS;
+    let [key, other] = *KEYS;
+    // The length goes in where no difference between short strings can cancel it.
+    let mut state = key ^ (bytes.len() as u64).wrapping_mul(PI);
     let mut rest = bytes;
     while let Some((chunk, after)) = rest.split_first_chunk::<16>() {
         if after.is_empty() {
@@ -44,7 +49,7 @@ pub(super) fn hash(term: &str) -> u64 {
     } else {
         (0, 0)
     };
-    fold(low ^ state, high ^ other ^ bytes.len() as u64)
+    fold(low ^ state, high ^ other)
 }
 
 /// The first and the last bytes of a string that has as many; they may overlap.

@@ -3,6 +3,20 @@
 //! Invariant: a [`Vocabulary`] depends on the set of texts and the options, never on the order in which the texts came or counters
 //! were merged. Ties are broken by the term for that reason, where the Python libraries go by sort implementation (scikit-learn)
 //! or order of appearance (Keras).
+//!
+//! # Memory
+//!
+//! Of counting the titles of a catalogue, two threads, texts added by [`VocabularyCounter::add_all`]; 88,857 titles (17 MB) are
+//! those of 9,873 real products and eight variations of them with other words. Growth of the peak over the texts themselves, with
+//! `HashMap<Box<str>, _>` and a counter for each thread before:
+//!
+//! | titles | terms | before | now |
+//! |---|---|---|---|
+//! | 9,873 | `char_wb` 2 to 5 | 32 MiB | 6 MiB |
+//! | 88,857 | `char_wb` 2 to 5 | 126 MiB | 36 MiB |
+//! | 88,857 whole texts | words, 1 and 2 | 230 MiB | 117 MiB |
+//!
+//! Counting and a transform of all 88,857 titles by 30,000 columns took 31 and 7.6 CPU seconds.
 
 use super::interner::{Interner, hash};
 use super::terms::for_each_term;
