@@ -16,7 +16,7 @@ pub const UNLABELLED: &str = "unlabelled";
 pub const REJECTS: &str = "rejects";
 /// Dataset of the texts that wait for a translator.
 pub const PENDING: &str = "pending";
-/// Dataset of the TF-IDF columns.
+/// Dataset of the TF-IDF columns, or of the words of sequences.
 pub const VOCABULARY: &str = "vocabulary";
 /// Dataset of a model's predictions for the rows that it was not fitted on.
 pub const HELD_OUT: &str = "held_out";
@@ -83,7 +83,7 @@ pub fn languages() -> SchemaRef {
     ])
 }
 
-/// Text of each row in the one language of the models, beside the fields it was made from.
+/// Text of each row and its two fields in the one language of the models, beside the fields as they came.
 #[must_use]
 pub fn translated() -> SchemaRef {
     schema(vec![
@@ -91,6 +91,8 @@ pub fn translated() -> SchemaRef {
         ("title", DataType::Utf8, false),
         ("description", DataType::Utf8, false),
         ("text", DataType::Utf8, false),
+        ("title_text", DataType::Utf8, false),
+        ("description_text", DataType::Utf8, false),
         ("is_translated", DataType::Boolean, false),
     ])
 }
@@ -105,12 +107,14 @@ pub fn pending() -> SchemaRef {
     ])
 }
 
-/// Tokens of each row, joined by one space, and the sizes of the raw fields.
+/// Tokens of each row and of its two fields, joined by one space, and the sizes of the raw fields.
 #[must_use]
 pub fn tokens() -> SchemaRef {
     schema(vec![
         ("id", DataType::Utf8, false),
         ("tokens", DataType::Utf8, false),
+        ("title_tokens", DataType::Utf8, false),
+        ("description_tokens", DataType::Utf8, false),
         ("title_chars", DataType::UInt32, false),
         ("title_words", DataType::UInt32, false),
         ("description_chars", DataType::UInt32, false),
@@ -128,15 +132,27 @@ pub fn folds() -> SchemaRef {
     ])
 }
 
-/// TF-IDF columns in order.
+/// Words of sequences in the order of their numbers.
+#[must_use]
+pub fn words() -> SchemaRef {
+    schema(term_columns())
+}
+
+/// TF-IDF columns in order, with the number of their block from 0.
 #[must_use]
 pub fn vocabulary() -> SchemaRef {
-    schema(vec![
+    let mut columns = vec![("block", DataType::UInt32, false)];
+    columns.extend(term_columns());
+    schema(columns)
+}
+
+fn term_columns() -> Vec<(&'static str, DataType, bool)> {
+    vec![
         ("term", DataType::Utf8, false),
         ("document_frequency", DataType::UInt64, false),
         ("total_count", DataType::UInt64, false),
         ("idf", DataType::Float64, false),
-    ])
+    ]
 }
 
 /// Sparse rows: ascending column indices and their values.

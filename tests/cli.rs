@@ -135,6 +135,7 @@ fn new_unlabelled_rows_train_nothing() {
             "translate",
             "clean_text",
             "tfidf",
+            "tfidf_blocks",
             "decode_images",
             "predict",
             "publish"
@@ -185,6 +186,8 @@ fn a_changed_parameter_runs_its_dependants_only() {
         "clean_text",
         "fit_tfidf",
         "tfidf",
+        "fit_tfidf_blocks",
+        "tfidf_blocks",
         "neural_simple",
         "fusion",
         "evaluate",

@@ -12,11 +12,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Stages whose parts are taken over one by one, with the dataset that stands for a part.
-const ROW_WISE: [&str; 7] = [
+const ROW_WISE: [&str; 8] = [
     "detect_language",
     "translate",
     "clean_text",
     "tfidf",
+    "tfidf_blocks",
     "decode_images",
     "predict",
     "publish",

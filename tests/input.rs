@@ -263,21 +263,29 @@ fn every_mistake_of_a_configuration_at_once() {
     space
         .rayonnage(&["validate"])
         .expect(0, &[])
-        .printed(&["14 stages", "no mistakes"]);
+        .printed(&["16 stages", "no mistakes"]);
     let text = space
         .read("pipeline.yaml")
         .replace("seed: 123  ", "sead: 123  ")
         .replace("max_words: 500", "max_wrods: 500")
-        .replace("kind: fit_tfidf", "kind: fit_tfdif")
+        .replacen("kind: fit_tfidf", "kind: fit_tfdif", 1)
+        .replace(
+            "- { field: description, ",
+            "- { field: desciption, weigth: 2, ",
+        )
+        .replace("ngrams: [2, 5]", "ngrams: [5, 2]")
         .replace("needs: [translate]", "needs: [transalte]")
         .replace("filter: bilinear", "filter: cubist")
         .replace("max_reject_ratio: 0.01", "max_reject_ratio: 7");
     space.write("pipeline.yaml", text);
     let expected = [
-        "pipeline.yaml has 6 mistakes",
+        "pipeline.yaml has 9 mistakes",
         "sead: unknown key; did you mean \"seed\"?",
         "stages.clean_text.params.max_wrods: unknown key; did you mean \"max_words\"?",
         "stages.fit_tfidf.kind: unknown kind \"fit_tfdif\"; did you mean \"fit_tfidf\"?",
+        "stages.fit_tfidf_blocks.params.blocks[1].field: unknown field \"desciption\"; did you mean \"description\"?",
+        "stages.fit_tfidf_blocks.params.blocks[1].weigth: unknown key; did you mean \"weight\"?",
+        "stages.fit_tfidf_blocks.params.blocks[2].ngrams: must be two lengths from 1 up",
         "stages.clean_text.needs: \"transalte\" is not a stage; did you mean \"translate\"?",
         "stages.decode_images.params.filter: unknown filter \"cubist\"",
         "max_reject_ratio: must lie between 0 and 1",

@@ -9,12 +9,14 @@
 //! | `damage` | damaged objects, and what the next runs make of them |
 //! | `publication` | the protocol of the sink |
 //! | `translation` | the pending list and the table that comes back |
+//! | `blocks` | TF-IDF in blocks: what the stages make is what the kernels make of each field alone |
 //! | `conformance` | every store keeps the same promises |
 //! | `determinism` | the same bytes whatever the threads and the folder |
 //! | `parity` | tokens and TF-IDF values of the Python libraries |
 //! | `architecture` | who may name whom in `src/` |
 
 mod architecture;
+mod blocks;
 mod cli;
 mod conformance;
 mod crash;

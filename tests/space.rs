@@ -36,9 +36,10 @@ const SETTINGS: [&str; 8] = [
 ];
 
 /// Stages of the shipped pipeline that fit something on the labelled rows.
-pub const FITTED: [&str; 12] = [
+pub const FITTED: [&str; 13] = [
     "split",
     "fit_tfidf",
+    "fit_tfidf_blocks",
     "logistic_regression",
     "linear_svm",
     "k_nearest_neighbours",

@@ -1,6 +1,7 @@
 //! Translation: the pending list goes to a translator, the filled table comes back, and only its rows change.
 
 use crate::space::TestSpace;
+use arrow::array::StringArray;
 use rayonnage::schema::column;
 use std::fs;
 
@@ -45,19 +46,30 @@ fn write(space: &TestSpace, file: &str, rows: &[[&str; 3]]) {
 }
 
 fn texts(space: &TestSpace, text: &str) -> usize {
+    rows(space, ["text", "title_text", "description_text"], |found| {
+        found[0] == text
+    })
+}
+
+/// Rows of `translate` of which something holds.
+fn rows<const N: usize>(
+    space: &TestSpace,
+    columns: [&str; N],
+    holds: impl Fn([&str; N]) -> bool,
+) -> usize {
     let reader = space.checkpoint("translate");
     ["labelled", "unlabelled"]
         .iter()
         .flat_map(|dataset| {
-            reader
-                .parts(dataset, Some(&["text"]))
-                .unwrap()
-                .collect::<Vec<_>>()
+            let parts = reader.parts(dataset, Some(&columns)).unwrap();
+            parts.collect::<Vec<_>>()
         })
         .map(|batch| {
             let batch = batch.unwrap();
-            let found: &arrow::array::StringArray = column(&batch, "text").unwrap();
-            found.iter().filter(|found| *found == Some(text)).count()
+            let found = columns.map(|name| column::<StringArray>(&batch, name).unwrap());
+            (0..batch.num_rows())
+                .filter(|row| holds(found.map(|values| values.value(*row))))
+                .count()
         })
         .sum()
 }
@@ -96,6 +108,10 @@ fn the_filled_table_is_picked_up_and_only_its_rows_change() {
     assert!(after.iter().all(|row| row[1] != text));
     let rows: usize = before[0][3].parse().unwrap();
     assert_eq!(texts(&space, "Traduit à la main"), rows);
+    // Where its title ends nobody knows, so the whole of it is the title.
+    let columns = ["text", "title_text", "description_text"];
+    let as_title = ["Traduit à la main", "Traduit à la main", ""];
+    assert_eq!(self::rows(&space, columns, |found| found == as_title), rows);
     let new = digests(&space);
     let changed = old.iter().zip(&new).filter(|(old, new)| old != new).count();
     assert!(
@@ -138,4 +154,6 @@ fn a_missing_translation_can_be_forbidden_or_dropped() {
         .sum();
     assert!(dropped > 0);
     assert_eq!(texts(&space, ""), dropped);
+    let columns = ["text", "title_text", "description_text"];
+    assert_eq!(rows(&space, columns, |found| found == [""; 3]), dropped);
 }

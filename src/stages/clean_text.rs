@@ -1,10 +1,12 @@
-//! `clean_text`: text to tokens, and the sizes of the raw fields.
+//! `clean_text`: text and fields to tokens, and the sizes of the raw fields.
 
 use super::row_wise::{Aligned, RowWise, process, same_names};
 use super::{Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::config::{Issue, NeedRule};
 use crate::schema::{self, LABELLED, UNLABELLED};
-use crate::text::{CleanOptions, FieldStats, TextCleaner, WordLanguage, field_stats};
+use crate::text::{
+    CleanOptions, CleanedFields, FieldStats, TextCleaner, WordLanguage, field_stats,
+};
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -56,7 +58,7 @@ pub(super) struct Params {
     stop_words: Language,
     /// Whose Snowball stemmer is applied.
     stem: Language,
-    /// Words kept of each text.
+    /// Words kept of the text and of each field.
     max_words: usize,
 }
 
@@ -91,6 +93,16 @@ impl Params {
     }
 }
 
+/// Columns of `translate` that are read.
+const COLUMNS: [&str; 6] = [
+    "id",
+    "text",
+    "title_text",
+    "description_text",
+    "title",
+    "description",
+];
+
 /// The stage.
 pub(super) struct CleanText {
     params: Params,
@@ -120,7 +132,7 @@ impl Kind for CleanText {
 
 impl Stage for CleanText {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
@@ -129,7 +141,7 @@ impl Stage for CleanText {
         let spec = RowWise {
             aligned: vec![Aligned {
                 input,
-                columns: &["id", "title", "description", "text"],
+                columns: &COLUMNS,
             }],
             datasets: same_names(input),
             sides: &[],
@@ -146,16 +158,26 @@ impl Stage for CleanText {
 }
 
 fn clean_part(cleaner: &TextCleaner, batch: &RecordBatch) -> Result<Vec<RecordBatch>, StageError> {
-    let texts: &StringArray = schema::column(batch, "text")?;
-    let tokens: Vec<String> = (0..texts.len())
+    let column = |name: &str| schema::column::<StringArray>(batch, name);
+    let (texts, titles, descriptions) = (
+        column("text")?,
+        column("title_text")?,
+        column("description_text")?,
+    );
+    let rows: Vec<CleanedFields> = (0..batch.num_rows())
         .into_par_iter()
-        .map(|row| cleaner.clean(texts.value(row)))
+        .map(|row| {
+            cleaner.clean_fields(texts.value(row), titles.value(row), descriptions.value(row))
+        })
         .collect();
-    let sizes = |column: &str| -> Result<[ArrayRef; 2], StageError> {
-        let values: &StringArray = schema::column(batch, column)?;
-        let sizes: Vec<FieldStats> = values
-            .iter()
-            .map(|value| field_stats(value.unwrap_or_default()))
+    let tokens = |of: fn(&CleanedFields) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(rows.iter().map(of)))
+    };
+    let sizes = |name: &str| -> Result<[ArrayRef; 2], StageError> {
+        let values = column(name)?;
+        let sizes: Vec<FieldStats> = (0..values.len())
+            .into_par_iter()
+            .map(|row| field_stats(values.value(row)))
             .collect();
         Ok([
             Arc::new(UInt32Array::from_iter_values(
@@ -168,11 +190,11 @@ fn clean_part(cleaner: &TextCleaner, batch: &RecordBatch) -> Result<Vec<RecordBa
     };
     let [title_chars, title_words] = sizes("title")?;
     let [description_chars, description_words] = sizes("description")?;
-    let tokens: ArrayRef = Arc::new(StringArray::from(tokens));
-    let ids = batch.column(0).clone();
     let columns = vec![
-        ids,
-        tokens,
+        batch.column(0).clone(),
+        tokens(|row| &row.text),
+        tokens(|row| &row.title),
+        tokens(|row| &row.description),
         title_chars,
         title_words,
         description_chars,

@@ -1,14 +1,16 @@
-//! `fit_tfidf`: the vocabulary of the training rows, with document frequencies and idf.
+//! `fit_tfidf`: the vocabularies of the training rows, one for each block of columns, with document frequencies and idf.
 
+use super::blocks::{Block, BlockList};
 use super::split::TRAIN;
-use super::{Kind, Stage, StageError, StageOutput, StageRun, one};
+use super::{Input, Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::config::{Issue, NeedRule};
 use crate::fingerprint::Digest;
 use crate::schema::{self, LABELLED, VOCABULARY};
-use crate::text::{Analyzer, Term, TfidfOptions, TfidfVariant, Vocabulary, VocabularyCounter};
-use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
+use crate::text::{BlockOptions, Term, TextError, TfidfVariant, Vocabulary, VocabularyCounter};
+use arrow::array::{
+    Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
+};
 use bytes::Bytes;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
@@ -22,62 +24,29 @@ enum Variant {
     Keras,
 }
 
-/// What a term is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum AnalyzerName {
-    Word,
-    CharWb,
-}
-
 /// Parameters of `fit_tfidf`; `tfidf` reads them from here.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Params {
     variant: Variant,
-    analyzer: AnalyzerName,
-    /// Shortest and longest run of words or characters.
-    ngrams: (usize, usize),
-    /// Most terms; `null` for all.
-    max_features: Option<usize>,
-    /// Documents that a term must occur in.
-    min_df: u64,
-    /// Share of the documents that a term may occur in at most.
-    max_df: f64,
-    /// Whether counts weigh as `1 + ln(count)`.
-    sublinear_tf: bool,
+    /// Blocks of columns, side by side in this order.
+    blocks: BlockList,
 }
 
 impl Default for Params {
     fn default() -> Self {
         Self {
             variant: Variant::Sklearn,
-            analyzer: AnalyzerName::Word,
-            ngrams: (1, 1),
-            max_features: Some(5000),
-            min_df: 1,
-            max_df: 1.0,
-            sublinear_tf: false,
+            blocks: BlockList::default(),
         }
     }
 }
 
 impl Params {
-    fn options(&self) -> TfidfOptions {
-        TfidfOptions {
-            variant: match self.variant {
-                Variant::Sklearn => TfidfVariant::Sklearn,
-                Variant::Keras => TfidfVariant::Keras,
-            },
-            analyzer: match self.analyzer {
-                AnalyzerName::Word => Analyzer::Word,
-                AnalyzerName::CharWb => Analyzer::CharWb,
-            },
-            ngrams: self.ngrams,
-            max_features: self.max_features,
-            min_df: self.min_df,
-            max_df: self.max_df,
-            sublinear_tf: self.sublinear_tf,
-        }
+    fn options(&self, block: &Block) -> BlockOptions {
+        block.options(match self.variant {
+            Variant::Sklearn => TfidfVariant::Sklearn,
+            Variant::Keras => TfidfVariant::Keras,
+        })
     }
 }
 
@@ -95,9 +64,7 @@ impl Kind for FitTfidf {
     }
 
     fn validate(params: &Params, path: &str, issues: &mut Vec<Issue>) {
-        if let Err(error) = params.options().validate() {
-            issues.push(Issue::new(path, error.to_string()));
-        }
+        params.blocks.validate(&format!("{path}.blocks"), issues);
     }
 
     fn new(params: Params) -> Self {
@@ -115,54 +82,102 @@ struct Fitted {
     documents: u64,
 }
 
+/// A fitted block: the column of `clean_text` that it reads, its terms, and how they were made.
+pub(super) struct FittedBlock {
+    pub(super) column: &'static str,
+    pub(super) vocabulary: Vocabulary,
+    pub(super) options: BlockOptions,
+}
+
 impl Stage for FitTfidf {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
-        let (texts, folds) = (
-            &run.input("clean_text")?.reader,
-            &run.input("split")?.reader,
-        );
-        let options = self.params.options();
         let writer = run.begin(BTreeMap::new())?;
-        run.monitor.expect(texts.dataset(LABELLED)?.rows, "rows");
-        let mut counter = VocabularyCounter::new(&options)?;
-        let columns = texts.parts(LABELLED, Some(&["id", "tokens"]))?;
-        for (texts, folds) in columns.zip(folds.parts(LABELLED, Some(&["id", "fold"]))?) {
-            run.environment.check_cancelled()?;
-            let (texts, folds) = (texts?, folds?);
-            counter.merge(count_part(&options, &texts, &folds)?);
-            run.monitor.advance(texts.num_rows() as u64);
+        let blocks = &self.params.blocks.blocks;
+        let rows = run.input("clean_text")?.reader.dataset(LABELLED)?.rows;
+        run.monitor.expect(rows * blocks.len() as u64, "rows");
+        let mut documents = 0;
+        let mut widths = Vec::new();
+        // One after the other: the terms to choose from are held for one block at a time.
+        for (block, number) in blocks.iter().zip(0_u32..) {
+            let vocabulary = self.fit(run, block, number)?;
+            documents = vocabulary.documents;
+            widths.push(vocabulary.terms.len());
+            let batch = vocabulary_batch(&vocabulary, number)?;
+            writer.write_part(VOCABULARY, number as usize, &Digest::of(b""), &batch)?;
         }
-        let vocabulary = counter.finish()?;
-        writer.write_part(
-            VOCABULARY,
-            0,
-            &Digest::of(b""),
-            &vocabulary_batch(&vocabulary)?,
-        )?;
+        let terms: usize = widths.iter().sum();
+        if terms == 0 {
+            return Err(StageError::Unusable(format!(
+                "no block of {} has a term: the training rows have no text",
+                run.id
+            )));
+        }
         let fitted = Fitted {
             params: self.params.clone(),
-            documents: vocabulary.documents,
+            documents,
         };
         let json = serde_json::to_vec_pretty(&fitted).unwrap_or_default();
         writer.write_file(OPTIONS_FILE, Bytes::from(json), true)?;
         let mut summary = Map::new();
-        summary.insert("documents".to_owned(), json!(vocabulary.documents));
-        summary.insert("terms".to_owned(), json!(vocabulary.terms.len()));
+        summary.insert("documents".to_owned(), json!(documents));
+        summary.insert("terms".to_owned(), json!(terms));
+        summary.insert("blocks".to_owned(), json!(widths));
         Ok(StageOutput { writer, summary })
     }
 }
 
-/// Counts the terms of the training rows of one part; the sum does not depend on which thread counts what.
+impl FitTfidf {
+    /// Fits one block. A field that no training row fills is a block without columns.
+    fn fit(
+        &self,
+        run: &StageRun<'_>,
+        block: &Block,
+        number: u32,
+    ) -> Result<Vocabulary, StageError> {
+        let (texts, folds) = (
+            &run.input("clean_text")?.reader,
+            &run.input("split")?.reader,
+        );
+        let column = block.column();
+        let columns = ["id", column];
+        let mut counter = VocabularyCounter::new(&self.params.options(block).tfidf)?;
+        let texts = texts.parts(LABELLED, Some(&columns))?;
+        for (texts, folds) in texts.zip(folds.parts(LABELLED, Some(&["id", "fold"]))?) {
+            run.environment.check_cancelled()?;
+            let (texts, folds) = (texts?, folds?);
+            count_part(&mut counter, column, &texts, &folds)?;
+            run.monitor.advance(texts.num_rows() as u64);
+        }
+        let documents = counter.documents();
+        match counter.finish() {
+            Err(TextError::EmptyVocabulary {
+                distinct_terms: 0, ..
+            }) => {
+                tracing::warn!(stage = run.id, field = block.field, "a block has no terms");
+                Ok(Vocabulary {
+                    documents,
+                    terms: Vec::new(),
+                })
+            }
+            finished => finished.map_err(|error| {
+                StageError::Unusable(format!("block {number} ({}): {error}", block.field))
+            }),
+        }
+    }
+}
+
+/// Counts the terms of the training rows of one part.
 pub(super) fn count_part(
-    options: &TfidfOptions,
+    counter: &mut VocabularyCounter,
+    column: &str,
     texts: &RecordBatch,
     folds: &RecordBatch,
-) -> Result<VocabularyCounter, StageError> {
-    let tokens: &StringArray = schema::column(texts, "tokens")?;
+) -> Result<(), StageError> {
+    let tokens: &StringArray = schema::column(texts, column)?;
     let fold: &StringArray = schema::column(folds, "fold")?;
     let ids: &StringArray = schema::column(texts, "id")?;
     if ids != schema::column::<StringArray>(folds, "id")? {
@@ -173,34 +188,31 @@ pub(super) fn count_part(
             part: 0,
         });
     }
-    let empty = VocabularyCounter::new(options)?;
-    let counted = (0..tokens.len())
-        .into_par_iter()
-        .filter(|row| fold.value(*row) == TRAIN)
-        .fold(
-            || empty.clone(),
-            |mut counter, row| {
-                counter.add(tokens.value(row));
-                counter
-            },
-        )
-        .reduce(
-            || empty.clone(),
-            |mut counter, other| {
-                counter.merge(other);
-                counter
-            },
-        );
-    Ok(counted)
+    let rows = (0..tokens.len()).filter(|row| fold.value(*row) == TRAIN);
+    let texts: Vec<&str> = rows.map(|row| tokens.value(row)).collect();
+    counter.add_all(&texts);
+    Ok(())
 }
 
-/// The vocabulary as a table.
-pub(super) fn vocabulary_batch(vocabulary: &Vocabulary) -> Result<RecordBatch, StageError> {
+/// The words of sequences as a table.
+pub(super) fn words_batch(vocabulary: &Vocabulary) -> Result<RecordBatch, StageError> {
+    Ok(schema::batch(schema::words(), term_columns(vocabulary))?)
+}
+
+/// The vocabulary of a block as a table.
+fn vocabulary_batch(vocabulary: &Vocabulary, block: u32) -> Result<RecordBatch, StageError> {
+    let block = UInt32Array::from_value(block, vocabulary.terms.len());
+    let mut columns: Vec<ArrayRef> = vec![Arc::new(block)];
+    columns.extend(term_columns(vocabulary));
+    Ok(schema::batch(schema::vocabulary(), columns)?)
+}
+
+fn term_columns(vocabulary: &Vocabulary) -> Vec<ArrayRef> {
     let terms = &vocabulary.terms;
     let counts = |of: fn(&Term) -> u64| -> ArrayRef {
         Arc::new(UInt64Array::from_iter_values(terms.iter().map(of)))
     };
-    let columns: Vec<ArrayRef> = vec![
+    vec![
         Arc::new(StringArray::from_iter_values(
             terms.iter().map(|term| term.term.as_str()),
         )),
@@ -209,27 +221,43 @@ pub(super) fn vocabulary_batch(vocabulary: &Vocabulary) -> Result<RecordBatch, S
         Arc::new(Float64Array::from_iter_values(
             terms.iter().map(|term| term.idf),
         )),
-    ];
-    Ok(schema::batch(schema::vocabulary(), columns)?)
+    ]
 }
 
-/// Reads the vocabulary and the options that it was fitted with.
-pub(super) fn read_vocabulary(
-    input: &super::Input,
-) -> Result<(Vocabulary, TfidfOptions), StageError> {
-    let fitted: Fitted =
-        serde_json::from_slice(&input.reader.file(OPTIONS_FILE)?).map_err(|error| {
-            StageError::Unusable(format!("{OPTIONS_FILE} of {}: {error}", input.stage))
-        })?;
-    let mut terms = Vec::new();
+/// Reads the blocks of a `fit_tfidf` stage.
+pub(super) fn read_blocks(input: &Input) -> Result<Vec<FittedBlock>, StageError> {
+    let unusable = |problem: String| {
+        StageError::Unusable(format!("{OPTIONS_FILE} of {}: {problem}", input.stage))
+    };
+    let fitted: Fitted = serde_json::from_slice(&input.reader.file(OPTIONS_FILE)?)
+        .map_err(|error| unusable(error.to_string()))?;
+    let params = &fitted.params;
+    let mut blocks: Vec<FittedBlock> = params
+        .blocks
+        .blocks
+        .iter()
+        .map(|block| FittedBlock {
+            column: block.column(),
+            vocabulary: Vocabulary {
+                documents: fitted.documents,
+                terms: Vec::new(),
+            },
+            options: params.options(block),
+        })
+        .collect();
     for batch in input.reader.parts(VOCABULARY, None)? {
         let batch = batch?;
+        let numbers: &UInt32Array = schema::column(&batch, "block")?;
         let names: &StringArray = schema::column(&batch, "term")?;
         let documents: &UInt64Array = schema::column(&batch, "document_frequency")?;
         let totals: &UInt64Array = schema::column(&batch, "total_count")?;
         let idfs: &Float64Array = schema::column(&batch, "idf")?;
         for row in 0..batch.num_rows() {
-            terms.push(Term {
+            let number = numbers.value(row);
+            let block = blocks
+                .get_mut(number as usize)
+                .ok_or_else(|| unusable(format!("there is no block {number}")))?;
+            block.vocabulary.terms.push(Term {
                 term: names.value(row).to_owned(),
                 document_frequency: documents.value(row),
                 total_count: totals.value(row),
@@ -237,11 +265,5 @@ pub(super) fn read_vocabulary(
             });
         }
     }
-    Ok((
-        Vocabulary {
-            documents: fitted.documents,
-            terms,
-        },
-        fitted.params.options(),
-    ))
+    Ok(blocks)
 }

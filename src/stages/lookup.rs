@@ -142,11 +142,25 @@ pub(super) struct Found {
     description: Option<String>,
 }
 
+/// A product's texts in one language.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Texts {
+    /// Both fields as one.
+    pub(super) whole: String,
+    pub(super) title: String,
+    pub(super) description: String,
+}
+
 impl Found {
-    /// The translated text, where every field that is not empty has a translation.
-    pub(super) fn assemble(&self, title: &str, description: &str) -> Option<String> {
+    /// The translated texts, where every field that is not empty has a translation. Of a translation of the whole nobody knows
+    /// where its title ends, so all of it is the title.
+    pub(super) fn assemble(&self, title: &str, description: &str) -> Option<Texts> {
         if let Some(whole) = &self.whole {
-            return Some(whole.clone());
+            return Some(Texts {
+                whole: whole.clone(),
+                title: whole.clone(),
+                description: String::new(),
+            });
         }
         let field = |text: &str, found: &Option<String>| {
             if text.trim().is_empty() {
@@ -155,12 +169,20 @@ impl Found {
                 found.clone().map(Some)
             }
         };
-        let parts = [
+        let (title, description) = (
             field(title, &self.title)?,
             field(description, &self.description)?,
-        ];
-        let parts: Vec<String> = parts.into_iter().flatten().collect();
-        (!parts.is_empty()).then(|| parts.join(" "))
+        );
+        let whole = match (&title, &description) {
+            (Some(title), Some(description)) => [title, " ", description].concat(),
+            (Some(one), None) | (None, Some(one)) => one.clone(),
+            (None, None) => return None,
+        };
+        Some(Texts {
+            whole,
+            title: title.unwrap_or_default(),
+            description: description.unwrap_or_default(),
+        })
     }
 }
 
@@ -270,4 +292,45 @@ fn table(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, StageError> {
 
 fn texts_of<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assemble(found: [Option<&str>; 3], title: &str, description: &str) -> Option<[String; 3]> {
+        let [whole, title_found, description_found] = found.map(|text| text.map(str::to_owned));
+        let found = Found {
+            whole,
+            title: title_found,
+            description: description_found,
+        };
+        let texts = found.assemble(title, description)?;
+        Some([texts.whole, texts.title, texts.description])
+    }
+
+    #[test]
+    fn fields_are_translated_together_or_each_on_its_own() {
+        let texts = |texts: [&str; 3]| Some(texts.map(str::to_owned));
+        let both = [None, Some("titre"), Some("texte")];
+        assert_eq!(
+            assemble(both, "title", "text"),
+            texts(["titre texte", "titre", "texte"])
+        );
+        assert_eq!(
+            assemble([Some("tout"), Some("titre"), None], "title", "text"),
+            texts(["tout", "tout", ""])
+        );
+        let title_alone = [None, Some("titre"), None];
+        assert_eq!(assemble(title_alone, "title", "text"), None);
+        assert_eq!(
+            assemble(title_alone, "title", " "),
+            texts(["titre", "titre", ""])
+        );
+        assert_eq!(
+            assemble([None, None, Some("texte")], "", "text"),
+            texts(["texte", "", "texte"])
+        );
+        assert_eq!(assemble([None; 3], "", ""), None);
+    }
 }

@@ -3,6 +3,7 @@
 //! A stage reads only the checkpoints that it is handed, and writes only its own. Its [`Stage::version`] goes
 //! up whenever the same inputs give other outputs.
 
+mod blocks;
 mod checks;
 mod clean_text;
 mod consistency;

@@ -1,15 +1,13 @@
-//! `tfidf`: tokens to sparse rows.
+//! `tfidf`: tokens to sparse rows, the blocks of `fit_tfidf` side by side.
 
-use super::fit_tfidf::read_vocabulary;
+use super::fit_tfidf::read_blocks;
 use super::row_wise::{Aligned, RowWise, process, same_names};
 use super::{Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::checkpoint::{FILES, contents_of};
 use crate::config::NeedRule;
 use crate::schema::{self, LABELLED, UNLABELLED, VOCABULARY};
-use crate::text::{SparseRow, TfidfVectorizer};
-use arrow::array::{
-    Array, ArrayRef, Float32Array, ListArray, RecordBatch, StringArray, UInt32Array,
-};
+use crate::text::{BlockVectorizer, SparseRow};
+use arrow::array::{ArrayRef, Float32Array, ListArray, RecordBatch, StringArray, UInt32Array};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use rayon::prelude::*;
@@ -47,14 +45,22 @@ impl Stage for Tfidf {
 
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
         let fitted = run.input("fit_tfidf")?;
-        let (vocabulary, options) = read_vocabulary(fitted)?;
-        let vectorizer = TfidfVectorizer::new(&vocabulary, &options)?;
+        let blocks = read_blocks(fitted)?;
+        let pairs = blocks
+            .iter()
+            .map(|block| (&block.vocabulary, &block.options));
+        let vectorizer = BlockVectorizer::new(pairs)?;
+        let read: Vec<&str> = blocks.into_iter().map(|block| block.column).collect();
+        let mut columns = vec!["id"];
+        columns.extend(&read);
+        columns.sort_unstable();
+        columns.dedup();
         let input = run.input("clean_text")?;
         let contents = contents_of(fitted.reader.manifest());
         let spec = RowWise {
             aligned: vec![Aligned {
                 input,
-                columns: &["id", "tokens"],
+                columns: &columns,
             }],
             datasets: same_names(input),
             sides: &[],
@@ -63,14 +69,23 @@ impl Stage for Tfidf {
             unit: "rows",
         };
         let writer = process(run, &spec, &|_, batches| {
-            let tokens: &StringArray = schema::column(&batches[0], "tokens")?;
-            let rows: Vec<SparseRow> = (0..tokens.len())
+            let batch = &batches[0];
+            let texts = read
+                .iter()
+                .map(|name| schema::column::<StringArray>(batch, name))
+                .collect::<Result<Vec<_>, _>>()?;
+            let rows: Vec<SparseRow> = (0..batch.num_rows())
                 .into_par_iter()
-                .map(|row| vectorizer.transform(tokens.value(row)))
+                .map(|row| vectorizer.transform(texts.iter().map(|texts| texts.value(row))))
                 .collect();
-            Ok(vec![to_batch(batches[0].column(0).clone(), &rows)?])
+            let ids: &StringArray = schema::column(batch, "id")?;
+            Ok(vec![to_batch(Arc::new(ids.clone()), &rows)?])
         })?;
-        let summary = Map::from_iter([("columns".to_owned(), json!(vectorizer.width()))]);
+        let widths: Vec<usize> = vectorizer.widths().collect();
+        let summary = Map::from_iter([
+            ("columns".to_owned(), json!(vectorizer.width())),
+            ("blocks".to_owned(), json!(widths)),
+        ]);
         Ok(StageOutput { writer, summary })
     }
 }

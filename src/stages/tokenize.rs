@@ -1,6 +1,6 @@
 //! `tokenize`: tokens to sequences of word numbers; the vocabulary is that of the training rows.
 
-use super::fit_tfidf::{count_part, vocabulary_batch};
+use super::fit_tfidf::{count_part, words_batch};
 use super::row_wise::{Aligned, RowWise, process, same_names};
 use super::{Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::config::{Issue, NeedRule};
@@ -78,7 +78,7 @@ impl Stage for Tokenize {
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
         let (input, split) = (run.input("clean_text")?, run.input("split")?);
         let vocabulary = self.count(run, input, split)?;
-        let batch = vocabulary_batch(&vocabulary)?;
+        let batch = words_batch(&vocabulary)?;
         let encoder = SequenceEncoder::new(&vocabulary, &self.options)?;
         let words = vocabulary.terms.iter().map(|term| term.term.as_str());
         let spec = RowWise {
@@ -121,7 +121,7 @@ impl Tokenize {
         let texts = input.reader.parts(LABELLED, Some(&["id", "tokens"]))?;
         for (texts, folds) in texts.zip(split.reader.parts(LABELLED, Some(&["id", "fold"]))?) {
             run.environment.check_cancelled()?;
-            counter.merge(count_part(&terms, &texts?, &folds?)?);
+            count_part(&mut counter, "tokens", &texts?, &folds?)?;
         }
         Ok(counter.finish()?)
     }

@@ -4,7 +4,7 @@
 //! `files/pending.csv` for a translator; the filled table is read by the next run.
 
 use super::detect_language::merged_texts;
-use super::lookup::{Lookup, LookupTables};
+use super::lookup::{Lookup, LookupTables, Texts};
 use super::row_wise::{Aligned, RowWise, process, same_names};
 use super::{Environment, Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::checkpoint::{CheckpointError, CheckpointWriter};
@@ -80,7 +80,7 @@ impl Kind for Translate {
 
 impl Stage for Translate {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn queries(&self) -> &'static [&'static str] {
@@ -145,7 +145,7 @@ impl Translate {
         let languages: &StringArray = schema::column(&batches[1], "language")?;
         let merged = merged_texts(run, &batches[0])?;
         let found = lookup.find(run, &batches[0], &merged)?;
-        let mut texts = Vec::with_capacity(merged.len());
+        let mut texts: Vec<Texts> = Vec::with_capacity(merged.len());
         let mut translated = Vec::with_capacity(merged.len());
         let mut missing: Vec<(&str, String)> = Vec::new();
         for (row, merged) in merged.into_iter().enumerate() {
@@ -155,18 +155,21 @@ impl Translate {
                 languages.value(row),
             );
             let is_foreign = language != self.params.target && language != UNDETERMINED;
-            match found[row].assemble(title, description) {
-                Some(text) => {
-                    texts.push(text);
-                    translated.push(true);
-                    continue;
-                }
-                None if is_foreign => missing.push((language, merged.clone())),
-                None => {}
+            let found = found[row].assemble(title, description);
+            translated.push(found.is_some());
+            if found.is_none() && is_foreign {
+                missing.push((language, merged.clone()));
             }
             let is_dropped = is_foreign && self.params.on_missing == OnMissing::Drop;
-            texts.push(if is_dropped { String::new() } else { merged });
-            translated.push(false);
+            texts.push(match found {
+                Some(texts) => texts,
+                None if is_dropped => Texts::default(),
+                None => Texts {
+                    whole: merged,
+                    title: title.to_owned(),
+                    description: description.to_owned(),
+                },
+            });
         }
         let main = schema::batch(
             schema::translated(),
@@ -174,7 +177,9 @@ impl Translate {
                 batches[0].column(0).clone(),
                 batches[0].column(1).clone(),
                 batches[0].column(2).clone(),
-                Arc::new(StringArray::from(texts)),
+                strings(texts.iter().map(|texts| texts.whole.as_str())),
+                strings(texts.iter().map(|texts| texts.title.as_str())),
+                strings(texts.iter().map(|texts| texts.description.as_str())),
                 Arc::new(BooleanArray::from(translated)),
             ],
         )?;

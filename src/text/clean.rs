@@ -19,6 +19,22 @@
 //! | marks `y` as a consonant before it marks the `i` after it | stégomyie | stégomyi; stégomi |
 //! | keeps `ment` where RV begins with another `ment` | momentanément | momentan; momentanément |
 //!
+//! # Speed
+//!
+//! 9,873 products of the Rakuten France catalogue (3.8 MB), title and description as one text; 5,000 words fitted on 7,898 of them.
+//! The Python is pandas, NLTK with a cache of stems, and scikit-learn 1.9. CPU seconds, the least of several runs in turns:
+//!
+//! | step | Python | here before words were interned | here |
+//! |---|---|---|---|
+//! | clean | 1.04 | 0.123 | 0.100 |
+//! | fit TF-IDF | 0.28 | 0.106 | 0.027 |
+//! | transform | 0.05 (of 1,975 rows) | 0.035 | 0.027 |
+//! | all | 1.41 | 0.279 | 0.159 |
+//! | rows/s and core | 7,000 | 35,400 | 62,000 |
+//!
+//! The Python has one thread, this code as many as its caller. Two thirds of cleaning are words: looking each one up, and the
+//! stems of those that are new.
+//!
 //! Invariant: the result depends on the text and the options alone. Stems are cached, which no output shows. Without stems, stop
 //! words and entities, cleaning what was cleaned changes nothing.
 
@@ -74,16 +90,31 @@ impl Default for CleanOptions {
 #[derive(Debug)]
 pub struct TextCleaner {
     options: CleanOptions,
+    /// Roles of the characters that take one byte or two in UTF-8: nearly all of a text.
+    roles: Vec<Role>,
     /// Words already looked up. A call takes one and puts it back, so there are as many as there were calls at a time.
     lexicons: Mutex<Vec<Lexicon>>,
+}
+
+/// Tokens of the fields of a product and of its whole text, joined by one space.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CleanedFields {
+    /// Of the whole text.
+    pub text: String,
+    /// Of the title.
+    pub title: String,
+    /// Of the description.
+    pub description: String,
 }
 
 impl TextCleaner {
     /// Makes a cleaner.
     #[must_use]
     pub fn new(options: &CleanOptions) -> Self {
+        let roles = ('\0'..='\u{7ff}').map(|c| role(c, options)).collect();
         Self {
             options: options.clone(),
+            roles,
             lexicons: Mutex::new(Vec::new()),
         }
     }
@@ -91,30 +122,74 @@ impl TextCleaner {
     /// Returns the tokens of a text, joined by one space.
     #[must_use]
     pub fn clean(&self, text: &str) -> String {
+        self.clean_marked(text, usize::MAX).tokens
+    }
+
+    /// Cleans a product's text and its two fields, each as [`TextCleaner::clean`] does, but no words twice where the text is
+    /// one of the fields, or both with a space between.
+    #[must_use]
+    pub fn clean_fields(&self, text: &str, title: &str, description: &str) -> CleanedFields {
+        let first = self.clean_marked(title, usize::MAX);
+        let room = self.options.max_words - first.words;
+        let second = self.clean_marked(description, room);
+        let tokens = if text == title {
+            first.tokens.clone()
+        } else if text == description {
+            second.tokens.clone()
+        } else if is_joined(text, title, description) && !title.contains(['<', '&']) {
+            // No tag or entity of the title can reach into the description, so its words are the same in both.
+            join(&first.tokens, &second.tokens[..second.mark])
+        } else {
+            self.clean(text)
+        };
+        CleanedFields {
+            text: tokens,
+            title: first.tokens,
+            description: second.tokens,
+        }
+    }
+
+    /// Cleans a text, and says where the tokens of its first `mark` words end.
+    fn clean_marked(&self, text: &str, mark: usize) -> Marked {
+        if text.is_empty() {
+            return Marked::default();
+        }
         let text = self.plain_text(text);
         let mut lexicon = self.take_lexicon();
-        let mut cleaned = String::with_capacity(text.len());
-        let mut word = String::new();
-        for raw in (Words {
-            rest: &text,
-            options: &self.options,
-        })
-        .take(self.options.max_words)
-        {
-            self.fold(raw, &mut word);
-            let token = lexicon.token(&word);
+        let mut tokens = String::with_capacity(text.len());
+        let mut words = 0;
+        let mut marked = None;
+        for raw in self.words(&text).take(self.options.max_words) {
+            if words == mark {
+                marked = Some(tokens.len());
+            }
+            words += 1;
+            let token = lexicon.token(raw, |raw, word| self.fold(raw, word));
             if !token.is_empty() {
-                if !cleaned.is_empty() {
-                    cleaned.push(' ');
+                if !tokens.is_empty() {
+                    tokens.push(' ');
                 }
-                cleaned.push_str(&token);
+                tokens.push_str(token);
             }
         }
         self.lexicons
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(lexicon);
-        cleaned
+        let mark = marked.unwrap_or(tokens.len());
+        Marked {
+            tokens,
+            words,
+            mark,
+        }
+    }
+
+    fn words<'a>(&'a self, rest: &'a str) -> Words<'a> {
+        Words {
+            rest,
+            options: &self.options,
+            roles: &self.roles,
+        }
     }
 
     fn plain_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
@@ -137,7 +212,6 @@ impl TextCleaner {
 
     /// Writes a word in its normal form: case, invisible joiners, NFC.
     fn fold(&self, raw: &str, word: &mut String) {
-        word.clear();
         if raw.is_ascii() {
             word.push_str(raw);
             if self.options.lowercase {
@@ -165,23 +239,55 @@ impl TextCleaner {
     }
 }
 
+/// A cleaned text.
+#[derive(Debug, Default)]
+struct Marked {
+    tokens: String,
+    /// Words that it was made of, stop words included.
+    words: usize,
+    /// Bytes of the tokens of its first words, as many as were asked for.
+    mark: usize,
+}
+
+/// Tells whether a text is two fields with a space between.
+fn is_joined(text: &str, first: &str, second: &str) -> bool {
+    let rest = text.strip_prefix(first);
+    rest.and_then(|rest| rest.strip_prefix(' ')) == Some(second)
+}
+
+fn join(first: &str, second: &str) -> String {
+    let space = if first.is_empty() || second.is_empty() {
+        ""
+    } else {
+        " "
+    };
+    [first, space, second].concat()
+}
+
 /// The words of a text as they stand in it.
 struct Words<'a> {
     rest: &'a str,
     options: &'a CleanOptions,
+    roles: &'a [Role],
+}
+
+impl Words<'_> {
+    fn role(&self, c: char) -> Role {
+        let known = self.roles.get(c as usize).copied();
+        known.unwrap_or_else(|| role(c, self.options))
+    }
 }
 
 impl<'a> Iterator for Words<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        let starts = |c| role(c, self.options) == Role::Kept;
-        let ends = |c| role(c, self.options) == Role::Separator;
-        self.rest = &self.rest[self.rest.find(starts)?..];
-        let (word, rest) = self
-            .rest
-            .split_at(self.rest.find(ends).unwrap_or(self.rest.len()));
-        self.rest = rest;
+        let mut chars = self.rest.char_indices();
+        let (start, _) = chars.find(|&(_, c)| self.role(c) == Role::Kept)?;
+        let end = chars.find(|&(_, c)| self.role(c) == Role::Separator);
+        let end = end.map_or(self.rest.len(), |(end, _)| end);
+        let word = &self.rest[start..end];
+        self.rest = &self.rest[end..];
         Some(word)
     }
 }
@@ -471,6 +577,24 @@ mod tests {
             let cleaned = clean(&options, &text);
             prop_assert!(cleaned.is_empty() || cleaned.split(' ').all(|token| !token.is_empty()));
             prop_assert!(cleaned.split_whitespace().count() <= options.max_words);
+        }
+
+        #[test]
+        fn fields_are_cleaned_as_if_on_their_own(
+            options in any_options(),
+            title in prop_oneof![any::<String>(), "[<>a-zé&; 0-9ÀÉ]{0,40}", "[a-zé ]{0,40}"],
+            description in prop_oneof![Just(String::new()), any::<String>(), "[<>/a-zé&;! 0-9ÀÉ]{0,60}"],
+            other in any::<String>(),
+        ) {
+            let joined = format!("{title} {description}");
+            for text in [&joined, &title, &description, &other] {
+                let expected = CleanedFields {
+                    text: clean(&options, text),
+                    title: clean(&options, &title),
+                    description: clean(&options, &description),
+                };
+                prop_assert_eq!(TextCleaner::new(&options).clean_fields(text, &title, &description), expected);
+            }
         }
 
         #[test]

@@ -81,6 +81,15 @@ pub enum TextError {
         /// Terms kept.
         terms: usize,
     },
+    /// A vocabulary has a term twice, so that columns have no one term each.
+    #[error("the vocabulary holds {term:?} twice")]
+    RepeatedTerm {
+        /// The term.
+        term: String,
+    },
+    /// A vectorizer without blocks would make rows without columns.
+    #[error("there must be at least one block")]
+    NoBlocks,
     /// A vocabulary of sequences has no room for a word, or sequences have no length.
     #[error("sequences need a vocabulary of more than 2 numbers and a length of at least 1")]
     SequenceOptions,

@@ -3,9 +3,9 @@
 //! Invariant: a lexicon answers the same whether it has met a word before or not, and holds no more than a fixed number of words.
 
 use super::TextError;
+use super::interner::{Interner, hash};
 use rust_stemmers::{Algorithm, Stemmer};
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 use unicode_normalization::UnicodeNormalization;
@@ -114,14 +114,20 @@ impl FromStr for WordLanguage {
 
 /// What becomes of each word: nothing for a stop word, its stem otherwise.
 pub(super) struct Lexicon {
-    /// Where the token of a word stands in `tokens`.
-    spans: HashMap<Box<str>, (u32, u32)>,
-    tokens: String,
+    stop_words: HashSet<String>,
     stemmer: Option<Stemmer>,
+    /// Words met before, as they stand in texts.
+    words: Interner,
+    /// By number of the word, where its token stands in `tokens`.
+    spans: Vec<(u32, u32)>,
+    tokens: String,
+    /// The last word that was not worth remembering, and its token.
+    folded: String,
+    token: String,
 }
 
 /// Words a lexicon holds, so that memory stays flat however long the catalogue; the frequent ones come early.
-const LEXICON_WORDS: usize = 1 << 17;
+const LEXICON_WORDS: usize = 1 << 18;
 
 /// Bytes of the longest word worth remembering.
 const LEXICON_WORD_BYTES: usize = 40;
@@ -129,41 +135,51 @@ const LEXICON_WORD_BYTES: usize = 40;
 impl Lexicon {
     pub(super) fn new(stop_words: Option<StopWords>, stem: Option<Stem>) -> Self {
         let stop_words = stop_words.map_or(&[][..], StopWords::stop_words);
-        let spans = stop_words
-            .iter()
-            .map(|word| (word.nfc().collect::<String>().into(), (0, 0)))
-            .collect();
         Self {
-            spans,
-            tokens: String::new(),
+            stop_words: stop_words.iter().map(|word| word.nfc().collect()).collect(),
             stemmer: stem.map(Stem::stemmer),
+            words: Interner::default(),
+            spans: Vec::new(),
+            tokens: String::new(),
+            folded: String::new(),
+            token: String::new(),
         }
     }
 
-    /// Returns what stands for a word, empty where it goes.
-    pub(super) fn token<'a>(&'a mut self, word: &'a str) -> Cow<'a, str> {
-        if let Some(&(start, end)) = self.spans.get(word) {
-            return Cow::Borrowed(&self.tokens[start as usize..end as usize]);
+    /// Returns what stands for a word, empty where it goes. `fold` writes the normal form of a word, and has to be the same at
+    /// every call: of a word met before it is not asked again.
+    pub(super) fn token(&mut self, raw: &str, fold: impl FnOnce(&str, &mut String)) -> &str {
+        let hash = hash(raw);
+        if let Some(number) = self.words.get_hashed(hash, raw) {
+            let (start, end) = self.spans[number as usize];
+            return &self.tokens[start as usize..end as usize];
         }
-        let Some(stemmer) = &self.stemmer else {
-            return Cow::Borrowed(word);
-        };
-        let stem = stemmer.stem(word);
-        if word.len() <= LEXICON_WORD_BYTES && self.spans.len() < LEXICON_WORDS {
-            let start = self.tokens.len();
-            self.tokens.push_str(&stem);
-            if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(self.tokens.len())) {
-                self.spans.insert(word.into(), (start, end));
+        self.folded.clear();
+        fold(raw, &mut self.folded);
+        self.token.clear();
+        if !self.stop_words.contains(&self.folded) {
+            match &self.stemmer {
+                Some(stemmer) => self.token.push_str(&stemmer.stem(&self.folded)),
+                None => self.token.push_str(&self.folded),
             }
         }
-        stem
+        if raw.len() <= LEXICON_WORD_BYTES && self.words.len() < LEXICON_WORDS {
+            let start = self.tokens.len();
+            let end = start + self.token.len();
+            if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end)) {
+                self.words.intern(hash, raw);
+                self.spans.push((start, end));
+                self.tokens.push_str(&self.token);
+            }
+        }
+        &self.token
     }
 }
 
 impl fmt::Debug for Lexicon {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lexicon")
-            .field("words", &self.spans.len())
+            .field("words", &self.words.len())
             .finish_non_exhaustive()
     }
 }
@@ -171,6 +187,11 @@ impl fmt::Debug for Lexicon {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn token(lexicon: &mut Lexicon, word: &str) -> String {
+        let fold = |raw: &str, word: &mut String| word.push_str(raw);
+        lexicon.token(word, fold).to_owned()
+    }
 
     #[test]
     fn every_language_has_stop_words_and_stems() {
@@ -184,8 +205,8 @@ mod tests {
             (WordLanguage::Spanish, "las", "mesas", "mes"),
         ] {
             let mut lexicon = Lexicon::new(Some(language), Some(language));
-            assert_eq!(lexicon.token(stop_word), "", "{language}");
-            assert_eq!(lexicon.token(word), stem, "{language}");
+            assert_eq!(token(&mut lexicon, stop_word), "", "{language}");
+            assert_eq!(token(&mut lexicon, word), stem, "{language}");
             assert_eq!(language.as_str().parse(), Ok(language));
         }
         let error = "klingon".parse::<WordLanguage>().unwrap_err();
@@ -199,28 +220,28 @@ mod tests {
 
     #[test]
     fn without_stems_or_stop_words_a_word_stays() {
-        assert_eq!(Lexicon::new(None, None).token("les"), "les");
+        assert_eq!(token(&mut Lexicon::new(None, None), "les"), "les");
         assert_eq!(
-            Lexicon::new(Some(StopWords::French), None).token("tables"),
+            token(&mut Lexicon::new(Some(StopWords::French), None), "tables"),
             "tables"
         );
         assert_eq!(
-            Lexicon::new(None, Some(Stem::French)).token("tables"),
+            token(&mut Lexicon::new(None, Some(Stem::French)), "tables"),
             "tabl"
         );
     }
 
     #[test]
     fn memory_is_bounded_and_shows_in_no_answer() {
-        let mut lexicon = Lexicon::new(Some(StopWords::French), Some(Stem::French));
+        let mut lexicon = Lexicon::new(None, Some(Stem::French));
         let long = "a".repeat(LEXICON_WORD_BYTES) + "tables";
         let words: Vec<String> = (0..LEXICON_WORDS + 10).map(word).chain([long]).collect();
         for _ in 0..2 {
             for word in &words {
                 let fresh = Stem::French.stemmer().stem(word).into_owned();
-                assert_eq!(lexicon.token(word), fresh);
+                assert_eq!(token(&mut lexicon, word), fresh);
             }
-            assert_eq!(lexicon.spans.len(), LEXICON_WORDS);
+            assert_eq!(lexicon.words.len(), LEXICON_WORDS);
         }
     }
 

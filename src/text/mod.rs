@@ -1,11 +1,13 @@
 //! Text kernels: language, join keys, HTML, cleaning, vocabulary and TF-IDF.
 //!
-//! Invariant: pure functions of a `&str` and an options struct. No file, configuration, clock or thread, and no result that
-//! depends on the order of a hash map, so callers may spread rows over Rayon as they like.
+//! Invariant: pure functions of a `&str` and an options struct. No file, configuration or clock, and no result that depends on
+//! the order of a hash map or the number of threads, so callers may spread rows over Rayon as they like.
 
+mod blocks;
 mod clean;
 mod error;
 mod html;
+mod interner;
 mod language;
 mod lexicon;
 mod normalize;
@@ -14,7 +16,8 @@ mod terms;
 mod tfidf;
 mod vocabulary;
 
-pub use clean::{CleanOptions, FieldStats, TextCleaner, field_stats};
+pub use blocks::{BlockOptions, BlockVectorizer};
+pub use clean::{CleanOptions, CleanedFields, FieldStats, TextCleaner, field_stats};
 pub use error::TextError;
 pub use html::{decode_entities, html_text, strip_tags};
 pub use language::{

@@ -4,6 +4,7 @@
 
 use super::{TfidfOptions, TfidfVariant};
 use std::borrow::Cow;
+use std::sync::LazyLock;
 use unicode_normalization::char::is_combining_mark;
 
 /// What a term is.
@@ -18,40 +19,104 @@ pub enum Analyzer {
 
 /// Calls back with every term of a text, as often as it occurs.
 pub(super) fn for_each_term(text: &str, options: &TfidfOptions, visit: &mut impl FnMut(&str)) {
-    let text = lowercased(text);
-    match options.analyzer {
-        Analyzer::Word => word_ngrams(&words(&text, options.variant), options.ngrams, visit),
-        Analyzer::CharWb => character_ngrams(&text, options.ngrams, visit),
+    let traits = TraitsTable::get();
+    let text = lowercased(text, traits);
+    match (options.analyzer, options.variant) {
+        (Analyzer::CharWb, _) => character_ngrams(&text, options.ngrams, visit),
+        (Analyzer::Word, TfidfVariant::Sklearn) => word_ngrams(
+            // The token pattern `(?u)\b\w\w+\b`: runs of word characters, at least two of them.
+            Runs::new(&text, |c| traits.of(c).is_python_word)
+                .filter(|run| run.chars().nth(1).is_some()),
+            options.ngrams,
+            visit,
+        ),
+        (Analyzer::Word, TfidfVariant::Keras) => word_ngrams(
+            Runs::new(&text, |c| !is_keras_filtered(c)),
+            options.ngrams,
+            visit,
+        ),
+    }
+}
+
+/// What the cutting of words has to know of a character.
+#[derive(Debug, Clone, Copy)]
+struct Traits {
+    is_python_word: bool,
+    is_lowercase: bool,
+}
+
+/// Code points below this one, which take one byte or two in UTF-8, have their traits in a table: European scripts.
+const TABLE: usize = 0x800;
+
+static TRAITS: LazyLock<Vec<Traits>> = LazyLock::new(|| {
+    (0..TABLE as u32)
+        .filter_map(char::from_u32)
+        .map(Traits::look_up)
+        .collect()
+});
+
+/// The table, fetched once for a text.
+#[derive(Clone, Copy)]
+struct TraitsTable(&'static [Traits]);
+
+impl TraitsTable {
+    fn get() -> Self {
+        Self(&TRAITS)
+    }
+
+    #[inline]
+    fn of(self, c: char) -> Traits {
+        let known = self.0.get(c as usize).copied();
+        known.unwrap_or_else(|| Traits::look_up(c))
+    }
+}
+
+impl Traits {
+    fn look_up(c: char) -> Self {
+        Self {
+            is_python_word: is_python_word(c),
+            is_lowercase: c.to_lowercase().eq([c]),
+        }
     }
 }
 
 /// The text in lower case, as both libraries put it by default.
-fn lowercased(text: &str) -> Cow<'_, str> {
-    let is_lower = |c: char| {
-        if c.is_ascii() {
-            !c.is_ascii_uppercase()
-        } else {
-            c.to_lowercase().eq([c])
-        }
+fn lowercased(text: &str, traits: TraitsTable) -> Cow<'_, str> {
+    let is_lowercase = if text.is_ascii() {
+        !text.bytes().any(|byte| byte.is_ascii_uppercase())
+    } else {
+        text.chars().all(|c| traits.of(c).is_lowercase)
     };
-    if text.chars().all(is_lower) {
+    if is_lowercase {
         Cow::Borrowed(text)
     } else {
         Cow::Owned(text.to_lowercase())
     }
 }
 
-fn words(text: &str, variant: TfidfVariant) -> Vec<&str> {
-    match variant {
-        // The token pattern `(?u)\b\w\w+\b`: runs of word characters, at least two of them.
-        TfidfVariant::Sklearn => text
-            .split(|c| !is_python_word(c))
-            .filter(|run| run.chars().nth(1).is_some())
-            .collect(),
-        TfidfVariant::Keras => text
-            .split(is_keras_filtered)
-            .filter(|word| !word.is_empty())
-            .collect(),
+/// Runs of characters that belong to words.
+struct Runs<'a, F> {
+    rest: &'a str,
+    belongs: F,
+}
+
+impl<'a, F: Fn(char) -> bool> Runs<'a, F> {
+    fn new(rest: &'a str, belongs: F) -> Self {
+        Self { rest, belongs }
+    }
+}
+
+impl<'a, F: Fn(char) -> bool> Iterator for Runs<'a, F> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let mut chars = self.rest.char_indices();
+        let (start, _) = chars.find(|&(_, c)| (self.belongs)(c))?;
+        let end = chars.find(|&(_, c)| !(self.belongs)(c));
+        let end = end.map_or(self.rest.len(), |(end, _)| end);
+        let run = &self.rest[start..end];
+        self.rest = &self.rest[end..];
+        Some(run)
     }
 }
 
@@ -70,20 +135,27 @@ fn is_keras_filtered(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n') || (c.is_ascii_punctuation() && c != '\'')
 }
 
-fn word_ngrams(words: &[&str], (shortest, longest): (usize, usize), visit: &mut impl FnMut(&str)) {
+fn word_ngrams<'a>(
+    words: impl Iterator<Item = &'a str>,
+    (shortest, longest): (usize, usize),
+    visit: &mut impl FnMut(&str),
+) {
+    if (shortest, longest) == (1, 1) {
+        words.for_each(visit);
+        return;
+    }
+    // Every run of words is a slice of them all, joined by single spaces.
     let mut joined = String::new();
-    for length in shortest..=longest.min(words.len()) {
-        for run in words.windows(length) {
-            if let [word] = run {
-                visit(word);
-                continue;
-            }
-            joined.clear();
-            for word in run {
-                joined.push_str(word);
-                joined.push(' ');
-            }
-            visit(&joined[..joined.len() - 1]);
+    let mut spans = Vec::new();
+    for word in words {
+        let start = joined.len();
+        joined.push_str(word);
+        spans.push((start, joined.len()));
+        joined.push(' ');
+    }
+    for length in shortest..=longest.min(spans.len()) {
+        for run in spans.windows(length) {
+            visit(&joined[run[0].0..run[length - 1].1]);
         }
     }
 }
@@ -95,12 +167,12 @@ fn character_ngrams(text: &str, (shortest, longest): (usize, usize), visit: &mut
         padded.clear();
         padded.extend([" ", word, " "]);
         starts.clear();
-        starts.extend(
-            padded
-                .char_indices()
-                .map(|(start, _)| start)
-                .chain([padded.len()]),
-        );
+        if padded.is_ascii() {
+            starts.extend(0..=padded.len());
+        } else {
+            starts.extend(padded.char_indices().map(|(start, _)| start));
+            starts.push(padded.len());
+        }
         for length in shortest..=longest {
             // A word no longer than the run is counted whole, once.
             if starts.len() - 1 <= length {
