@@ -12,10 +12,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Stages whose parts are taken over one by one, with the dataset that stands for a part.
-const ROW_WISE: [&str; 8] = [
+const ROW_WISE: [&str; 9] = [
     "detect_language",
     "translate",
     "clean_text",
+    "clean_text_light",
     "tfidf",
     "tfidf_blocks",
     "decode_images",

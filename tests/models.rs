@@ -7,13 +7,14 @@ use rayonnage::schema::column;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-const MODELS: [&str; 10] = [
+const MODELS: [&str; 11] = [
     "decision_tree",
     "fusion",
     "gradient_boosting",
     "k_nearest_neighbours",
     "lenet",
     "linear_svm",
+    "linear_svm_blocks",
     "logistic_regression",
     "neural_simple",
     "random_forest",
@@ -112,11 +113,11 @@ fn each_model_predicts_alone_as_it_did_for_held_out_rows() {
 #[test]
 fn a_vote_is_the_weighted_mean_of_those_who_have_an_answer() {
     let mut space = TestSpace::finished();
-    space.set("soft_vote.params.weights={linear_svm: 3.0}");
+    space.set("soft_vote.params.weights={linear_svm_blocks: 3.0}");
     space.run(&["--until", "soft_vote"]);
     let votes = held_out(&space.checkpoint("soft_vote"));
     let members = [
-        ("linear_svm", 3.0),
+        ("linear_svm_blocks", 3.0),
         ("logistic_regression", 1.0),
         ("neural_simple", 1.0),
     ];
@@ -159,9 +160,12 @@ fn a_cross_validation_tries_the_whole_grid_and_takes_the_best() {
 fn stages_that_do_not_fit_together_are_refused_with_their_keys() {
     let space = TestSpace::new();
     let config = space.read("pipeline.yaml");
-    let predict_needs = "      - tfidf\n      - decode_images\n";
+    let predict_needs = "      - tfidf_blocks\n      - decode_images\n";
     assert!(config.contains(predict_needs));
-    space.write("a.yaml", config.replace(predict_needs, "      - tfidf\n"));
+    space.write(
+        "a.yaml",
+        config.replace(predict_needs, "      - tfidf_blocks\n"),
+    );
     let outcome = space.rayonnage(&["validate", "--config", "a.yaml"]);
     outcome.expect(
         10,
@@ -170,7 +174,7 @@ fn stages_that_do_not_fit_together_are_refused_with_their_keys() {
             "stages.predict.needs: lacks decode_images, which lenet reads",
         ],
     );
-    let weights = "soft_vote.params.weights={lenet: 2.0, linear_svm: 1.0}";
+    let weights = "soft_vote.params.weights={lenet: 2.0, neural_simple: 1.0}";
     let outcome = space.rayonnage(&["validate", "--set", weights]);
     outcome.expect(
         10,

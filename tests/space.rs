@@ -35,13 +35,17 @@ const SETTINGS: [&str; 8] = [
     "fusion.params.epochs=2",
 ];
 
+/// Stages of the shipped pipeline.
+pub const STAGES: usize = 25;
+
 /// Stages of the shipped pipeline that fit something on the labelled rows.
-pub const FITTED: [&str; 13] = [
+pub const FITTED: [&str; 14] = [
     "split",
     "fit_tfidf",
     "fit_tfidf_blocks",
     "logistic_regression",
     "linear_svm",
+    "linear_svm_blocks",
     "k_nearest_neighbours",
     "decision_tree",
     "random_forest",
