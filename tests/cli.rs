@@ -139,6 +139,7 @@ fn new_unlabelled_rows_train_nothing() {
             "tfidf",
             "clean_text_light",
             "tfidf_blocks",
+            "tokenize",
             "decode_images",
             "predict",
             "publish"
@@ -190,7 +191,9 @@ fn a_changed_parameter_runs_its_dependants_only() {
         "fit_tfidf",
         "tfidf",
         "linear_svm",
+        "tokenize",
         "neural_simple",
+        "neural_embedder",
         "fusion",
         "evaluate",
     ];

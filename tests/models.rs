@@ -7,7 +7,7 @@ use rayonnage::schema::column;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-const MODELS: [&str; 11] = [
+const MODELS: [&str; 12] = [
     "decision_tree",
     "fusion",
     "gradient_boosting",
@@ -16,6 +16,7 @@ const MODELS: [&str; 11] = [
     "linear_svm",
     "linear_svm_blocks",
     "logistic_regression",
+    "neural_embedder",
     "neural_simple",
     "random_forest",
     "soft_vote",

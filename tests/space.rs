@@ -24,22 +24,24 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tempfile::TempDir;
 
 /// What makes a run of the whole pipeline quick; later settings win.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 10] = [
     "rows_per_part=16",
     "decode_images.params.size=32",
     "lenet.params.image_size=32",
     "random_forest.params.trees=5",
     "gradient_boosting.params.iterations=2",
     "neural_simple.params.epochs=2",
+    "neural_embedder.params.epochs=2",
+    "tokenize.params.vocabulary=2000",
     "lenet.params.epochs=2",
     "fusion.params.epochs=2",
 ];
 
 /// Stages of the shipped pipeline.
-pub const STAGES: usize = 25;
+pub const STAGES: usize = 27;
 
 /// Stages of the shipped pipeline that fit something on the labelled rows.
-pub const FITTED: [&str; 14] = [
+pub const FITTED: [&str; 15] = [
     "split",
     "fit_tfidf",
     "fit_tfidf_blocks",
@@ -51,6 +53,7 @@ pub const FITTED: [&str; 14] = [
     "random_forest",
     "gradient_boosting",
     "neural_simple",
+    "neural_embedder",
     "lenet",
     "fusion",
     "soft_vote",

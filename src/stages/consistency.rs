@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Kinds of stages that models read rows of.
-const FEATURES: [&str; 2] = ["tfidf", "decode_images"];
+const FEATURES: [&str; 3] = ["tfidf", "tokenize", "decode_images"];
 
 /// Checks what can be said only of stages together.
 #[must_use]

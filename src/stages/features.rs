@@ -2,7 +2,7 @@
 
 use super::models::Reads;
 use super::{Input, StageError, StageRun};
-use crate::model::{Images, Inputs, SparseRows};
+use crate::model::{Images, Inputs, SequenceRows, SparseRows};
 use crate::schema::{self, LABELLED};
 use arrow::array::{
     Array, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, StringArray, UInt32Array,
@@ -10,6 +10,7 @@ use arrow::array::{
 use std::collections::BTreeMap;
 
 const TEXT_COLUMNS: &[&str] = &["id", "indices", "values"];
+const SEQUENCE_COLUMNS: &[&str] = &["id", "sequence"];
 const IMAGE_COLUMNS: &[&str] = &["id", "pixels"];
 
 /// The stages whose rows a model reads.
@@ -17,6 +18,8 @@ const IMAGE_COLUMNS: &[&str] = &["id", "pixels"];
 pub(super) struct FeatureInputs<'a> {
     /// Of kind `tfidf`.
     pub(super) text: Option<&'a Input>,
+    /// Of kind `tokenize`.
+    pub(super) sequences: Option<&'a Input>,
     /// Of kind `decode_images`, and the height and width in pixels that the model reads.
     pub(super) images: Option<(&'a Input, usize)>,
 }
@@ -42,6 +45,7 @@ impl<'a> FeatureInputs<'a> {
         let images = reads.images.as_ref().map(find).transpose()?;
         Ok(Self {
             text: reads.text.as_ref().map(find).transpose()?,
+            sequences: reads.sequences.as_ref().map(find).transpose()?,
             images: images.zip(image_size),
         })
     }
@@ -50,6 +54,7 @@ impl<'a> FeatureInputs<'a> {
     pub(super) fn reads(&self) -> Reads {
         Reads {
             text: self.text.map(|input| input.stage.clone()),
+            sequences: self.sequences.map(|input| input.stage.clone()),
             images: self.images.map(|(input, _)| input.stage.clone()),
         }
     }
@@ -57,19 +62,25 @@ impl<'a> FeatureInputs<'a> {
     /// The stages with the columns that are read of them.
     pub(super) fn inputs(&self) -> impl Iterator<Item = (&'a Input, &'static [&'static str])> {
         let text = self.text.map(|input| (input, TEXT_COLUMNS));
+        let sequences = self.sequences.map(|input| (input, SEQUENCE_COLUMNS));
         let images = self.images.map(|(input, _)| (input, IMAGE_COLUMNS));
-        text.into_iter().chain(images)
+        text.into_iter().chain(sequences).chain(images)
     }
 
     /// Begins to gather rows of a dataset.
     pub(super) fn gather(&self, dataset: &str) -> Result<Gathered<'a>, StageError> {
         let text = |input| Ok::<_, StageError>((input, SparseRows::empty(text_width(input)?)));
+        let sequences = |input| {
+            let (vocabulary, length) = sequence_size(input)?;
+            Ok::<_, StageError>((input, SequenceRows::empty(vocabulary, length)))
+        };
         let images = |(input, size)| {
             let rows = ImageRows::new(image_size(input, dataset)?, size)?;
             Ok::<_, StageError>((input, rows))
         };
         Ok(Gathered {
             text: self.text.map(text).transpose()?,
+            sequences: self.sequences.map(sequences).transpose()?,
             images: self.images.map(images).transpose()?,
         })
     }
@@ -78,6 +89,7 @@ impl<'a> FeatureInputs<'a> {
 /// Rows gathered from the parts of several stages.
 pub(super) struct Gathered<'a> {
     text: Option<(&'a Input, SparseRows)>,
+    sequences: Option<(&'a Input, SequenceRows)>,
     images: Option<(&'a Input, ImageRows)>,
 }
 
@@ -96,6 +108,9 @@ impl Gathered<'_> {
         if let Some((input, rows)) = &mut self.text {
             text_rows(of(input)?, keep, rows)?;
         }
+        if let Some((input, rows)) = &mut self.sequences {
+            sequence_rows(of(input)?, keep, rows)?;
+        }
         if let Some((input, rows)) = &mut self.images {
             rows.push(of(input)?, keep)?;
         }
@@ -107,6 +122,7 @@ impl Gathered<'_> {
         let images = self.images.map(|(_, rows)| rows.finish()).transpose()?;
         Ok(Inputs {
             text: self.text.map(|(_, rows)| rows),
+            sequences: self.sequences.map(|(_, rows)| rows),
             images,
             features: None,
         })
@@ -131,12 +147,11 @@ impl Presence {
     /// What inputs tell of so many rows; a text of unknown words only tells nothing.
     pub(super) fn of(rows: usize, inputs: &Inputs) -> Self {
         let absent = || vec![false; rows];
-        let images = inputs.images.as_ref();
+        let (sequences, images) = (inputs.sequences.as_ref(), inputs.images.as_ref());
+        let text = inputs.text.as_ref().map(SparseRows::presence);
+        let text = text.or_else(|| sequences.map(SequenceRows::presence));
         Self {
-            text: inputs
-                .text
-                .as_ref()
-                .map_or_else(absent, SparseRows::presence),
+            text: text.unwrap_or_else(absent),
             image: images.map_or_else(absent, |images| images.present().to_vec()),
         }
     }
@@ -181,6 +196,22 @@ fn text_rows(batch: &RecordBatch, keep: &[usize], rows: &mut SparseRows) -> Resu
             &all_indices.values()[range(indices)],
             &all_values.values()[range(values)],
         )?;
+    }
+    Ok(())
+}
+
+/// Sequences of a batch of `tokenize`; those in `keep`.
+fn sequence_rows(
+    batch: &RecordBatch,
+    keep: &[usize],
+    rows: &mut SequenceRows,
+) -> Result<(), StageError> {
+    let lists: &ListArray = schema::column(batch, "sequence")?;
+    let numbers = typed::<UInt32Array>(lists.values(), "sequence")?.values();
+    let offsets = lists.value_offsets();
+    let at = |place: usize| usize::try_from(offsets[place]).unwrap_or_default();
+    for row in keep {
+        rows.push(&numbers[at(*row)..at(*row + 1)])?;
     }
     Ok(())
 }
@@ -293,14 +324,20 @@ fn image_size(input: &Input, dataset: &str) -> Result<usize, StageError> {
 
 /// Number of columns that a `tfidf` stage wrote.
 pub(super) fn text_width(input: &Input) -> Result<usize, StageError> {
-    let width = input
-        .reader
-        .manifest()
-        .summary
-        .get("columns")
-        .and_then(serde_json::Value::as_u64);
-    let unusable = || StageError::Unusable(format!("{} has no columns", input.stage));
-    Ok(usize::try_from(width.ok_or_else(unusable)?).unwrap_or(usize::MAX))
+    summary(input, "columns")
+}
+
+/// How many word numbers a `tokenize` stage has, and how many positions a sequence.
+pub(super) fn sequence_size(input: &Input) -> Result<(usize, usize), StageError> {
+    Ok((summary(input, "vocabulary")?, summary(input, "length")?))
+}
+
+/// A number that a stage left in its summary.
+fn summary(input: &Input, key: &str) -> Result<usize, StageError> {
+    let value = input.reader.manifest().summary.get(key);
+    let unusable = || StageError::Unusable(format!("{} does not tell its {key}", input.stage));
+    let value = value.and_then(serde_json::Value::as_u64);
+    Ok(usize::try_from(value.ok_or_else(unusable)?).unwrap_or(usize::MAX))
 }
 
 /// Labelled rows with what a model reads of them.
@@ -336,7 +373,8 @@ pub(super) fn labelled_rows(
             .iter()
             .map(|(stage, batch)| (*stage, batch))
             .collect();
-        if let (None, Some((images, _))) = (features.text, features.images) {
+        let reads_text = features.text.or(features.sequences).is_some();
+        if let (false, Some((images, _))) = (reads_text, features.images) {
             let present = has_image(batches[images.stage.as_str()])?;
             keep.retain(|row| present[*row]);
         }

@@ -32,6 +32,8 @@ enum Form {
 pub(super) struct Reads {
     /// Of kind `tfidf`.
     pub(super) text: Option<String>,
+    /// Of kind `tokenize`.
+    pub(super) sequences: Option<String>,
     /// Of kind `decode_images`.
     pub(super) images: Option<String>,
 }

@@ -69,6 +69,7 @@ impl Kind for Predict {
         vec![
             one("ingest", &datasets),
             any("tfidf", &datasets),
+            any("tokenize", &datasets),
             any("decode_images", &datasets),
             NeedRule {
                 kind: "train",

@@ -83,6 +83,9 @@ impl Stage for Train {
             Params::NeuralSimple(params) => {
                 train_network(run, &writer, |classes| params.trainable(run, classes))
             }
+            Params::NeuralEmbedder(params) => {
+                train_network(run, &writer, |classes| params.trainable(run, classes))
+            }
             Params::Lenet(params) => {
                 train_network(run, &writer, |classes| params.trainable(run, classes))
             }

@@ -3,11 +3,11 @@
 use crate::cancel::CancelToken;
 use crate::config::Issue;
 use crate::model::{
-    EarlyStopping, EpochRecord, Examples, Fitted, Inputs, LabelMap, MemoryExamples, ModelError,
+    EarlyStopping, EmbeddingOptimizer, EpochRecord, Examples, Fitted, Inputs, LabelMap, MemoryExamples, ModelError,
     Network, NetworkSpec, Plateau, Rows, TrainOptions, fit,
 };
 use crate::schema::IMAGE_SIZE;
-use crate::stages::features::{FeatureInputs, LabelledRows, text_width};
+use crate::stages::features::{FeatureInputs, LabelledRows, sequence_size, text_width};
 use crate::stages::models::Predictor;
 use crate::stages::{StageError, StageRun};
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,7 @@ impl Training {
                 patience: self.plateau.patience,
             }),
             class_weights: self.class_weights,
+            ..TrainOptions::default()
         }
     }
 }
@@ -113,9 +114,9 @@ fn collector<'a>(
 
 const WIDEST: usize = 65_536;
 
-fn require_width(require: &mut dyn FnMut(bool, &str, &str), width: usize) {
+fn require_width(require: &mut dyn FnMut(bool, &str, &str), key: &str, width: usize) {
     let holds = (1..=WIDEST).contains(&width);
-    require(holds, "hidden", "must lie between 1 and 65536");
+    require(holds, key, "must lie between 1 and 65536");
 }
 
 /// Of `neural_simple`.
@@ -139,8 +140,66 @@ impl Default for NeuralSimpleParams {
 impl NeuralSimpleParams {
     pub(super) fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
         let mut require = collector(path, issues);
-        require_width(&mut require, self.hidden);
+        require_width(&mut require, "hidden", self.hidden);
         self.training.validate(&mut require);
+    }
+}
+
+/// Of `neural_embedder`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::stages) struct NeuralEmbedderParams {
+    /// Width of the embedding.
+    dimensions: usize,
+    /// Width of the dense layer.
+    hidden: usize,
+    /// Whose rows of the embedding a step changes.
+    embedding_optimizer: EmbeddingOptimizer,
+    #[serde(flatten)]
+    training: Training,
+}
+
+impl Default for NeuralEmbedderParams {
+    fn default() -> Self {
+        Self {
+            dimensions: 100,
+            hidden: 54,
+            embedding_optimizer: EmbeddingOptimizer::default(),
+            training: Training::default(),
+        }
+    }
+}
+
+impl NeuralEmbedderParams {
+    pub(super) fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
+        let mut require = collector(path, issues);
+        require_width(&mut require, "dimensions", self.dimensions);
+        require_width(&mut require, "hidden", self.hidden);
+        self.training.validate(&mut require);
+    }
+
+    /// Makes the network.
+    pub(super) fn trainable<'a>(
+        &self,
+        run: &StageRun<'a>,
+        classes: usize,
+    ) -> Result<Trainable<'a>, StageError> {
+        let sequences = run.input("tokenize")?;
+        let (vocabulary, length) = sequence_size(sequences)?;
+        let spec = NetworkSpec::NeuralEmbedder {
+            vocabulary,
+            length,
+            dimensions: self.dimensions,
+            hidden: self.hidden,
+            dropout: self.training.dropout,
+            classes,
+        };
+        let features = FeatureInputs {
+            sequences: Some(sequences),
+            ..FeatureInputs::default()
+        };
+        let mut trainable = Trainable::new(run, &spec, &self.training, features)?;
+        trainable.options.embedding_optimizer = self.embedding_optimizer;
+        Ok(trainable)
     }
 }
 
@@ -192,7 +251,7 @@ impl Default for FusionParams {
 impl FusionParams {
     pub(super) fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
         let mut require = collector(path, issues);
-        require_width(&mut require, self.hidden);
+        require_width(&mut require, "hidden", self.hidden);
         self.training.validate(&mut require);
     }
 }

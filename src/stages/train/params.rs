@@ -4,7 +4,7 @@ use super::classical::Classical;
 use super::classical_params::{
     BoostingParams, ForestParams, LogisticParams, NeighboursParams, SvmParams, TreeParams,
 };
-use super::networks::{FusionParams, LenetParams, NeuralSimpleParams};
+use super::networks::{FusionParams, LenetParams, NeuralEmbedderParams, NeuralSimpleParams};
 use super::soft_vote::SoftVoteParams;
 use crate::checkpoint::FILES;
 use crate::config::{Issue, NeedRule, check};
@@ -47,6 +47,8 @@ macro_rules! models {
 models! {
     /// TF-IDF → dense → classes.
     "neural_simple" => NeuralSimple(NeuralSimpleParams),
+    /// Embedding of words → mean → dense → classes.
+    "neural_embedder" => NeuralEmbedder(NeuralEmbedderParams),
     /// Small convolutional network on images.
     "lenet" => Lenet(LenetParams),
     /// The penultimate layers of a text and an image network, side by side.
@@ -110,10 +112,12 @@ impl Params {
         let split = || one("split", &[LABELLED]);
         let images = || one("decode_images", &[LABELLED]);
         match self {
+            Self::NeuralEmbedder(_) => vec![split(), one("tokenize", &[LABELLED])],
             Self::Lenet(_) => vec![split(), images()],
             Self::Fusion(_) => vec![
                 split(),
                 at_most_one("tfidf", &[LABELLED]),
+                at_most_one("tokenize", &[LABELLED]),
                 images(),
                 trained(&[FILES], (2, 2)),
             ],
@@ -126,6 +130,7 @@ impl Params {
     pub(super) fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
         match self {
             Self::NeuralSimple(params) => params.validate(path, issues),
+            Self::NeuralEmbedder(params) => params.validate(path, issues),
             Self::Lenet(params) => params.validate(path, issues),
             Self::Fusion(params) => params.validate(path, issues),
             Self::LogisticRegression(params) => params.validate(path, issues),
@@ -142,7 +147,7 @@ impl Params {
     pub(super) fn is_network(&self) -> bool {
         matches!(
             self,
-            Self::NeuralSimple(_) | Self::Lenet(_) | Self::Fusion(_)
+            Self::NeuralSimple(_) | Self::NeuralEmbedder(_) | Self::Lenet(_) | Self::Fusion(_)
         )
     }
 }
