@@ -207,7 +207,7 @@ pub(super) fn labelled_rows(
     let inputs = Inputs {
         text: text.map(|_| text_part),
         images,
-        features: None,
+        ..Inputs::default()
     };
     Ok(LabelledRows {
         ids,

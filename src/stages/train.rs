@@ -333,6 +333,7 @@ impl Train {
                 patience: params.plateau.patience,
             }),
             class_weights: params.class_weights,
+            ..TrainOptions::default()
         };
         run.monitor.expect(params.epochs as u64, "epochs");
         let mut observer = |record: &EpochRecord| {
