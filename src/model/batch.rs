@@ -4,7 +4,7 @@
 //! [`MemoryRows`] holds everything. Invariant: an [`Inputs`] is checked when it is made, so that
 //! what reaches the device has the lengths it claims.
 
-use super::{ModelError, SparseRows};
+use super::{ModelError, SequenceRows, SparseRows};
 
 /// Square colour images, and which rows have one.
 ///
@@ -164,6 +164,8 @@ impl Dense {
 pub struct Inputs {
     /// Sparse text features.
     pub text: Option<SparseRows>,
+    /// Text as sequences of word numbers.
+    pub sequences: Option<SequenceRows>,
     /// Images.
     pub images: Option<Images>,
     /// Dense features.
@@ -174,9 +176,10 @@ impl Inputs {
     /// Returns the number of rows of each modality that there is.
     fn lengths(&self) -> impl Iterator<Item = usize> {
         let text = self.text.as_ref().map(SparseRows::len);
+        let sequences = self.sequences.as_ref().map(SequenceRows::len);
         let images = self.images.as_ref().map(Images::len);
         let features = self.features.as_ref().map(Dense::len);
-        [text, images, features].into_iter().flatten()
+        [text, sequences, images, features].into_iter().flatten()
     }
 
     /// Returns the number of rows, where there is a modality.
@@ -197,6 +200,7 @@ impl Inputs {
     fn select(&self, rows: &[usize]) -> Self {
         Self {
             text: self.text.as_ref().map(|text| text.select(rows)),
+            sequences: self.sequences.as_ref().map(|text| text.select(rows)),
             images: self.images.as_ref().map(|images| images.select(rows)),
             features: self.features.as_ref().map(|dense| dense.select(rows)),
         }
@@ -310,6 +314,14 @@ mod tests {
         SparseRows::new(6, vec![0, 2, 2, 3], vec![1, 4, 4], vec![0.5, 2.0, 3.0]).unwrap()
     }
 
+    fn sequences(rows: u32) -> SequenceRows {
+        let mut sequences = SequenceRows::empty(9, 3);
+        for row in 0..rows {
+            sequences.push(&[row + 2, 1]).unwrap();
+        }
+        sequences
+    }
+
     #[test]
     fn values_that_are_not_whole_rows_are_refused() {
         assert!(Images::new(2, vec![0; 13], vec![true]).is_err());
@@ -321,7 +333,13 @@ mod tests {
         let inputs = Inputs {
             text: Some(sparse()),
             images: Some(Images::new(1, vec![0; 6], vec![true, false]).unwrap()),
-            features: None,
+            ..Inputs::default()
+        };
+        assert!(MemoryExamples::new(vec![0, 1, 0], inputs).is_err());
+        let inputs = Inputs {
+            text: Some(sparse()),
+            sequences: Some(sequences(2)),
+            ..Inputs::default()
         };
         assert!(MemoryExamples::new(vec![0, 1, 0], inputs).is_err());
     }
@@ -330,12 +348,14 @@ mod tests {
     fn memory_rows_give_every_modality_of_the_rows_asked_for() {
         let inputs = Inputs {
             text: Some(sparse()),
+            sequences: Some(sequences(3)),
             images: Some(Images::new(1, (0..9).collect(), vec![true, false, true]).unwrap()),
             features: Some(Dense::new(2, (0..6u8).map(f32::from).collect()).unwrap()),
         };
         let rows = MemoryRows::new(3, inputs).unwrap();
         let batch = rows.inputs(&[2, 1]).unwrap();
         assert_eq!(batch.text.unwrap().row(0).0, [4]);
+        assert_eq!(batch.sequences.unwrap().row(0), [4, 1]);
         let images = batch.images.unwrap();
         assert_eq!(images.pixels(), [6, 7, 8, 3, 4, 5]);
         assert_eq!(images.present(), [true, false]);

@@ -154,6 +154,22 @@ impl SparseRows {
             .collect()
     }
 
+    /// Returns the rows with each column replaced by its place among the columns named (ascending,
+    /// all active ones among them), which become their width.
+    pub(super) fn renumbered(&self, columns: &[u32]) -> Self {
+        let mut places = vec![0; self.width];
+        for (place, &column) in (0u32..).zip(columns) {
+            places[column as usize] = place;
+        }
+        let indices = self.indices.iter().map(|&column| places[column as usize]);
+        Self {
+            width: columns.len(),
+            indptr: self.indptr.clone(),
+            indices: indices.collect(),
+            values: self.values.clone(),
+        }
+    }
+
     /// Returns the rows as a dense matrix of the columns named (ascending, all active ones among
     /// them), row after row.
     pub(super) fn dense(&self, columns: &[u32]) -> Vec<f32> {
@@ -204,6 +220,13 @@ mod tests {
         assert_eq!(sparse().dense(&[1, 4]), [0.5, 2.0, 0.0, 0.0, 0.0, 3.0]);
         let all = sparse().dense(&[0, 1, 2, 3, 4, 5]);
         assert_eq!(all[..6], [0.0, 0.5, 0.0, 0.0, 2.0, 0.0]);
+    }
+
+    #[test]
+    fn renumbered_rows_hold_the_same_values() {
+        let renumbered = sparse().renumbered(&[1, 4]);
+        assert_eq!((renumbered.width(), renumbered.len()), (2, 3));
+        assert_eq!(renumbered.dense(&[0, 1]), sparse().dense(&[1, 4]));
     }
 
     #[test]

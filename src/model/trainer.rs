@@ -7,18 +7,16 @@
 
 use std::ops::ControlFlow;
 
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Tensor, TensorData, activation};
 
 use super::batch::{Dense, Examples, Inputs, MemoryExamples};
 use super::networks::{Classifier, Dropout, Layers};
+use super::optimizer::Optimizer;
 use super::predict::{argmax, checked_inputs, in_batches, log_sum_exp, read};
 use super::random::{Purpose, generator, permutation};
 use super::schedule::{EarlyStopping, Plateau, Schedule};
+use super::table::EmbeddingOptimizer;
 use super::{Confusion, ModelError, Network};
-
-/// Keras' ε, against PyTorch's 1e-8 and Burn's 1e-5.
-const ADAM_EPSILON: f32 = 1e-7;
 
 /// Steps after which logits are copied from the device.
 const STEPS_PER_COPY: usize = 64;
@@ -44,6 +42,8 @@ pub struct TrainOptions {
     /// Whether rows weigh inversely to the number of rows of their class (scikit-learn's
     /// `balanced`) in the training loss; the validation loss weighs all rows alike.
     pub class_weights: bool,
+    /// How the rows of an embedding are trained, where the network has one.
+    pub embedding_optimizer: EmbeddingOptimizer,
 }
 
 impl Default for TrainOptions {
@@ -56,6 +56,7 @@ impl Default for TrainOptions {
             early_stopping: Some(EarlyStopping::default()),
             plateau: Some(Plateau::default()),
             class_weights: false,
+            embedding_optimizer: EmbeddingOptimizer::default(),
         }
     }
 }
@@ -252,7 +253,7 @@ impl Training<'_> {
             options.early_stopping,
             options.plateau,
         );
-        let mut optimizer = AdamConfig::new().with_epsilon(ADAM_EPSILON).init();
+        let mut optimizer = Optimizer::new(&classifier, options.embedding_optimizer)?;
         let mut run = Run {
             best: classifier.clone(),
             best_epoch: 0,
@@ -292,7 +293,7 @@ impl Training<'_> {
     fn epoch<C: Classifier>(
         &self,
         mut classifier: C,
-        optimizer: &mut ModuleOptimizer,
+        optimizer: &mut Optimizer,
         epoch: usize,
         learning_rate: f64,
         weights: &[f64],
@@ -308,17 +309,17 @@ impl Training<'_> {
         for batch in order.chunks(self.options.batch_size) {
             let inputs = checked_inputs(self.train, batch)?;
             let classes: Vec<usize> = batch.iter().map(|&row| self.train.labels()[row]).collect();
-            let logits = classifier.logits(&inputs, &mut Dropout::on(&mut dropout))?;
+            let (network, inputs) = optimizer.begin(classifier, inputs)?;
+            let logits = network.logits(&inputs, &mut Dropout::on(&mut dropout))?;
             let loss = cross_entropy(logits.clone(), &classes, weights);
             pending.push(logits.without_autodiff(), classes);
-            let gradients = GradientsParams::from_grads(loss.backward(), &classifier);
-            classifier = optimizer.step(learning_rate, classifier, gradients);
+            classifier = optimizer.step(learning_rate, network, &loss)?;
             if pending.logits.len() == STEPS_PER_COPY {
                 pending.drain_into(&mut scores)?;
             }
         }
         pending.drain_into(&mut scores)?;
-        Ok((classifier, scores))
+        Ok((optimizer.whole(classifier), scores))
     }
 
     fn evaluate<C: Classifier>(&self, classifier: &C) -> Result<Scores, ModelError> {
@@ -427,3 +428,5 @@ impl Scores {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod word_tests;

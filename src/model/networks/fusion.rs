@@ -13,7 +13,7 @@ use super::layers::linear;
 use super::spec::Modality;
 use super::{Classifier, Dropout, Initializer, Layers};
 use crate::model::batch::{Inputs, check};
-use crate::model::{ModelError, SparseRows};
+use crate::model::{ModelError, SequenceRows, SparseRows};
 
 /// The frozen branches (text, image) and what is trained on them.
 #[derive(Module, Debug)]
@@ -104,6 +104,7 @@ impl Fusion {
 fn masked(branch: &Layers, input: HeadInput, inputs: &Inputs) -> Result<Tensor<2>, ModelError> {
     let present = match branch.modality() {
         Modality::Text => inputs.text.as_ref().map(SparseRows::presence),
+        Modality::Sequences => inputs.sequences.as_ref().map(SequenceRows::presence),
         Modality::Image => inputs
             .images
             .as_ref()

@@ -1,14 +1,15 @@
 //! What the networks are made of: the sum of all of them, initial weights, dropout.
 
 use burn::module::{Module, Param};
-use burn::nn::Linear;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::nn::{Embedding, Linear};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 
 use super::fusion::{Fusion, FusionHead, HeadInput};
 use super::lenet::LeNet;
-use super::neural_simple::NeuralSimple;
+use super::neural_embedder::{self, NeuralEmbedder};
+use super::neural_simple::{self, NeuralSimple};
 use super::spec::{Modality, NetworkSpec};
 use crate::model::ModelError;
 use crate::model::batch::Inputs;
@@ -20,6 +21,28 @@ pub(in crate::model) trait Classifier: Module {
     ///
     /// `[rows, classes]`
     fn logits(&self, inputs: &Inputs, dropout: &mut Dropout<'_>) -> Result<Tensor<2>, ModelError>;
+
+    /// The weights of a trained first layer of which a batch uses few rows: one for each word.
+    fn table(&self) -> Option<&Param<Tensor<2>>> {
+        None
+    }
+
+    /// Puts other weights, of any number of words, into the place of the table.
+    #[must_use]
+    fn with_table(self, _table: Tensor<2>) -> Self {
+        self
+    }
+
+    /// Whether the table is an embedding.
+    fn embeds(&self) -> bool {
+        false
+    }
+
+    /// The rows of a table for `words` words that a batch uses, ascending, and the batch with each
+    /// word replaced by the place of its row among these.
+    fn renumbered(&self, inputs: Inputs, _words: usize) -> Result<(Vec<u32>, Inputs), ModelError> {
+        Ok((Vec::new(), inputs))
+    }
 }
 
 /// The layers of any network.
@@ -30,6 +53,7 @@ pub(in crate::model) trait Classifier: Module {
 #[derive(Module, Debug)]
 pub(in crate::model) enum Layers {
     NeuralSimple(NeuralSimple),
+    NeuralEmbedder(NeuralEmbedder),
     LeNet(LeNet),
     Fusion(Fusion),
 }
@@ -52,6 +76,24 @@ impl Layers {
                 Self::NeuralSimple(NeuralSimple::new(
                     features,
                     hidden,
+                    dropout,
+                    classes,
+                    initializer,
+                ))
+            }
+            NetworkSpec::NeuralEmbedder {
+                vocabulary,
+                length,
+                dimensions,
+                hidden,
+                dropout,
+                classes,
+            } => {
+                let widths = [vocabulary, dimensions, hidden];
+                let classes = with_output.then_some(classes);
+                Self::NeuralEmbedder(NeuralEmbedder::new(
+                    widths,
+                    length,
                     dropout,
                     classes,
                     initializer,
@@ -110,6 +152,7 @@ impl Layers {
     pub(super) fn without_output(self) -> Self {
         match self {
             Self::NeuralSimple(network) => Self::NeuralSimple(network.without_output()),
+            Self::NeuralEmbedder(network) => Self::NeuralEmbedder(network.without_output()),
             Self::LeNet(network) => Self::LeNet(network.without_output()),
             Self::Fusion(_) => self,
         }
@@ -118,6 +161,7 @@ impl Layers {
     pub(super) fn modality(&self) -> Modality {
         match self {
             Self::NeuralSimple(_) => Modality::Text,
+            Self::NeuralEmbedder(_) => Modality::Sequences,
             Self::LeNet(_) => Modality::Image,
             Self::Fusion(_) => Modality::Both,
         }
@@ -134,7 +178,7 @@ impl Layers {
     pub(super) fn trainable(&self) -> usize {
         match self {
             Self::Fusion(fusion) => fusion.head().num_params(),
-            Self::NeuralSimple(_) | Self::LeNet(_) => self.num_params(),
+            Self::NeuralSimple(_) | Self::NeuralEmbedder(_) | Self::LeNet(_) => self.num_params(),
         }
     }
 
@@ -150,6 +194,7 @@ impl Layers {
     ) -> Result<Tensor<2>, ModelError> {
         match self {
             Self::NeuralSimple(network) => network.features(inputs),
+            Self::NeuralEmbedder(network) => network.features(inputs, dropout),
             Self::LeNet(network) => network.features(inputs, dropout),
             Self::Fusion(network) => network.features(inputs),
         }
@@ -159,7 +204,7 @@ impl Layers {
     pub(in crate::model) fn fusion_head(&self) -> Option<&FusionHead> {
         match self {
             Self::Fusion(fusion) => Some(fusion.head()),
-            Self::NeuralSimple(_) | Self::LeNet(_) => None,
+            Self::NeuralSimple(_) | Self::NeuralEmbedder(_) | Self::LeNet(_) => None,
         }
     }
 
@@ -184,8 +229,37 @@ impl Classifier for Layers {
     fn logits(&self, inputs: &Inputs, dropout: &mut Dropout<'_>) -> Result<Tensor<2>, ModelError> {
         match self {
             Self::NeuralSimple(network) => network.logits(inputs, dropout),
+            Self::NeuralEmbedder(network) => network.logits(inputs, dropout),
             Self::LeNet(network) => network.logits(inputs, dropout),
             Self::Fusion(network) => network.logits(inputs, dropout),
+        }
+    }
+
+    fn table(&self) -> Option<&Param<Tensor<2>>> {
+        match self {
+            Self::NeuralSimple(network) => Some(network.table()),
+            Self::NeuralEmbedder(network) => Some(network.table()),
+            Self::LeNet(_) | Self::Fusion(_) => None,
+        }
+    }
+
+    fn with_table(self, table: Tensor<2>) -> Self {
+        match self {
+            Self::NeuralSimple(network) => Self::NeuralSimple(network.with_table(table)),
+            Self::NeuralEmbedder(network) => Self::NeuralEmbedder(network.with_table(table)),
+            Self::LeNet(_) | Self::Fusion(_) => self,
+        }
+    }
+
+    fn embeds(&self) -> bool {
+        matches!(self, Self::NeuralEmbedder(_))
+    }
+
+    fn renumbered(&self, inputs: Inputs, words: usize) -> Result<(Vec<u32>, Inputs), ModelError> {
+        match self {
+            Self::NeuralSimple(_) => neural_simple::renumbered(inputs, words),
+            Self::NeuralEmbedder(_) => neural_embedder::renumbered(inputs, words),
+            Self::LeNet(_) | Self::Fusion(_) => Ok((Vec::new(), inputs)),
         }
     }
 }
@@ -221,8 +295,13 @@ impl<'a> Initializer<'a> {
         fan_in: usize,
         fan_out: usize,
     ) -> Param<Tensor<D>> {
-        let count = shape.iter().product();
         let limit = (6.0 / (fan_in + fan_out) as f64).sqrt() as f32;
+        self.uniform(shape, limit)
+    }
+
+    /// Values of `[-limit, limit)`.
+    fn uniform<const D: usize>(&mut self, shape: [usize; D], limit: f32) -> Param<Tensor<D>> {
+        let count = shape.iter().product();
         let values = match &mut self.generator {
             Some(generator) => uniform(generator, count, limit),
             None => vec![0.0; count],
@@ -243,6 +322,24 @@ pub(super) fn linear(inputs: usize, outputs: usize, initializer: &mut Initialize
         weight: initializer.weight([inputs, outputs], inputs, outputs),
         bias: Some(initializer.bias(outputs)),
     }
+}
+
+pub(super) fn embedding(
+    vocabulary: usize,
+    dimensions: usize,
+    limit: f32,
+    initializer: &mut Initializer<'_>,
+) -> Embedding {
+    Embedding {
+        weight: initializer.uniform([vocabulary, dimensions], limit),
+    }
+}
+
+/// Word or column numbers on a device, to select rows by.
+pub(super) fn indices(numbers: &[u32], device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i64> = numbers.iter().map(|&number| i64::from(number)).collect();
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
 }
 
 pub(super) fn conv2d(

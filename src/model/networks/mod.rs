@@ -4,6 +4,7 @@ mod fusion;
 mod layers;
 mod lenet;
 mod network;
+mod neural_embedder;
 mod neural_simple;
 mod spec;
 

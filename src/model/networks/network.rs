@@ -170,6 +170,12 @@ mod tests {
     }
 
     #[test]
+    fn neural_embedder_has_the_parameters_of_the_report() {
+        let found = counts(&NetworkSpec::neural_embedder(50_000, 500, 27));
+        assert_eq!((found.total, found.trainable), (5_006_939, 5_006_939));
+    }
+
+    #[test]
     fn lenet_has_the_parameters_of_its_layers() {
         // Sides: 224 − 4 = 220, half 110, − 4 = 106, half 53; so 16 · 53² inputs of the first
         // dense layer.

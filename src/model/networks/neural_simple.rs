@@ -1,10 +1,10 @@
 //! `neural_simple`: TF-IDF features → dense → ReLU → dropout → classes.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
-use super::layers::{Dropout, Initializer, linear, output};
+use super::layers::{Dropout, Initializer, indices, linear, output};
 use crate::model::batch::{Inputs, check};
 use crate::model::{ModelError, SparseRows};
 
@@ -36,6 +36,18 @@ impl NeuralSimple {
             output: None,
             ..self
         }
+    }
+
+    pub(super) fn table(&self) -> &Param<Tensor<2>> {
+        &self.dense.weight
+    }
+
+    pub(super) fn with_table(self, table: Tensor<2>) -> Self {
+        let dense = Linear {
+            weight: self.dense.weight.map(|_| table),
+            ..self.dense
+        };
+        Self { dense, ..self }
     }
 
     /// # Shapes
@@ -82,6 +94,22 @@ impl NeuralSimple {
     }
 }
 
+/// The features that a batch stores, and the batch with only these.
+pub(super) fn renumbered(inputs: Inputs, width: usize) -> Result<(Vec<u32>, Inputs), ModelError> {
+    let text = text(&inputs, width)?;
+    let mut columns = text.active_columns();
+    if columns.is_empty() {
+        // No row holds anything; a table of no rows is none.
+        columns.push(0);
+    }
+    let renumbered = text.renumbered(&columns);
+    let inputs = Inputs {
+        text: Some(renumbered),
+        ..inputs
+    };
+    Ok((columns, inputs))
+}
+
 fn text(inputs: &Inputs, width: usize) -> Result<&SparseRows, ModelError> {
     let text = inputs.text.as_ref().ok_or_else(|| ModelError::Inputs {
         reason: "neural_simple takes text, and there is none".to_owned(),
@@ -95,10 +123,4 @@ fn text(inputs: &Inputs, width: usize) -> Result<&SparseRows, ModelError> {
 fn matrix(text: &SparseRows, columns: &[u32], device: &Device) -> Tensor<2> {
     let shape = [text.len(), columns.len()];
     Tensor::from_data(TensorData::new(text.dense(columns), shape), device)
-}
-
-fn indices(columns: &[u32], device: &Device) -> Tensor<1, burn::tensor::Int> {
-    let indices: Vec<i64> = columns.iter().map(|&column| i64::from(column)).collect();
-    let count = indices.len();
-    Tensor::from_data(TensorData::new(indices, [count]), device)
 }

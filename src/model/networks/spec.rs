@@ -9,6 +9,7 @@ use crate::model::ModelError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Modality {
     Text,
+    Sequences,
     Image,
     Both,
 }
@@ -25,6 +26,27 @@ pub enum NetworkSpec {
         #[serde(default = "neural_simple_hidden")]
         hidden: usize,
         /// Share of the dense layer dropped in training.
+        #[serde(default = "default_dropout")]
+        dropout: f64,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// Word numbers → embedding → mean over all positions, padding included → dropout → dense →
+    /// ReLU → dropout → classes.
+    NeuralEmbedder {
+        /// How many word numbers there are, padding and unknown words included.
+        #[serde(default = "embedder_vocabulary")]
+        vocabulary: usize,
+        /// Number of positions of a text, padding included.
+        #[serde(default = "embedder_length")]
+        length: usize,
+        /// Width of the embedding.
+        #[serde(default = "embedder_dimensions")]
+        dimensions: usize,
+        /// Width of the dense layer.
+        #[serde(default = "neural_simple_hidden")]
+        hidden: usize,
+        /// Share of the mean, and of the dense layer, dropped in training.
         #[serde(default = "default_dropout")]
         dropout: f64,
         /// Number of classes.
@@ -65,6 +87,18 @@ fn neural_simple_hidden() -> usize {
     54
 }
 
+fn embedder_vocabulary() -> usize {
+    50_000
+}
+
+fn embedder_length() -> usize {
+    500
+}
+
+fn embedder_dimensions() -> usize {
+    100
+}
+
 fn lenet_size() -> usize {
     224
 }
@@ -89,6 +123,20 @@ impl NetworkSpec {
         }
     }
 
+    /// Returns the report's `neural_embedder` for a vocabulary (the report's: 50,000) and a length
+    /// of the texts (500).
+    #[must_use]
+    pub fn neural_embedder(vocabulary: usize, length: usize, classes: usize) -> Self {
+        Self::NeuralEmbedder {
+            vocabulary,
+            length,
+            dimensions: embedder_dimensions(),
+            hidden: neural_simple_hidden(),
+            dropout: default_dropout(),
+            classes,
+        }
+    }
+
     /// Returns the report's `lenet` for an image size.
     #[must_use]
     pub fn lenet(size: usize, classes: usize) -> Self {
@@ -104,6 +152,7 @@ impl NetworkSpec {
     pub fn name(&self) -> &'static str {
         match self {
             Self::NeuralSimple { .. } => "neural_simple",
+            Self::NeuralEmbedder { .. } => "neural_embedder",
             Self::LeNet { .. } => "lenet",
             Self::Fusion { .. } => "fusion",
         }
@@ -114,6 +163,7 @@ impl NetworkSpec {
     pub fn classes(&self) -> usize {
         match *self {
             Self::NeuralSimple { classes, .. }
+            | Self::NeuralEmbedder { classes, .. }
             | Self::LeNet { classes, .. }
             | Self::Fusion { classes, .. } => classes,
         }
@@ -123,7 +173,7 @@ impl NetworkSpec {
     #[must_use]
     pub fn image_size(&self) -> Option<usize> {
         match self {
-            Self::NeuralSimple { .. } => None,
+            Self::NeuralSimple { .. } | Self::NeuralEmbedder { .. } => None,
             Self::LeNet { size, .. } => Some(*size),
             Self::Fusion { text, image, .. } => image.image_size().or_else(|| text.image_size()),
         }
@@ -133,26 +183,40 @@ impl NetworkSpec {
     #[must_use]
     pub fn penultimate_width(&self) -> usize {
         match *self {
-            Self::NeuralSimple { hidden, .. } | Self::Fusion { hidden, .. } => hidden,
+            Self::NeuralSimple { hidden, .. }
+            | Self::NeuralEmbedder { hidden, .. }
+            | Self::Fusion { hidden, .. } => hidden,
             Self::LeNet { .. } => lenet::DENSE_2,
         }
     }
 
-    /// Returns whether the network takes text.
+    /// Returns whether the network takes text: as sequences where
+    /// [`takes_sequences`](Self::takes_sequences) says so, else as TF-IDF features.
     #[must_use]
     pub fn takes_text(&self) -> bool {
         self.modality() != Modality::Image
     }
 
+    /// Returns whether the network takes text as sequences of word numbers.
+    #[must_use]
+    pub fn takes_sequences(&self) -> bool {
+        match self {
+            Self::NeuralEmbedder { .. } => true,
+            Self::Fusion { text, .. } => text.takes_sequences(),
+            Self::NeuralSimple { .. } | Self::LeNet { .. } => false,
+        }
+    }
+
     /// Returns whether the network takes images.
     #[must_use]
     pub fn takes_images(&self) -> bool {
-        self.modality() != Modality::Text
+        matches!(self.modality(), Modality::Image | Modality::Both)
     }
 
     pub(super) fn modality(&self) -> Modality {
         match self {
             Self::NeuralSimple { .. } => Modality::Text,
+            Self::NeuralEmbedder { .. } => Modality::Sequences,
             Self::LeNet { .. } => Modality::Image,
             Self::Fusion { .. } => Modality::Both,
         }
@@ -161,7 +225,9 @@ impl NetworkSpec {
     /// Share of the penultimate layer that the network drops in training.
     pub(super) fn penultimate_dropout(&self) -> f64 {
         match *self {
-            Self::NeuralSimple { dropout, .. } | Self::Fusion { dropout, .. } => dropout,
+            Self::NeuralSimple { dropout, .. }
+            | Self::NeuralEmbedder { dropout, .. }
+            | Self::Fusion { dropout, .. } => dropout,
             // Dropout comes before the dense layer of 54 there, none after it.
             Self::LeNet { .. } => 0.0,
         }
@@ -170,6 +236,7 @@ impl NetworkSpec {
     fn dropout(&self) -> f64 {
         match *self {
             Self::NeuralSimple { dropout, .. }
+            | Self::NeuralEmbedder { dropout, .. }
             | Self::LeNet { dropout, .. }
             | Self::Fusion { dropout, .. } => dropout,
         }
@@ -191,6 +258,20 @@ impl NetworkSpec {
             Self::NeuralSimple {
                 features, hidden, ..
             } => require(*features > 0 && *hidden > 0, "a width is 0"),
+            Self::NeuralEmbedder {
+                vocabulary,
+                length,
+                dimensions,
+                hidden,
+                ..
+            } => {
+                let widths = [*vocabulary, *length, *dimensions, *hidden];
+                require(!widths.contains(&0), "a width is 0")?;
+                require(
+                    u32::try_from(*vocabulary).is_ok(),
+                    "the vocabulary is larger than word numbers can be",
+                )
+            }
             Self::LeNet { size, .. } => require(
                 *size >= lenet::MIN_SIZE,
                 "images are smaller than 16 pixels",
@@ -203,7 +284,7 @@ impl NetworkSpec {
             } => {
                 require(*hidden > 0, "a width is 0")?;
                 require(
-                    text.modality() == Modality::Text,
+                    text.takes_text() && !text.takes_images(),
                     "the text branch takes no text",
                 )?;
                 require(
@@ -240,6 +321,13 @@ mod tests {
             (spec.penultimate_width(), spec.name()),
             (54, "neural_simple")
         );
+        let json = r#"{"network":"neural_embedder","classes":27}"#;
+        let spec: NetworkSpec = serde_json::from_str(json).unwrap();
+        assert_eq!(spec, NetworkSpec::neural_embedder(50_000, 500, 27));
+        assert_eq!(
+            (spec.penultimate_width(), spec.name()),
+            (54, "neural_embedder")
+        );
         let json = r#"{"network":"lenet","classes":27}"#;
         let spec: NetworkSpec = serde_json::from_str(json).unwrap();
         assert_eq!(spec, NetworkSpec::lenet(224, 27));
@@ -259,10 +347,16 @@ mod tests {
             classes: 2,
         };
         fusion(&text, &image, 0.0).validate().unwrap();
+        let embedder = NetworkSpec::neural_embedder(9, 5, 2);
+        fusion(&embedder, &image, 0.0).validate().unwrap();
         for spec in [
             NetworkSpec::neural_simple(0, 2),
             NetworkSpec::neural_simple(5, 0),
+            NetworkSpec::neural_embedder(0, 5, 2),
+            NetworkSpec::neural_embedder(9, 0, 2),
+            NetworkSpec::neural_embedder(1 << 33, 5, 2),
             NetworkSpec::lenet(15, 2),
+            fusion(&image, &embedder, 0.0),
             fusion(&image, &text, 0.0),
             fusion(&text, &text, 0.0),
             fusion(&text, &image, 1.0),
@@ -271,5 +365,31 @@ mod tests {
             let error = spec.validate().unwrap_err();
             assert!(matches!(error, ModelError::Spec { .. }), "{spec:?}");
         }
+    }
+
+    #[test]
+    fn specs_say_what_they_take() {
+        let simple = NetworkSpec::neural_simple(5, 2);
+        let embedder = NetworkSpec::neural_embedder(9, 5, 2);
+        let lenet = NetworkSpec::lenet(16, 2);
+        let fusion = |text: &NetworkSpec| NetworkSpec::Fusion {
+            text: Box::new(text.clone()),
+            image: Box::new(lenet.clone()),
+            hidden: 8,
+            dropout: 0.0,
+            classes: 2,
+        };
+        let takes = |spec: &NetworkSpec| {
+            (
+                spec.takes_text(),
+                spec.takes_sequences(),
+                spec.takes_images(),
+            )
+        };
+        assert_eq!(takes(&simple), (true, false, false));
+        assert_eq!(takes(&embedder), (true, true, false));
+        assert_eq!(takes(&lenet), (false, false, true));
+        assert_eq!(takes(&fusion(&simple)), (true, false, true));
+        assert_eq!(takes(&fusion(&embedder)), (true, true, true));
     }
 }

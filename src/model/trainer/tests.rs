@@ -72,7 +72,7 @@ fn problem(rows: usize, seed: u64) -> (Vec<usize>, Inputs) {
     let inputs = Inputs {
         text: Some(text(&upper, &mut random)),
         images: Some(images(&lower, &mut random)),
-        features: None,
+        ..Inputs::default()
     };
     (labels, inputs)
 }

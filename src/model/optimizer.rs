@@ -1,0 +1,95 @@
+//! What takes the steps of a training: Adam.
+//!
+//! The weights that the words of a batch select ([`Classifier::table`]) are stepped on the host
+//! by [`Table`], all others on the device by Burn. In between, the network is one of the batch's
+//! own words: its table holds only their rows, and the batch is renumbered to match.
+
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::tensor::{Tensor, TensorData};
+
+use super::ModelError;
+use super::batch::Inputs;
+use super::networks::Classifier;
+use super::predict::read;
+use super::table::{EPSILON, EmbeddingOptimizer, Table};
+
+/// The optimiser of a training.
+pub(super) struct Optimizer {
+    adam: ModuleOptimizer,
+    table: Option<Table>,
+    /// The rows of the table that the batch in work uses.
+    rows: Vec<u32>,
+}
+
+impl Optimizer {
+    pub(super) fn new<C: Classifier>(
+        classifier: &C,
+        embedding: EmbeddingOptimizer,
+    ) -> Result<Self, ModelError> {
+        let optimizer = if classifier.embeds() {
+            embedding
+        } else {
+            EmbeddingOptimizer::Dense
+        };
+        let table = classifier.table().map(|table| {
+            let [_, width] = table.dims();
+            let weights = read(table.val().without_autodiff())?;
+            Ok(Table::new(width, weights, optimizer))
+        });
+        Ok(Self {
+            adam: AdamConfig::new().with_epsilon(EPSILON).init(),
+            table: table.transpose()?,
+            rows: Vec::new(),
+        })
+    }
+
+    /// Makes a network and a batch ready for [`step`](Self::step): the network of the batch's
+    /// words.
+    pub(super) fn begin<C: Classifier>(
+        &mut self,
+        classifier: C,
+        inputs: Inputs,
+    ) -> Result<(C, Inputs), ModelError> {
+        let Some(table) = &self.table else {
+            return Ok((classifier, inputs));
+        };
+        let (rows, inputs) = classifier.renumbered(inputs, table.rows())?;
+        self.rows = rows;
+        let weights = table.gather(&self.rows);
+        Ok((with_table(classifier, weights, table.width()), inputs))
+    }
+
+    /// Takes a step down the gradient of a loss of the network that [`begin`](Self::begin) made.
+    pub(super) fn step<C: Classifier>(
+        &mut self,
+        learning_rate: f64,
+        classifier: C,
+        loss: &Tensor<1>,
+    ) -> Result<C, ModelError> {
+        let mut gradients = GradientsParams::from_grads(loss.backward(), &classifier);
+        if let (Some(table), Some(weight)) = (&mut self.table, classifier.table())
+            && let Some(gradient) = gradients.remove::<2>(weight.id)
+        {
+            table.step(learning_rate, &self.rows, &read(gradient)?);
+        }
+        Ok(self.adam.step(learning_rate, classifier, gradients))
+    }
+
+    /// Returns the network with all words.
+    pub(super) fn whole<C: Classifier>(&self, classifier: C) -> C {
+        match &self.table {
+            Some(table) => with_table(classifier, table.weights().to_vec(), table.width()),
+            None => classifier,
+        }
+    }
+}
+
+fn with_table<C: Classifier>(classifier: C, weights: Vec<f32>, width: usize) -> C {
+    let Some(table) = classifier.table() else {
+        return classifier;
+    };
+    let device = table.device().without_autodiff();
+    let shape = [weights.len() / width, width];
+    let weights = Tensor::<2>::from_data(TensorData::new(weights, shape), &device);
+    classifier.with_table(weights.autodiff().require_grad())
+}
