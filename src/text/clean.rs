@@ -39,10 +39,10 @@
 //! words and entities, cleaning what was cleaned changes nothing.
 
 use super::lexicon::{Lexicon, Stem, StopWords};
+use super::words::{Roles, is_joiner};
 use super::{decode_entities, html_text, strip_tags};
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
-use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// Which steps cleaning takes.
@@ -90,8 +90,7 @@ impl Default for CleanOptions {
 #[derive(Debug)]
 pub struct TextCleaner {
     options: CleanOptions,
-    /// Roles of the characters that take one byte or two in UTF-8: nearly all of a text.
-    roles: Vec<Role>,
+    roles: Roles,
     /// Words already looked up. A call takes one and puts it back, so there are as many as there were calls at a time.
     lexicons: Mutex<Vec<Lexicon>>,
 }
@@ -111,10 +110,9 @@ impl TextCleaner {
     /// Makes a cleaner.
     #[must_use]
     pub fn new(options: &CleanOptions) -> Self {
-        let roles = ('\0'..='\u{7ff}').map(|c| role(c, options)).collect();
         Self {
             options: options.clone(),
-            roles,
+            roles: Roles::new(options),
             lexicons: Mutex::new(Vec::new()),
         }
     }
@@ -159,7 +157,7 @@ impl TextCleaner {
         let mut tokens = String::with_capacity(text.len());
         let mut words = 0;
         let mut marked = None;
-        for raw in self.words(&text).take(self.options.max_words) {
+        for raw in self.roles.words(&text).take(self.options.max_words) {
             if words == mark {
                 marked = Some(tokens.len());
             }
@@ -181,14 +179,6 @@ impl TextCleaner {
             tokens,
             words,
             mark,
-        }
-    }
-
-    fn words<'a>(&'a self, rest: &'a str) -> Words<'a> {
-        Words {
-            rest,
-            options: &self.options,
-            roles: &self.roles,
         }
     }
 
@@ -264,72 +254,6 @@ fn join(first: &str, second: &str) -> String {
     [first, space, second].concat()
 }
 
-/// The words of a text as they stand in it.
-struct Words<'a> {
-    rest: &'a str,
-    options: &'a CleanOptions,
-    roles: &'a [Role],
-}
-
-impl Words<'_> {
-    fn role(&self, c: char) -> Role {
-        let known = self.roles.get(c as usize).copied();
-        known.unwrap_or_else(|| role(c, self.options))
-    }
-}
-
-impl<'a> Iterator for Words<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        let mut chars = self.rest.char_indices();
-        let (start, _) = chars.find(|&(_, c)| self.role(c) == Role::Kept)?;
-        let end = chars.find(|&(_, c)| self.role(c) == Role::Separator);
-        let end = end.map_or(self.rest.len(), |(end, _)| end);
-        let word = &self.rest[start..end];
-        self.rest = &self.rest[end..];
-        Some(word)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Role {
-    /// Belongs to a word.
-    Kept,
-    /// Belongs to the word it follows, if any: combining marks and invisible joiners.
-    Follower,
-    /// Stands between words.
-    Separator,
-}
-
-/// What a character is to the words around it. ASCII first: it is most of a text.
-fn role(c: char, options: &CleanOptions) -> Role {
-    let kept = if c.is_ascii_alphabetic() {
-        true
-    } else if c.is_whitespace() {
-        false
-    } else if c.is_numeric() {
-        !options.remove_digits
-    } else if !options.remove_punctuation {
-        true
-    } else if c.is_ascii() {
-        false
-    } else if is_combining_mark(c) || is_joiner(c) {
-        return Role::Follower;
-    } else {
-        c.is_alphabetic()
-    };
-    if kept { Role::Kept } else { Role::Separator }
-}
-
-/// Characters that show nothing and part nothing: soft hyphen, zero-width (non-)joiner, word joiner, byte-order mark.
-fn is_joiner(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}' | '\u{200c}' | '\u{200d}' | '\u{2060}' | '\u{feff}'
-    )
-}
-
 /// Size of a field as it stands in the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FieldStats {
@@ -354,6 +278,7 @@ mod tests {
     use super::*;
     use crate::text::WordLanguage;
     use proptest::prelude::*;
+    use unicode_normalization::char::is_combining_mark;
 
     /// No stop words and no stems, so that a test sees the words.
     fn words_only() -> CleanOptions {

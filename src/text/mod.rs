@@ -5,6 +5,7 @@
 
 mod blocks;
 mod clean;
+mod counter;
 mod error;
 mod html;
 mod interner;
@@ -15,9 +16,11 @@ mod sequence;
 mod terms;
 mod tfidf;
 mod vocabulary;
+mod words;
 
 pub use blocks::{BlockOptions, BlockVectorizer};
 pub use clean::{CleanOptions, CleanedFields, FieldStats, TextCleaner, field_stats};
+pub use counter::VocabularyCounter;
 pub use error::TextError;
 pub use html::{decode_entities, html_text, strip_tags};
 pub use language::{
@@ -28,4 +31,4 @@ pub use normalize::normalize_key;
 pub use sequence::{PADDING, SequenceEncoder, SequenceOptions, UNKNOWN};
 pub use terms::Analyzer;
 pub use tfidf::{SparseRow, TfidfOptions, TfidfVariant, TfidfVectorizer};
-pub use vocabulary::{Term, Vocabulary, VocabularyCounter};
+pub use vocabulary::{Term, Vocabulary};
