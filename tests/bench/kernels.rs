@@ -207,6 +207,8 @@ impl Features {
 #[derive(Clone, Copy, Deserialize)]
 pub struct Measured {
     pub fit_s: f64,
+    /// Of all threads together: what a busy machine changes least.
+    pub fit_cpu_s: f64,
     pub predict_s: f64,
     /// On the test rows.
     pub weighted_f1: f64,
@@ -216,6 +218,7 @@ impl Measured {
     pub fn best(self, other: Option<Self>) -> Self {
         other.map_or(self, |other| Self {
             fit_s: self.fit_s.min(other.fit_s),
+            fit_cpu_s: self.fit_cpu_s.min(other.fit_cpu_s),
             predict_s: self.predict_s.min(other.predict_s),
             ..self
         })
@@ -339,9 +342,9 @@ impl Model {
             columns,
             classes,
         } = features;
-        let start = Instant::now();
+        let (start, cpu_s) = (Instant::now(), cpu_seconds());
         let scores = (self.fit)(train.csr(*columns), &train.labels, *classes)?;
-        let fit_s = start.elapsed().as_secs_f64();
+        let (fit_s, fit_cpu_s) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu_s);
         let start = Instant::now();
         let answers = scores(test.csr(*columns));
         let predict_s = start.elapsed().as_secs_f64();
@@ -350,6 +353,7 @@ impl Model {
         let confusion = Confusion::from_pairs(*classes, truths.zip(predicted));
         Ok(Measured {
             fit_s,
+            fit_cpu_s,
             predict_s,
             weighted_f1: confusion.weighted_f1(),
         })
@@ -364,9 +368,11 @@ impl Model {
             vec![Row::seconds(&step, whole(ours), theirs.map(whole), *faster)]
         } else {
             let fit = theirs.map(|measured| measured.fit_s);
+            let cpu = theirs.map(|measured| measured.fit_cpu_s);
             let predict = theirs.map(|measured| measured.predict_s);
             vec![
                 Row::seconds(&format!("{name}: fit"), ours.fit_s, fit, *faster),
+                Row::seconds(&format!("{name}: fit, CPU"), ours.fit_cpu_s, cpu, None),
                 Row::seconds(&format!("{name}: predict"), ours.predict_s, predict, None),
             ]
         };
@@ -383,6 +389,17 @@ fn greatest(scores: &[f32]) -> usize {
     places
         .reduce(|best, at| if scores[at] > scores[best] { at } else { best })
         .unwrap_or(0)
+}
+
+/// CPU time of this process so far, in steps of 10 ms; 0 where `/proc` does not say.
+fn cpu_seconds() -> f64 {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The second field is the name in parentheses; user and system time are the 14th and 15th.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let times = fields.split_whitespace().skip(11).take(2);
+    let ticks = times.filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / TICKS_PER_SECOND
 }
 
 /// The most memory that this process has held; 0 where `/proc` does not say.
