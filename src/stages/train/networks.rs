@@ -3,8 +3,8 @@
 use crate::cancel::CancelToken;
 use crate::config::Issue;
 use crate::model::{
-    EarlyStopping, EmbeddingOptimizer, EpochRecord, Examples, Fitted, Inputs, LabelMap, MemoryExamples, ModelError,
-    Network, NetworkSpec, Plateau, Rows, TrainOptions, fit,
+    EarlyStopping, EmbeddingOptimizer, EpochRecord, Examples, Fitted, Inputs, LabelMap,
+    MemoryExamples, ModelError, Network, NetworkSpec, Plateau, Rows, TrainOptions, fit,
 };
 use crate::schema::IMAGE_SIZE;
 use crate::stages::features::{FeatureInputs, LabelledRows, sequence_size, text_width};
