@@ -50,11 +50,12 @@ build: ## build the program
 test: ## build and run every test
 	@$(WITH_LIBTORCH) cargo test --release --locked
 
-# make parity DATA=folder; make bench-text DATA=folder PEERS=folder ROUNDS=3 REPORT=file
+# make parity DATA=folder; make bench-text DATA=folder PEERS=folder NETWORKS=1 ROUNDS=3 REPORT=file
 DATA ?=
 PEERS ?=
 ROUNDS ?= 1
 REPORT ?= $(CARGO_TARGET)/bench-text.md
+NETWORKS ?=
 SETUP_PYTHON = scripts/setup-python.sh scripts/text-requirements.txt
 
 .PHONY: parity
@@ -76,13 +77,13 @@ text-fixture: ## make tests/fixtures/text_*.json again, with the Python librarie
 	PYTHONPATH=$$packages python3 scripts/make-text-fixture.py "$$work/sample"
 
 .PHONY: bench-text
-bench-text: ## text kernels against the Python libraries: DATA=… (or 10,000 sample products), PEERS=… ROUNDS=… REPORT=…
+bench-text: ## text against the Python libraries: DATA=… (or 10,000 sample products), PEERS=… NETWORKS=1 (7 GB of PyTorch) ROUNDS=… REPORT=…
 	@$(WITH_LIBTORCH) \
-	PYTHONPATH=$$($(SETUP_PYTHON)); export PYTHONPATH; \
+	PYTHONPATH=$$(scripts/setup-python.sh scripts/$(if $(NETWORKS),torch,text)-requirements.txt); export PYTHONPATH; \
 	cargo build --release --locked; \
 	data="$(DATA)"; \
 	if [ -z "$$data" ]; then data=$(CARGO_TARGET)/bench-sample; "$(RAYONNAGE)" sample "$$data" --rows 10000; fi; \
-	cargo bench --locked --bench text -- --data "$$data" --report "$(REPORT)" --rounds $(ROUNDS) $(if $(PEERS),--peers "$(PEERS)")
+	cargo bench --locked --bench text -- --data "$$data" --report "$(REPORT)" --rounds $(ROUNDS) --recipes $(if $(PEERS),--peers "$(PEERS)") $(if $(NETWORKS),--networks)
 
 .PHONY: lint
 lint: ## rustfmt and clippy, warnings are errors

@@ -11,7 +11,8 @@ use rayonnage::model::classical::{
     TreeOptions,
 };
 use rayonnage::text::{
-    CleanOptions, SparseRow, TextCleaner, TfidfOptions, TfidfVectorizer, VocabularyCounter,
+    CleanOptions, SparseRow, TextCleaner, TextError, TfidfOptions, TfidfVectorizer, Vocabulary,
+    VocabularyCounter,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -70,7 +71,24 @@ impl Catalogue {
         self.places("test").len()
     }
 
-    fn places(&self, fold: &str) -> Vec<usize> {
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Classes of the rows of a fold.
+    pub fn labels_of(&self, fold: &str) -> Vec<usize> {
+        let places = self.places(fold).into_iter();
+        places.map(|row| self.labels[row] as usize).collect()
+    }
+
+    /// Tokens of each row.
+    pub fn clean(&self) -> Vec<String> {
+        let cleaner = TextCleaner::new(&CleanOptions::default());
+        let texts = self.texts.par_iter();
+        texts.map(|text| cleaner.clean(text)).collect()
+    }
+
+    pub fn places(&self, fold: &str) -> Vec<usize> {
         let folds = self.folds.iter().enumerate();
         folds
             .filter(|(_, other)| *other == fold)
@@ -142,9 +160,7 @@ impl Features {
     /// Cleans every row; fits TF-IDF on the training rows and applies it to training and test rows.
     pub fn make(catalogue: &Catalogue) -> Result<(Self, TextSeconds), Box<dyn Error>> {
         let start = Instant::now();
-        let cleaner = TextCleaner::new(&CleanOptions::default());
-        let texts = &catalogue.texts;
-        let tokens: Vec<String> = texts.par_iter().map(|text| cleaner.clean(text)).collect();
+        let tokens = catalogue.clean();
         let clean = start.elapsed().as_secs_f64();
 
         let (train, test) = (catalogue.places("train"), catalogue.places("test"));
@@ -153,24 +169,8 @@ impl Features {
             max_features: Some(FEATURES),
             ..TfidfOptions::default()
         };
-        let empty = VocabularyCounter::new(&options)?;
-        let counted = train
-            .par_iter()
-            .fold(
-                || empty.clone(),
-                |mut counter, &row| {
-                    counter.add(&tokens[row]);
-                    counter
-                },
-            )
-            .reduce(
-                || empty.clone(),
-                |mut counter, other| {
-                    counter.merge(other);
-                    counter
-                },
-            );
-        let vectorizer = TfidfVectorizer::new(&counted.finish()?, &options)?;
+        let vocabulary = count(&tokens, &train, &options)?;
+        let vectorizer = TfidfVectorizer::new(&vocabulary, &options)?;
         let fold = |places: &[usize]| {
             let rows = places
                 .par_iter()
@@ -201,6 +201,32 @@ impl Features {
         }
         Ok(())
     }
+}
+
+/// Counts the terms of some rows.
+pub fn count(
+    tokens: &[String],
+    rows: &[usize],
+    options: &TfidfOptions,
+) -> Result<Vocabulary, TextError> {
+    let empty = VocabularyCounter::new(options)?;
+    let counted = rows
+        .par_iter()
+        .fold(
+            || empty.clone(),
+            |mut counter, &row| {
+                counter.add(&tokens[row]);
+                counter
+            },
+        )
+        .reduce(
+            || empty.clone(),
+            |mut counter, other| {
+                counter.merge(other);
+                counter
+            },
+        );
+    counted.finish()
 }
 
 /// Time and score of a model, of either side.

@@ -1,5 +1,6 @@
 //! The program, as its users run it: stages up to one, and what they wrote.
 
+use rayonnage::model::{Confusion, LabelMap};
 use std::error::Error;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -57,6 +58,16 @@ impl Pipeline {
             rows.push(row);
         }
         Ok(rows)
+    }
+
+    /// Weighted F1 of a `train` stage on the test rows.
+    pub fn test_f1(&self, stage: &str) -> Result<f64, Box<dyn Error>> {
+        let rows = self.columns(stage, "held_out", ["fold", "label", "predicted"])?;
+        let test = rows.iter().filter(|row| row[0] == "test");
+        let labels = LabelMap::new(rows.iter().flat_map(|row| [&row[1], &row[2]]).cloned());
+        let class = |label: &str| labels.index(label).unwrap_or_default();
+        let pairs = test.map(|row| (class(&row[1]), class(&row[2])));
+        Ok(Confusion::from_pairs(labels.len(), pairs).weighted_f1())
     }
 
     fn command(&self) -> Command {

@@ -65,6 +65,30 @@ pub fn fit(
     json(command)
 }
 
+/// What a training of a network came to, of either side.
+#[derive(Clone, Deserialize)]
+pub struct Trained {
+    pub params: u64,
+    pub epochs: u64,
+    pub ms_per_step: f64,
+    /// On the test rows.
+    pub weighted_f1: f64,
+}
+
+/// Trains a network of the peer on a split: its name, the most epochs, the seed.
+pub fn train(
+    folder: &Path,
+    data: &Path,
+    split: &Path,
+    (network, epochs, seed): (&str, usize, u64),
+) -> Result<Trained, Box<dyn Error>> {
+    let mut command = python(&folder.join("train_torch.py"));
+    command.arg(data).arg("--split").arg(split);
+    command.args(["--model", network, "--epochs", &epochs.to_string()]);
+    command.args(["--seed", &seed.to_string()]);
+    json(command)
+}
+
 /// `make bench-text` sets `PYTHONPATH` to the packages that both scripts import.
 fn python(script: &Path) -> Command {
     let mut command = Command::new("python3");

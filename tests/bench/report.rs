@@ -8,7 +8,7 @@ use std::path::Path;
 const HEADER: [&str; 7] = [
     "step",
     "ours",
-    "scikit-learn",
+    "Python",
     "one BLAS thread",
     "ratio",
     "bar",
@@ -35,6 +35,32 @@ impl Row {
         let ratio = theirs[0].min(theirs[1]) / ours;
         let [all, one] = theirs.map(|theirs| Some(shown(theirs)));
         Self::times(step, shown(ours), all, one, Some(ratio), bar)
+    }
+
+    /// The time of one step, in seconds: fewer is better, and the bar is how many times as fast.
+    pub fn milliseconds(step: &str, ours: f64, theirs: f64, bar: Option<f64>) -> Self {
+        let shown = |seconds: f64| format!("{:.3} ms", seconds * 1e3);
+        let ratio = Some(theirs / ours);
+        Self::times(step, shown(ours), Some(shown(theirs)), None, ratio, bar)
+    }
+
+    /// Nothing to compare.
+    pub fn note(step: &str, ours: String, theirs: String) -> Self {
+        let empty = String::new;
+        Self::new(step, [ours, theirs, empty(), empty(), empty()], None)
+    }
+
+    /// Scores of two recipes of ours: the bar is how much the first has to be above the second.
+    pub fn gain(step: &str, first: f64, second: f64, bar: Option<f64>) -> Self {
+        let above = first - second;
+        let cells = [
+            format!("{first:.4} against {second:.4}"),
+            String::new(),
+            String::new(),
+            format!("{above:+.4}"),
+            bar.map_or_else(String::new, |bar| format!("≥ +{bar}")),
+        ];
+        Self::new(step, cells, bar.map(|bar| above >= bar))
     }
 
     /// Mebibytes: fewer is better.

@@ -4,18 +4,23 @@
 //! 2. Cleaning and TF-IDF: the peer `text_sklearn.py` (where there is one) on the same split, then ours.
 //! 3. Each classical model: ours, then scikit-learn's on the very matrix that ours was fitted on.
 //!
-//! Every measurement is taken once a round and its best counts. Prints a table, writes it as Markdown, and fails where a bar is
-//! missed. Networks and other recipes are pipelines: [`pipeline::Pipeline`] runs them and reads what they wrote, and their rows
-//! belong after step 3.
+//! 4. With `--recipes`: each classical model by the shipped pipeline, on the report's recipe and on blocks.
+//! 5. With `--networks`: both text networks and the peer `train_torch.py`, three seeds each.
+//!
+//! Every measurement of steps 2 and 3 is taken once a round and its best counts. Prints a table, writes it as Markdown, and fails
+//! where a bar is missed.
 
 mod kernels;
+mod networks;
 mod npy;
 mod pipeline;
 mod python;
+mod recipes;
 mod report;
 
 use clap::Parser;
 use kernels::{Catalogue, Features, MODELS, Measured};
+use networks::NETWORKS;
 use pipeline::Pipeline;
 use report::{Report, Row};
 use std::error::Error;
@@ -39,6 +44,12 @@ struct Arguments {
     /// Threads of ours; scikit-learn takes all cores where it can
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Also compare the report's recipe with blocks
+    #[arg(long)]
+    recipes: bool,
+    /// Also train the networks, here and in PyTorch
+    #[arg(long, requires = "peers")]
+    networks: bool,
     /// Given by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
@@ -93,7 +104,18 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
     }
 
-    let report = table(&catalogue, &best, &arguments);
+    let mut report = table(&catalogue, &best, &arguments);
+    if arguments.recipes {
+        let rows = recipes::compare(&pipeline)?;
+        rows.into_iter().for_each(|row| report.push(row));
+    }
+    if let (true, Some(peers)) = (arguments.networks, &arguments.peers) {
+        for network in &NETWORKS {
+            let paths = (peers.as_path(), arguments.data.as_path(), split.as_path());
+            let rows = network.compare(&catalogue, paths, &[123, 124, 125])?;
+            rows.into_iter().for_each(|row| report.push(row));
+        }
+    }
     print!("{report}");
     report.write(&arguments.report)?;
     Ok(if report.is_short() {
