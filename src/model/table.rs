@@ -40,8 +40,8 @@ const ROWS_PER_TASK: usize = 256;
 #[serde(rename_all = "snake_case")]
 pub enum EmbeddingOptimizer {
     /// The rows of the words in the batch and of padding. In a row that the batch lacks nothing
-    /// changes: its moments do not decay, and it does not move on by them. Rare words so take
-    /// about a tenth of the way that `Dense` takes them.
+    /// changes: its moments do not decay, and it does not move on by them. `Dense` takes a word
+    /// that stands in one batch only about ten times as far.
     #[default]
     Lazy,
     /// All rows; the gradient of those that the batch lacks is 0.
