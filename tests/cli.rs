@@ -39,7 +39,7 @@ fn a_run_with_nothing_to_do_does_nothing() {
     let space = TestSpace::finished();
     let before = untouched(&space);
     let record = space.run(&[]);
-    assert!(record.stages.len() == 14 && ran(&record).is_empty());
+    assert!(record.stages.len() == 16 && ran(&record).is_empty());
     assert!(
         record
             .stages
@@ -214,7 +214,7 @@ fn selections() {
     space
         .rayonnage(&["plan"])
         .expect(0, &[])
-        .printed(&["no checkpoint yet", "14 of 14 stages"]);
+        .printed(&["no checkpoint yet", "16 of 16 stages"]);
     assert!(!space.path("checkpoints").exists() && !space.path("out").exists());
     space
         .rayonnage(&["run", "--only", "clean_text"])

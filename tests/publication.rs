@@ -166,7 +166,7 @@ fn a_deleted_sink_is_published_again_from_checkpoints() {
     fs::remove_dir_all(space.path("out")).unwrap();
     let plan = space.rayonnage(&["plan"]);
     plan.expect(0, &[])
-        .printed(&["the sink does not hold it", "1 of 14 stages"]);
+        .printed(&["the sink does not hold it", "1 of 16 stages"]);
     assert_eq!(ran(&space.run(&[])), ["publish"]);
     assert_same(&space.published(), &published);
 }
