@@ -10,10 +10,11 @@ use rayonnage::model::{
     NetworkSpec, Rows, Runtime, SequenceRows, SparseRows, TrainOptions, fit, predict,
 };
 use rayonnage::text::{SequenceEncoder, SequenceOptions, TfidfOptions, TfidfVectorizer};
-use std::cell::Cell;
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// As the peer's; it ends before.
@@ -114,22 +115,23 @@ fn sequences(catalogue: &Catalogue) -> Result<Folds, Box<dyn Error>> {
 /// Examples that note when they are asked.
 struct Timed<'a> {
     examples: &'a MemoryExamples,
-    first: Cell<Option<Instant>>,
-    batches: Cell<usize>,
+    first: Mutex<Option<Instant>>,
+    batches: AtomicUsize,
 }
 
 impl<'a> Timed<'a> {
     fn new(examples: &'a MemoryExamples) -> Self {
         Self {
             examples,
-            first: Cell::new(None),
-            batches: Cell::new(0),
+            first: Mutex::new(None),
+            batches: AtomicUsize::new(0),
         }
     }
 
     /// When the first batch was asked for since the last call.
     fn take_first(&self) -> Option<Instant> {
-        self.first.take()
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        first.take()
     }
 }
 
@@ -139,8 +141,9 @@ impl Rows for Timed<'_> {
     }
 
     fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
-        self.first.set(self.first.get().or(Some(Instant::now())));
-        self.batches.set(self.batches.get() + 1);
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert_with(Instant::now);
+        self.batches.fetch_add(1, Ordering::Relaxed);
         self.examples.inputs(rows)
     }
 }
@@ -182,7 +185,7 @@ impl TextNetwork {
         Ok(Trained {
             params,
             epochs: fitted.history.len() as u64,
-            ms_per_step: spent.as_secs_f64() * 1e3 / train.batches.get() as f64,
+            ms_per_step: spent.as_secs_f64() * 1e3 / train.batches.load(Ordering::Relaxed) as f64,
             weighted_f1: Confusion::from_pairs(classes, pairs).weighted_f1(),
         })
     }

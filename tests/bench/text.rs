@@ -106,14 +106,17 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     let mut report = table(&catalogue, &best, &arguments);
     if arguments.recipes {
-        let rows = recipes::compare(&pipeline)?;
-        rows.into_iter().for_each(|row| report.push(row));
+        for row in recipes::compare(&pipeline)? {
+            report.push(row);
+        }
     }
     if let (true, Some(peers)) = (arguments.networks, &arguments.peers) {
         for network in &NETWORKS {
             let paths = (peers.as_path(), arguments.data.as_path(), split.as_path());
             let rows = network.compare(&catalogue, paths, &[123, 124, 125])?;
-            rows.into_iter().for_each(|row| report.push(row));
+            for row in rows {
+                report.push(row);
+            }
         }
     }
     print!("{report}");
