@@ -95,9 +95,17 @@ fn fitted(space: &TestSpace) -> Vec<(&'static str, Vocabulary, BlockOptions)> {
     blocks.map(fit).into()
 }
 
+/// A space whose blocks are those of the text that the report's recipe cleans.
+fn space() -> TestSpace {
+    let mut space = TestSpace::new();
+    space.set("fit_tfidf_blocks.needs=[clean_text, split]");
+    space.set("tfidf_blocks.needs=[clean_text, fit_tfidf_blocks]");
+    space
+}
+
 #[test]
 fn blocks_are_fitted_on_their_own_and_put_side_by_side() {
-    let mut space = TestSpace::new();
+    let mut space = space();
     space.set(&format!("fit_tfidf_blocks.params.blocks={BLOCKS}"));
     let record = space.run(&["--until", "tfidf_blocks"]);
     let blocks = fitted(&space);
@@ -158,7 +166,7 @@ fn blocks_are_fitted_on_their_own_and_put_side_by_side() {
 
 #[test]
 fn a_field_that_nothing_fills_is_a_block_without_columns() {
-    let mut space = TestSpace::new();
+    let mut space = space();
     let text = space.read("pipeline.yaml");
     space.write(
         "pipeline.yaml",

@@ -162,6 +162,8 @@ fn new_unlabelled_rows_train_nothing() {
 #[test]
 fn a_changed_parameter_runs_its_dependants_only() {
     let mut space = TestSpace::finished();
+    space.set("predict.params.model=linear_svm");
+    space.run(&[]);
     let before = space.read(LATEST);
     space.set("clean_text.params.max_words=5");
     space

@@ -1,6 +1,6 @@
 //! Bad input: rows become rejects, images become faults, and what cannot be used is named; nothing panics.
 
-use crate::space::{TestSpace, assert_same, objects, ran, stage};
+use crate::space::{STAGES, TestSpace, assert_same, objects, ran, stage};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use rayonnage::checkpoint::CheckpointReader;
 use rayonnage::checkpoint::parquet::encode;
@@ -263,7 +263,7 @@ fn every_mistake_of_a_configuration_at_once() {
     space
         .rayonnage(&["validate"])
         .expect(0, &[])
-        .printed(&["16 stages", "no mistakes"]);
+        .printed(&[&format!("{STAGES} stages"), "no mistakes"]);
     let text = space
         .read("pipeline.yaml")
         .replace("seed: 123  ", "sead: 123  ")

@@ -161,11 +161,11 @@ fn a_cross_validation_tries_the_whole_grid_and_takes_the_best() {
 fn stages_that_do_not_fit_together_are_refused_with_their_keys() {
     let space = TestSpace::new();
     let config = space.read("pipeline.yaml");
-    let predict_needs = "      - tfidf_blocks\n      - decode_images\n";
+    let predict_needs = "      - tokenize\n      - decode_images\n";
     assert!(config.contains(predict_needs));
     space.write(
         "a.yaml",
-        config.replace(predict_needs, "      - tfidf_blocks\n"),
+        config.replace(predict_needs, "      - tokenize\n"),
     );
     let outcome = space.rayonnage(&["validate", "--config", "a.yaml"]);
     outcome.expect(
