@@ -82,7 +82,10 @@ mod tests {
     }
 
     fn neighbours(neighbours: usize) -> ClassicalOptions {
-        ClassicalOptions::NearestNeighbours(NeighboursOptions { neighbours })
+        ClassicalOptions::NearestNeighbours(NeighboursOptions {
+            neighbours,
+            ..NeighboursOptions::default()
+        })
     }
 
     #[test]

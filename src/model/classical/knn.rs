@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::csr::{Csr, Sparse};
 use super::error::{ClassicalError, Decoder, Encoder, ensure_option, invalid, serde_as_bytes};
 
-pub(super) const TAG: [u8; 8] = *b"rneighb\x01";
+pub(super) const TAG: [u8; 8] = *b"rneighb\x02";
 
 /// Rows that one task of Rayon takes: it has one array of products with all training rows.
 const BLOCK_ROWS: usize = 32;
@@ -18,17 +18,32 @@ const BLOCK_ROWS: usize = 32;
 /// row that shares nothing with them, in spite of rounding.
 const UNIT: f64 = 1e-5;
 
+/// How far two rows are from each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// The length of their difference. Of rows of unit length, an empty one is nearer to any row
+    /// than most others are.
+    Euclidean,
+    /// 1 − the cosine of the angle between them; 1 where one of them is empty.
+    Cosine,
+}
+
 /// What nearest neighbours are asked with. The defaults are those of scikit-learn's
 /// `KNeighborsClassifier`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NeighboursOptions {
     /// Number of neighbours that vote.
     pub neighbours: usize,
+    /// What near means.
+    pub metric: Metric,
 }
 
 impl Default for NeighboursOptions {
     fn default() -> Self {
-        Self { neighbours: 5 }
+        Self {
+            neighbours: 5,
+            metric: Metric::Euclidean,
+        }
     }
 }
 
@@ -53,9 +68,10 @@ pub struct NearestNeighbours {
     labels: Vec<u32>,
     /// Votes of a neighbour of each class.
     votes: Vec<f32>,
-    /// Squared length of each training row.
-    squares: Vec<f32>,
+    /// What makes a product with each training row an order of nearness: `offset + factor · product`.
+    order: Vec<(f32, f32)>,
     neighbours: usize,
+    metric: Metric,
 }
 
 impl NearestNeighbours {
@@ -80,11 +96,12 @@ impl NearestNeighbours {
         }
         let by_column = rows.transposed();
         Ok(Self {
-            squares: squares(&by_column),
+            order: order(&by_column, options.metric),
             by_column,
             labels: labels.to_vec(),
             votes: weights.map_or_else(|| vec![1.0; classes], <[f32]>::to_vec),
             neighbours: options.neighbours,
+            metric: options.metric,
         })
     }
 
@@ -126,9 +143,8 @@ impl NearestNeighbours {
         let wanted = self.neighbours.min(products.len());
         let mut nearest: Vec<(f32, u32)> = Vec::with_capacity(wanted + 1);
         let mut limit = f32::INFINITY;
-        for ((&square, &product), row) in self.squares.iter().zip(products).zip(0u32..) {
-            // Without the squared length of the row asked about, which is the same for all.
-            let distance = square - 2.0 * product;
+        for ((&(offset, factor), &product), row) in self.order.iter().zip(products).zip(0u32..) {
+            let distance = offset + factor * product;
             if nearest.len() == wanted {
                 if distance >= limit {
                     continue;
@@ -167,12 +183,13 @@ impl NearestNeighbours {
         self.votes.len()
     }
 
-    /// Returns the model as bytes: tag, neighbours, votes, labels, training rows by column;
+    /// Returns the model as bytes: tag, neighbours, whether the metric is the cosine, votes, labels, training rows by column;
     /// numbers little-endian, arrays with their length before them.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut encoder = Encoder::new(TAG);
         encoder.count(self.neighbours);
+        encoder.count(usize::from(self.metric == Metric::Cosine));
         encoder.f32s(&self.votes);
         encoder.u32s(&self.labels);
         self.by_column.encode(&mut encoder);
@@ -187,6 +204,11 @@ impl NearestNeighbours {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ClassicalError> {
         let mut decoder = Decoder::new(bytes, TAG)?;
         let neighbours = decoder.count()?;
+        let metric = if decoder.flag()? {
+            Metric::Cosine
+        } else {
+            Metric::Euclidean
+        };
         let votes = decoder.f32s()?;
         let labels = decoder.u32s()?;
         let by_column = Sparse::decode(&mut decoder)?;
@@ -202,16 +224,28 @@ impl NearestNeighbours {
             return Err(invalid("training rows, labels and votes do not fit"));
         }
         Ok(Self {
-            squares: squares(&by_column),
+            order: order(&by_column, metric),
             by_column,
             labels,
             votes,
             neighbours,
+            metric,
         })
     }
 }
 
 serde_as_bytes!(NearestNeighbours);
+
+/// Returns what makes a product with each training row an order of nearness. What is the same for all
+/// training rows, such as the length of the row asked about, is left out.
+fn order(by_column: &Sparse, metric: Metric) -> Vec<(f32, f32)> {
+    let of_row = |square: f32| match metric {
+        Metric::Euclidean => (square, -2.0),
+        Metric::Cosine if square > 0.0 => (0.0, -1.0 / square.sqrt()),
+        Metric::Cosine => (0.0, 0.0),
+    };
+    squares(by_column).into_iter().map(of_row).collect()
+}
 
 /// Returns the squared length of each training row.
 fn squares(by_column: &Sparse) -> Vec<f32> {
@@ -241,7 +275,10 @@ mod tests {
 
     fn fit(neighbours: usize, weights: Option<&[f32]>) -> NearestNeighbours {
         let (rows, labels) = small();
-        let options = NeighboursOptions { neighbours };
+        let options = NeighboursOptions {
+            neighbours,
+            ..NeighboursOptions::default()
+        };
         NearestNeighbours::fit(rows.as_csr(), &labels, 3, weights, &options, &|| false).unwrap()
     }
 
@@ -273,7 +310,10 @@ mod tests {
             values: &[1.0; 4],
             columns: 2,
         };
-        let options = NeighboursOptions { neighbours: 3 };
+        let options = NeighboursOptions {
+            neighbours: 3,
+            ..NeighboursOptions::default()
+        };
         let model =
             NearestNeighbours::fit(rows, &[0, 1, 2, 3], 4, None, &options, &|| false).unwrap();
         let third = 1.0 / 3.0;
@@ -285,6 +325,39 @@ mod tests {
         };
         let expected = [third, 0.0, third, third, third, third, third, 0.0];
         assert_eq!(model.predict_probabilities(asked), expected);
+    }
+
+    #[test]
+    fn an_empty_row_is_near_by_length_and_far_by_angle() {
+        // Class 0 is empty; class 1 shares little with what is asked, class 2 nothing.
+        let rows = Csr {
+            indptr: &[0, 0, 2, 3],
+            indices: &[0, 1, 2],
+            values: &[0.3, 0.954, 1.0],
+            columns: 3,
+        };
+        let asked = Csr {
+            indptr: &[0, 1],
+            indices: &[0],
+            values: &[1.0],
+            columns: 3,
+        };
+        for (metric, class) in [(Metric::Euclidean, 0), (Metric::Cosine, 1)] {
+            let options = NeighboursOptions {
+                neighbours: 1,
+                metric,
+            };
+            let fitted =
+                NearestNeighbours::fit(rows, &[0, 1, 2], 3, None, &options, &|| false).unwrap();
+            for model in [
+                NearestNeighbours::from_bytes(&fitted.to_bytes()).unwrap(),
+                fitted,
+            ] {
+                let mut expected = [0.0; 3];
+                expected[class] = 1.0;
+                assert_eq!(model.predict_probabilities(asked), expected, "{metric:?}");
+            }
+        }
     }
 
     #[test]

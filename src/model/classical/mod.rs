@@ -21,7 +21,7 @@ pub use cross_validation::{FoldScore, cross_validate};
 pub use csr::Csr;
 pub use error::ClassicalError;
 pub use forest::{ForestOptions, RandomForest};
-pub use knn::{NearestNeighbours, NeighboursOptions};
+pub use knn::{Metric, NearestNeighbours, NeighboursOptions};
 pub use logistic::{LogisticOptions, LogisticRegression};
 pub use model::{ClassicalModel, ClassicalOptions};
 pub use svm::{LinearSvm, SvmOptions};

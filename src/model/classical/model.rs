@@ -227,7 +227,10 @@ mod tests {
                 calibration_folds: 2,
                 ..SvmOptions::default()
             }),
-            ClassicalOptions::NearestNeighbours(NeighboursOptions { neighbours: 1 }),
+            ClassicalOptions::NearestNeighbours(NeighboursOptions {
+                neighbours: 1,
+                ..NeighboursOptions::default()
+            }),
             ClassicalOptions::DecisionTree(tree.clone()),
             ClassicalOptions::RandomForest(ForestOptions {
                 trees: 20,

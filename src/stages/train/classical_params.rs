@@ -3,7 +3,7 @@
 use super::classical::ClassicalParams;
 use crate::model::classical::{
     BoostingOptions, ClassicalOptions, EarlyStopping, ForestOptions, LogisticOptions, MaxFeatures,
-    NeighboursOptions, SvmOptions, TreeOptions,
+    Metric, NeighboursOptions, SvmOptions, TreeOptions,
 };
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -78,19 +78,35 @@ impl ClassicalParams for SvmParams {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::stages) struct NeighboursParams {
     neighbours: usize,
+    metric: MetricName,
+}
+
+/// What near means.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum MetricName {
+    Euclidean,
+    Cosine,
 }
 
 impl Default for NeighboursParams {
     fn default() -> Self {
-        let NeighboursOptions { neighbours } = NeighboursOptions::default();
-        Self { neighbours }
+        Self {
+            neighbours: NeighboursOptions::default().neighbours,
+            metric: MetricName::Euclidean,
+        }
     }
 }
 
 impl ClassicalParams for NeighboursParams {
     fn options(&self, _: u64) -> ClassicalOptions {
-        let neighbours = self.neighbours;
-        ClassicalOptions::NearestNeighbours(NeighboursOptions { neighbours })
+        ClassicalOptions::NearestNeighbours(NeighboursOptions {
+            neighbours: self.neighbours,
+            metric: match self.metric {
+                MetricName::Euclidean => Metric::Euclidean,
+                MetricName::Cosine => Metric::Cosine,
+            },
+        })
     }
 }
 
