@@ -193,7 +193,8 @@ pub fn images(size: u32) -> SchemaRef {
     ])
 }
 
-/// Predictions of a model for the rows that it was not fitted on.
+/// Predictions of a model for the rows that it was not fitted on. Of a row that is not known, nothing was there that the
+/// model could read, and the probabilities are the shares of the classes among the training rows.
 #[must_use]
 pub fn held_out() -> SchemaRef {
     schema(vec![
@@ -201,6 +202,7 @@ pub fn held_out() -> SchemaRef {
         ("fold", DataType::Utf8, false),
         ("label", DataType::Utf8, false),
         ("predicted", DataType::Utf8, false),
+        ("is_known", DataType::Boolean, false),
         ("probabilities", list_of(DataType::Float32), false),
     ])
 }

@@ -21,6 +21,9 @@ pub struct KindInfo {
     pub needs: fn(&Value) -> Vec<NeedRule>,
 }
 
+/// Datasets between which a need may choose: the same rows but for whether they have a label.
+const ROWS: [&str; 2] = ["labelled", "unlabelled"];
+
 /// What a stage reads of stages of one kind.
 #[derive(Debug, Clone)]
 pub struct NeedRule {
@@ -231,7 +234,19 @@ fn resolve_needs(
         let datasets = needs.entry(stage).or_default();
         match dataset {
             None => datasets.extend(rule.datasets.iter().map(|name| (*name).to_owned())),
-            Some(name) if rule.datasets.contains(&name) => datasets.push(name.to_owned()),
+            Some(name) if rule.datasets.contains(&name) && ROWS.contains(&name) => {
+                // The rows of the other kind are left out; what else is read is read in any case.
+                let others = rule.datasets.iter().filter(|other| !ROWS.contains(other));
+                datasets.extend(others.map(|other| (*other).to_owned()));
+                datasets.push(name.to_owned());
+            }
+            Some(name) if rule.datasets.contains(&name) => {
+                let message = format!(
+                    "{} reads more of {stage} than {name:?}; need {stage:?} as a whole",
+                    draft.kind.name
+                );
+                issues.push(Issue::new(&path, message));
+            }
             Some(name) => {
                 let message = format!(
                     "{} does not read dataset {name:?} of {stage}; it reads {}",

@@ -115,8 +115,8 @@ impl Block {
             ("max_df", is_share, "must lie between 0 and 1"),
             (
                 "weight",
-                self.weight > 0.0 && self.weight.is_finite(),
-                "must be above 0",
+                (1e-6..=1e6).contains(&self.weight),
+                "must lie between 0.000001 and 1000000",
             ),
         ] {
             if !holds {
@@ -210,7 +210,7 @@ mod tests {
         );
         let expected = [
             "p.blocks[0].field: unknown field \"titel\"; did you mean \"title\"?",
-            "p.blocks[0].weight: must be above 0",
+            "p.blocks[0].weight: must lie between 0.000001 and 1000000",
             "p.blocks[1].ngrams: must be two lengths from 1 up, the shorter first",
             "p.blocks[1].max_features: must be at least 1, or null for all",
             "p.blocks[1].max_df: must lie between 0 and 1",

@@ -8,17 +8,25 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Kinds of stages that models read rows of.
-const FEATURES: [&str; 3] = ["tfidf", "tokenize", "decode_images"];
+const FEATURES: [&str; 3] = [TFIDF, "tokenize", "decode_images"];
+const TFIDF: &str = "tfidf";
+/// Models of text and of images that a fusion can take as branches.
+const TEXT_NETWORKS: [&str; 2] = ["neural_simple", "neural_embedder"];
+const IMAGE_NETWORKS: [&str; 1] = ["lenet"];
 
 /// Checks what can be said only of stages together.
 #[must_use]
 pub fn check_stages(config: &PipelineConfig) -> Vec<Issue> {
     let mut issues = Vec::new();
     for stage in config.stages.values() {
-        if stage.kind == predict::Predict::NAME {
+        check_one_split(config, stage, &mut issues);
+        if stage.kind == TFIDF {
+            check_one_cleaning(config, stage, &mut issues);
+        } else if stage.kind == predict::Predict::NAME {
             check_predicted_model(config, stage, &mut issues);
         } else if stage.kind == Train::NAME {
             check_image_size(config, stage, &mut issues);
+            check_members(config, stage, &mut issues);
             check_branches(config, stage, &mut issues);
             check_weights(config, stage, &mut issues);
         }
@@ -51,6 +59,66 @@ fn reads<'a>(config: &'a PipelineConfig, stage: &StageConfig) -> BTreeSet<&'a st
         .map(|feature| feature.id.as_str());
     let inner = needed(config, stage, Train::NAME).flat_map(|model| reads(config, model));
     own.chain(inner).collect()
+}
+
+/// The stages of a kind that a stage needs, directly or by way of others.
+fn ancestors<'a>(
+    config: &'a PipelineConfig,
+    stage: &StageConfig,
+    kind: &str,
+    found: &mut BTreeSet<&'a str>,
+) {
+    let needs = config.dag.needs(&stage.id).iter();
+    for needed in needs.filter_map(|need| config.stages.get(&need.stage)) {
+        if needed.kind == kind {
+            found.insert(&needed.id);
+        } else {
+            ancestors(config, needed, kind, found);
+        }
+    }
+}
+
+/// What one split holds back another may train on.
+fn check_one_split(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
+    let mut splits = BTreeSet::new();
+    ancestors(config, stage, "split", &mut splits);
+    if splits.len() > 1 {
+        let splits: Vec<&str> = splits.into_iter().collect();
+        let message = format!(
+            "rows that one split holds back are trained on in another: {}; need stages of one split",
+            splits.join(" and ")
+        );
+        issues.push(Issue::new(format!("stages.{}.needs", stage.id), message));
+    }
+}
+
+/// Terms are looked up in a text that was cleaned as those that they were counted in.
+fn check_one_cleaning(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
+    for applied in needed(config, stage, "clean_text") {
+        for fitted in needed(config, stage, "fit_tfidf") {
+            for counted in needed(config, fitted, "clean_text") {
+                if counted.id != applied.id {
+                    let (applied, fitted, counted) = (&applied.id, &fitted.id, &counted.id);
+                    let message =
+                        format!("{fitted} counted the terms of {counted}, not of {applied}");
+                    issues.push(Issue::new(format!("stages.{}.needs", stage.id), message));
+                }
+            }
+        }
+    }
+}
+
+/// A vote is of models, not of votes.
+fn check_members(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
+    const SOFT_VOTE: &str = "soft_vote";
+    if text(stage, "model") == Some(SOFT_VOTE) {
+        for member in needed(config, stage, Train::NAME) {
+            if text(member, "model") == Some(SOFT_VOTE) {
+                let message = format!("{} is itself a vote: name its models instead", member.id);
+                issues.push(Issue::new(format!("stages.{}.needs", stage.id), message));
+            }
+        }
+    }
 }
 
 /// A model that is named must be needed, and what a model reads that may be chosen must be needed too.
@@ -87,12 +155,25 @@ fn check_reads(
     }
 }
 
-/// A fusion asks its branches, on the rows that they were trained on.
+/// A fusion has a branch of text and one of images, and asks them on the rows that they were trained on.
 fn check_branches(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
-    if text(stage, "model") == Some("fusion") {
-        for branch in needed(config, stage, Train::NAME) {
-            check_reads(config, stage, branch, issues);
+    if text(stage, "model") != Some("fusion") {
+        return;
+    }
+    for (what, networks) in [("text", &TEXT_NETWORKS[..]), ("images", &IMAGE_NETWORKS)] {
+        let is_one = |model: &&StageConfig| {
+            text(model, "model").is_some_and(|name| networks.contains(&name))
+        };
+        if needed(config, stage, Train::NAME).filter(is_one).count() != 1 {
+            let message = format!(
+                "a fusion needs one network of {what}: {}",
+                networks.join(" or ")
+            );
+            issues.push(Issue::new(format!("stages.{}.needs", stage.id), message));
         }
+    }
+    for branch in needed(config, stage, Train::NAME) {
+        check_reads(config, stage, branch, issues);
     }
 }
 

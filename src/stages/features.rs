@@ -1,6 +1,7 @@
 //! What models read, gathered from the checkpoints of several stages and joined row by row.
 
 use super::models::Reads;
+use super::tokenize::SequenceSize;
 use super::{Input, StageError, StageRun};
 use crate::model::{Images, Inputs, SequenceRows, SparseRows};
 use crate::schema::{self, LABELLED};
@@ -71,8 +72,9 @@ impl<'a> FeatureInputs<'a> {
     pub(super) fn gather(&self, dataset: &str) -> Result<Gathered<'a>, StageError> {
         let text = |input| Ok::<_, StageError>((input, SparseRows::empty(text_width(input)?)));
         let sequences = |input| {
-            let (vocabulary, length) = sequence_size(input)?;
-            Ok::<_, StageError>((input, SequenceRows::empty(vocabulary, length)))
+            let size = SequenceSize::read(input)?;
+            let rows = SequenceRows::empty(size.vocabulary, size.length);
+            Ok::<_, StageError>((input, rows))
         };
         let images = |(input, size)| {
             let rows = ImageRows::new(image_size(input, dataset)?, size)?;
@@ -324,20 +326,10 @@ fn image_size(input: &Input, dataset: &str) -> Result<usize, StageError> {
 
 /// Number of columns that a `tfidf` stage wrote.
 pub(super) fn text_width(input: &Input) -> Result<usize, StageError> {
-    summary(input, "columns")
-}
-
-/// How many word numbers a `tokenize` stage has, and how many positions a sequence.
-pub(super) fn sequence_size(input: &Input) -> Result<(usize, usize), StageError> {
-    Ok((summary(input, "vocabulary")?, summary(input, "length")?))
-}
-
-/// A number that a stage left in its summary.
-fn summary(input: &Input, key: &str) -> Result<usize, StageError> {
-    let value = input.reader.manifest().summary.get(key);
-    let unusable = || StageError::Unusable(format!("{} does not tell its {key}", input.stage));
-    let value = value.and_then(serde_json::Value::as_u64);
-    Ok(usize::try_from(value.ok_or_else(unusable)?).unwrap_or(usize::MAX))
+    let width = input.reader.manifest().summary.get("columns");
+    let unusable = || StageError::Unusable(format!("{} has no columns", input.stage));
+    let width = width.and_then(serde_json::Value::as_u64);
+    Ok(usize::try_from(width.ok_or_else(unusable)?).unwrap_or(usize::MAX))
 }
 
 /// Labelled rows with what a model reads of them.

@@ -286,8 +286,9 @@ impl<'a> LoadedModel<'a> {
         }
         for (row, sums) in sums.chunks_exact_mut(classes).enumerate() {
             if presence.any(row) {
+                let weight = weights[row];
                 for sum in sums {
-                    *sum /= weights[row];
+                    *sum /= weight;
                 }
             } else {
                 sums.copy_from_slice(&self.priors);

@@ -69,7 +69,7 @@ impl Kind for Predict {
         vec![
             one("ingest", &datasets),
             any("tfidf", &datasets),
-            any("tokenize", &datasets),
+            any("tokenize", &[&datasets[..], &[FILES]].concat()),
             any("decode_images", &datasets),
             NeedRule {
                 kind: "train",

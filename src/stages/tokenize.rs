@@ -10,6 +10,7 @@ use crate::text::{SequenceEncoder, SequenceOptions, Vocabulary, VocabularyCounte
 use arrow::array::{Array, ArrayRef, ListArray, RecordBatch, StringArray, UInt32Array};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
+use bytes::Bytes;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -31,6 +32,25 @@ impl Default for Params {
             vocabulary: options.vocabulary,
             length: options.length,
         }
+    }
+}
+
+/// File with what the sequences do not show: they are stored without padding.
+const SIZE_FILE: &str = "sequences.json";
+
+/// How many word numbers there are, and how many positions a sequence has.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct SequenceSize {
+    pub(super) vocabulary: usize,
+    pub(super) length: usize,
+}
+
+impl SequenceSize {
+    /// Reads what a `tokenize` stage left.
+    pub(super) fn read(input: &super::Input) -> Result<Self, StageError> {
+        serde_json::from_slice(&input.reader.file(SIZE_FILE)?).map_err(|error| {
+            StageError::Unusable(format!("{SIZE_FILE} of {}: {error}", input.stage))
+        })
     }
 }
 
@@ -72,7 +92,7 @@ impl Kind for Tokenize {
 
 impl Stage for Tokenize {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
@@ -101,6 +121,12 @@ impl Stage for Tokenize {
             Ok(vec![to_batch(batches[0].column(0).clone(), &sequences)?])
         })?;
         writer.write_part(VOCABULARY, 0, &Digest::of(b""), &batch)?;
+        let size = SequenceSize {
+            vocabulary: self.options.vocabulary,
+            length: self.options.length,
+        };
+        let json = serde_json::to_vec_pretty(&size).unwrap_or_default();
+        writer.write_file(SIZE_FILE, Bytes::from(json), true)?;
         let mut summary = Map::new();
         summary.insert("words".to_owned(), json!(vocabulary.terms.len()));
         summary.insert("vocabulary".to_owned(), json!(self.options.vocabulary));

@@ -18,7 +18,9 @@ pub struct FoldScore {
 
 /// Fits a model on all folds but one and scores it on that one, for each fold.
 ///
-/// The folds hold the classes in equal shares, and depend on the order of the rows alone.
+/// The folds hold the classes in equal shares, and depend on the order of the rows alone. How the
+/// rows were made is outside: a TF-IDF that was fitted on all of them has counted the held-out
+/// texts too (their words, not their classes), as in most such searches.
 ///
 /// # Errors
 ///

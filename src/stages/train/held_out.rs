@@ -6,7 +6,7 @@ use crate::model::{LabelMap, Probabilities};
 use crate::schema::{self, HELD_OUT};
 use crate::stages::StageError;
 use crate::stages::split::{TEST, VALIDATION};
-use arrow::array::{ArrayRef, Float32Array, ListArray, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, Float32Array, ListArray, StringArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub(super) struct HeldOut {
     pub(super) ids: Vec<String>,
     pub(super) folds: Vec<String>,
     pub(super) labels: Vec<String>,
+    /// Whether the model knew anything of the row; where not, the probabilities are its priors.
+    pub(super) known: Vec<bool>,
     /// rows × classes
     pub(super) probabilities: Vec<f32>,
 }
@@ -47,11 +49,13 @@ impl HeldOut {
             };
             let predicted = probabilities.predicted();
             let names = predicted.iter().map(|class| labels.label(*class));
+            let known = rows.iter().map(|row| Some(self.known[*row]));
             let columns: Vec<ArrayRef> = vec![
                 text(&self.ids),
                 text(&self.folds),
                 text(&self.labels),
                 Arc::new(names.collect::<StringArray>()),
+                Arc::new(known.collect::<BooleanArray>()),
                 lists(probabilities),
             ];
             let batch = schema::batch(schema::held_out(), columns)?;

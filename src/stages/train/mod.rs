@@ -13,7 +13,7 @@ mod soft_vote;
 
 pub(super) use params::Params;
 
-use super::features::{FeatureInputs, LabelledRows, labelled_rows};
+use super::features::{FeatureInputs, LabelledRows, Presence, labelled_rows};
 use super::models::{ModelFile, Predictor};
 use super::split::{TEST, TRAIN, VALIDATION};
 use super::{Environment, Input, Kind, Stage, StageError, StageOutput, StageRun};
@@ -188,7 +188,7 @@ fn fit_classical<P: ClassicalParams>(
     }
     if let Some(chosen) = fitted.chosen {
         let json = Bytes::from(format!("{:#}\n", json!(fitted.candidates)));
-        writer.write_file(CROSS_VALIDATION_FILE, json, true)?;
+        writer.write_file(CROSS_VALIDATION_FILE, json, false)?;
         let candidate = &fitted.candidates[chosen];
         summary.insert("cross_validation".to_owned(), candidate.summary());
     }
@@ -210,11 +210,19 @@ fn finish(
     for fold in [VALIDATION, TEST] {
         run.environment.check_cancelled()?;
         let rows = labelled_rows(split, features, &[fold])?;
-        let answers = predictor.predict(run, rows.ids.len(), rows.inputs)?;
+        let count = rows.ids.len();
+        let presence = Presence::of(count, &rows.inputs);
+        let answers = predictor.predict(run, count, rows.inputs)?;
+        for (row, answer) in answers.rows().enumerate() {
+            // As `predict` answers: what nothing is known of gets the shares of the classes.
+            let is_known = presence.any(row);
+            held_out.known.push(is_known);
+            let answer = if is_known { answer } else { &priors };
+            held_out.probabilities.extend_from_slice(answer);
+        }
         held_out.ids.extend(rows.ids);
         held_out.folds.extend(rows.folds);
         held_out.labels.extend(rows.labels);
-        held_out.probabilities.extend(answers.values);
     }
     held_out.write(writer, &labels)?;
     let file = ModelFile {

@@ -7,8 +7,9 @@ use crate::model::{
     MemoryExamples, ModelError, Network, NetworkSpec, Plateau, Rows, TrainOptions, fit,
 };
 use crate::schema::IMAGE_SIZE;
-use crate::stages::features::{FeatureInputs, LabelledRows, sequence_size, text_width};
+use crate::stages::features::{FeatureInputs, LabelledRows, text_width};
 use crate::stages::models::Predictor;
+use crate::stages::tokenize::SequenceSize;
 use crate::stages::{StageError, StageRun};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
@@ -184,7 +185,7 @@ impl NeuralEmbedderParams {
         classes: usize,
     ) -> Result<Trainable<'a>, StageError> {
         let sequences = run.input("tokenize")?;
-        let (vocabulary, length) = sequence_size(sequences)?;
+        let SequenceSize { vocabulary, length } = SequenceSize::read(sequences)?;
         let spec = NetworkSpec::NeuralEmbedder {
             vocabulary,
             length,

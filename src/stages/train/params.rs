@@ -112,12 +112,12 @@ impl Params {
         let split = || one("split", &[LABELLED]);
         let images = || one("decode_images", &[LABELLED]);
         match self {
-            Self::NeuralEmbedder(_) => vec![split(), one("tokenize", &[LABELLED])],
+            Self::NeuralEmbedder(_) => vec![split(), one("tokenize", &[LABELLED, FILES])],
             Self::Lenet(_) => vec![split(), images()],
             Self::Fusion(_) => vec![
                 split(),
                 at_most_one("tfidf", &[LABELLED]),
-                at_most_one("tokenize", &[LABELLED]),
+                at_most_one("tokenize", &[LABELLED, FILES]),
                 images(),
                 trained(&[FILES], (2, 2)),
             ],
@@ -223,7 +223,7 @@ mod tests {
             ),
             (
                 json!({"model": "soft_vote", "weights": {"a": 0}}),
-                "p.weights.a: must be above 0",
+                "p.weights.a: must lie between",
             ),
             (
                 json!({"model": "linear_svm", "cv": {"folds": 1}}),

@@ -9,7 +9,7 @@ use crate::config::Issue;
 use crate::schema::{self, HELD_OUT};
 use crate::stages::models::{Member, ModelFile};
 use crate::stages::{Input, StageError, StageRun};
-use arrow::array::{Array, Float32Array, ListArray, StringArray};
+use arrow::array::{Array, BooleanArray, Float32Array, ListArray, StringArray};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,10 +23,11 @@ pub(in crate::stages) struct SoftVoteParams {
 impl SoftVoteParams {
     pub(super) fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
         for (name, weight) in &self.weights {
-            if !(weight.is_finite() && *weight > 0.0) {
+            // Sums of weights stay far from the ends of single precision.
+            if !(1e-6..=1e6).contains(weight) {
                 issues.push(Issue::new(
                     format!("{path}.weights.{name}"),
-                    "must be above 0",
+                    "must lie between 0.000001 and 1000000",
                 ));
             }
         }
@@ -43,11 +44,13 @@ impl SoftVoteParams {
         writer: &CheckpointWriter,
     ) -> Result<(ModelFile, HeldOut), StageError> {
         let mut joined: Option<ModelFile> = None;
+        let mut priors = Priors::default();
         let mut votes = Votes::default();
         for input in run.inputs_of("train") {
             run.environment.check_cancelled()?;
             let mut file = ModelFile::read(input)?;
             let weight = self.weight(&input.stage);
+            priors.add(&file.priors, weight as f32);
             let member = copy_member(&mut file, input, writer, weight)?;
             match &mut joined {
                 None => {
@@ -64,8 +67,9 @@ impl SoftVoteParams {
             }
             votes.add(input, weight as f32)?;
         }
-        let joined = joined.ok_or_else(|| StageError::Unusable("nobody to vote".to_owned()))?;
-        let held_out = votes.finish(joined.labels.len());
+        let mut joined = joined.ok_or_else(|| StageError::Unusable("nobody to vote".to_owned()))?;
+        joined.priors = priors.finish();
+        let held_out = votes.finish(&joined.priors);
         Ok((joined, held_out))
     }
 }
@@ -85,6 +89,28 @@ fn copy_member(
     }
 }
 
+/// The weighted mean of the members' priors.
+#[derive(Default)]
+struct Priors {
+    sums: Vec<f32>,
+    weight: f32,
+}
+
+impl Priors {
+    fn add(&mut self, priors: &[f32], weight: f32) {
+        self.sums.resize(priors.len(), 0.0);
+        for (sum, prior) in self.sums.iter_mut().zip(priors) {
+            *sum += weight * prior;
+        }
+        self.weight += weight;
+    }
+
+    fn finish(self) -> Vec<f32> {
+        let mean = |sum| sum / self.weight;
+        self.sums.into_iter().map(mean).collect()
+    }
+}
+
 /// Sums of what the members answered for held-out rows, in the order in which rows first occur.
 #[derive(Default)]
 struct Votes {
@@ -100,6 +126,7 @@ impl Votes {
             let ids: &StringArray = schema::column(&batch, "id")?;
             let folds: &StringArray = schema::column(&batch, "fold")?;
             let labels: &StringArray = schema::column(&batch, "label")?;
+            let known: &BooleanArray = schema::column(&batch, "is_known")?;
             let lists: &ListArray = schema::column(&batch, "probabilities")?;
             for row in 0..batch.num_rows() {
                 let list = lists.value(row);
@@ -116,6 +143,9 @@ impl Votes {
                         values.len(),
                     ),
                 };
+                if !known.value(row) {
+                    continue;
+                }
                 let sums = self.rows.probabilities[place * values.len()..].iter_mut();
                 for (sum, value) in sums.zip(values) {
                     *sum += weight * value;
@@ -137,11 +167,17 @@ impl Votes {
         place
     }
 
-    fn finish(mut self, classes: usize) -> HeldOut {
-        let rows = self.rows.probabilities.chunks_exact_mut(classes);
-        for (row, weight) in rows.zip(&self.weights) {
-            for value in row {
-                *value /= weight;
+    fn finish(mut self, priors: &[f32]) -> HeldOut {
+        let rows = self.rows.probabilities.chunks_exact_mut(priors.len());
+        for (row, &weight) in rows.zip(&self.weights) {
+            let is_known = weight > 0.0;
+            self.rows.known.push(is_known);
+            if is_known {
+                for value in row {
+                    *value /= weight;
+                }
+            } else {
+                row.copy_from_slice(priors);
             }
         }
         self.rows
