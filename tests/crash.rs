@@ -12,18 +12,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Stages whose parts are taken over one by one, with the dataset that stands for a part.
-const ROW_WISE: [&str; 10] = [
+const ROW_WISE: [&str; 8] = [
     "detect_language",
     "translate",
     "clean_text",
-    "clean_text_light",
     "tfidf",
-    "tfidf_blocks",
     "tokenize",
     "decode_images",
     "predict",
     "publish",
 ];
+
+/// One model of each form stands for the others: classical, three networks, two that are made of models.
+const MODELS: &str = "linear_svm, neural_simple, neural_embedder, lenet, fusion, soft_vote";
 
 struct Clean {
     space: TestSpace,
@@ -41,6 +42,11 @@ fn clean_run() -> Clean {
     ] {
         space.set(setting);
     }
+    space.set("soft_vote.needs=[linear_svm, neural_simple]");
+    space.set("soft_vote.params.weights={}");
+    space.set(&format!("evaluate.needs=[split, {MODELS}]"));
+    let read = "ingest, evaluate, tfidf, tokenize, decode_images";
+    space.set(&format!("predict.needs=[{read}, {MODELS}]"));
     let (recorded, result) = run(&space, &memory());
     result.unwrap();
     let mut operations = recorded.operations();
@@ -59,6 +65,14 @@ fn clean_run() -> Clean {
     }
 }
 
+/// All stages that what is published is made of.
+fn all() -> SelectionOptions {
+    SelectionOptions {
+        until: Some("publish".to_owned()),
+        ..SelectionOptions::default()
+    }
+}
+
 fn memory() -> SharedStore {
     Arc::new(ObjectBackedStore::memory())
 }
@@ -70,7 +84,7 @@ fn run(
 ) -> (Arc<RecordingStore>, Result<RunRecord, RunError>) {
     let recorded = Arc::new(RecordingStore::new(store.clone()));
     let shared: SharedStore = recorded.clone();
-    let result = space.run_on(&shared, &shared, &SelectionOptions::default());
+    let result = space.run_on(&shared, &shared, &all());
     (recorded, result)
 }
 
@@ -149,9 +163,7 @@ fn every_lost_answer_is_carried_on() {
     for lost in 0..clean.operations.len() {
         let store = memory();
         let faulty: SharedStore = Arc::new(FaultStore::new(store.clone(), Fault::AnswerLost(lost)));
-        let result = clean
-            .space
-            .run_on(&faulty, &faulty, &SelectionOptions::default());
+        let result = clean.space.run_on(&faulty, &faulty, &all());
         assert!(result.is_err(), "operation {lost} answered with an error");
         resume(&clean, &store, lost + 1);
     }
@@ -163,9 +175,7 @@ fn a_lost_answer_to_the_run_record_loses_nothing() {
     let store = memory();
     let last = Fault::AnswerLost(clean.operations.len());
     let faulty: SharedStore = Arc::new(FaultStore::new(store.clone(), last));
-    let result = clean
-        .space
-        .run_on(&faulty, &faulty, &SelectionOptions::default());
+    let result = clean.space.run_on(&faulty, &faulty, &all());
     assert!(result.is_err());
     resume(&clean, &store, clean.operations.len());
 }

@@ -279,7 +279,7 @@ fn every_mistake_of_a_configuration_at_once() {
         .replace("max_reject_ratio: 0.01", "max_reject_ratio: 7");
     space.write("pipeline.yaml", text);
     let expected = [
-        "pipeline.yaml has 9 mistakes",
+        "pipeline.yaml has 10 mistakes",
         "sead: unknown key; did you mean \"seed\"?",
         "stages.clean_text.params.max_wrods: unknown key; did you mean \"max_words\"?",
         "stages.fit_tfidf.kind: unknown kind \"fit_tfdif\"; did you mean \"fit_tfidf\"?",
