@@ -140,7 +140,8 @@ impl<P: ClassicalParams> Classical<P> {
         } else {
             0
         };
-        run.monitor.expect(tried as u64 + 1, "fits");
+        let unit = if tried == 0 { "fit" } else { "fits" };
+        run.monitor.expect(tried as u64 + 1, unit);
         for (params, chosen) in &combinations[..tried] {
             let folds = self.cv.as_ref().map_or(0, |cv| cv.folds);
             let options = params.options(seed);
