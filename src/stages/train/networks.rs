@@ -28,6 +28,7 @@ struct Training {
 
 /// When to stop early.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(expecting = "a mapping with patience and start_epoch")]
 struct EarlyStoppingParams {
     patience: usize,
     start_epoch: usize,
@@ -35,6 +36,7 @@ struct EarlyStoppingParams {
 
 /// When to lower the learning rate.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(expecting = "a mapping with factor and patience")]
 struct PlateauParams {
     factor: f64,
     patience: usize,
