@@ -4,7 +4,7 @@
 Usage: check-text-parity.py RAYONNAGE CATALOGUE WORK
 
 RAYONNAGE is the program, CATALOGUE a folder as pipeline.yaml expects it, WORK a folder for the checkpoints. The program runs up
-to `tfidf`, once for each set of TF-IDF options, and `show --format csv` hands over what it made. Tokens: those of the reference
+to `tfidf`, once for each set of parameters in text-parity-cases.json (of one block each), and `show --format csv` hands over what it made. Tokens: those of the reference
 from the same (translated) texts. TF-IDF: the Python libraries' values from our tokens, fitted on the same training rows, to 1e-6
 (of values above 1: of the value, since ours are kept as f32). Exits with 1 where anything differs but the words that NLTK gets
 wrong, which src/text/clean.rs lists by kind.
@@ -16,6 +16,7 @@ import io
 import itertools
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -25,13 +26,8 @@ import scipy.sparse
 import text_reference as reference
 
 TOLERANCE = 1e-6
-BASE = {"variant": "sklearn", "analyzer": "word", "ngrams": [1, 1], "max_features": 5000, "min_df": 1, "max_df": 1.0, "sublinear_tf": False}
-CASES = {
-    "words": BASE,
-    "words and pairs, sublinear": BASE | {"ngrams": [1, 2], "max_features": 50_000, "sublinear_tf": True, "min_df": 2},
-    "characters": BASE | {"analyzer": "char_wb", "ngrams": [2, 4], "max_features": 20_000},
-    "keras": BASE | {"variant": "keras"},
-}
+# Parameters of `fit_tfidf`; a test of the crate holds them to be valid.
+CASES = json.loads(pathlib.Path(__file__).with_name("text-parity-cases.json").read_text(encoding="utf-8"))
 
 
 class Pipeline:
@@ -40,8 +36,8 @@ class Pipeline:
         # The date is needed and decides nothing here.
         self.environment = os.environ | {"RAYONNAGE_SOURCE": catalogue, "RAYONNAGE_CHECKPOINTS": work, "RAYONNAGE_DATE": "2000-01-01"}
 
-    def run(self, options):
-        settings = [f"--set=fit_tfidf.params.{key}={json.dumps(value)}" for key, value in options.items()]
+    def run(self, params):
+        settings = [f"--set=fit_tfidf.params.{key}={json.dumps(value)}" for key, value in params.items()]
         command = [self.program, "run", "--until", "tfidf", *settings]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
         if done.returncode != 0:
@@ -87,9 +83,11 @@ def our_matrix(pipeline, dataset, width):
     return scipy.sparse.csr_matrix((values, indices, indptr), shape=(len(indptr) - 1, width))
 
 
-def check_tfidf(pipeline, name, options):
+def check_tfidf(pipeline, name, params):
     """Compares terms and values; returns the number of those that differ."""
-    pipeline.run(options)
+    pipeline.run(params)
+    [block] = params["blocks"]
+    options = block | {"variant": params["variant"]}
     folds = [row["fold"] for row in pipeline.rows("split", "labelled")]
     labelled = [row["tokens"] for row in pipeline.rows("clean_text", "labelled")]
     fitted_on = [text for text, fold in zip(labelled, folds, strict=True) if fold == "train"]
@@ -119,9 +117,9 @@ def check_tfidf(pipeline, name, options):
 def main(program, catalogue, work):
     csv.field_size_limit(1 << 30)
     pipeline = Pipeline(program, catalogue, work)
-    pipeline.run(BASE)
+    pipeline.run(CASES["words"])
     wrong = sum(check_tokens(pipeline, dataset) for dataset in ("labelled", "unlabelled"))
-    wrong += sum(check_tfidf(pipeline, name, options) for name, options in CASES.items())
+    wrong += sum(check_tfidf(pipeline, name, params) for name, params in CASES.items())
     if wrong:
         sys.exit(f"parity: {wrong} differences")
     print("parity: tokens and values are those of the Python libraries")

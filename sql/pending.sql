@@ -1,9 +1,10 @@
--- Each distinct text that has no translation yet, once, the most frequent first.
--- Tables: missing (source_lang, source_text)
+-- Each distinct text that has no translation yet, once, the most frequent first. Texts of one key (Unicode NFC, white space
+-- folded) are one to the lookup; shown is the least of their spellings.
+-- Tables: missing (source_lang, source_text, text_key)
 SELECT
-    source_lang,
-    source_text,
+    MIN(source_lang) AS source_lang,
+    MIN(source_text) AS source_text,
     COUNT(*) AS rows
 FROM missing
-GROUP BY source_lang, source_text
+GROUP BY text_key
 ORDER BY rows DESC, source_lang, source_text

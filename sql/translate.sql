@@ -1,6 +1,6 @@
 -- Which translations each product gets: of the merged text if there is one, else of each field.
 -- Keys are normalised texts (Unicode NFC, white space folded); the lookup has each key once.
--- Tables: texts (id, language, text_key, title_key, description_key), lookup (key, text_fr)
+-- Tables: texts (id, text_key, title_key, description_key), lookup (key, text_fr)
 SELECT
     texts.id AS id,
     whole.text_fr AS text_fr,

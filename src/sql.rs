@@ -403,15 +403,22 @@ mod tests {
     #[test]
     fn pending_counts_and_orders() {
         let missing = table(vec![
-            ("source_lang", strings(&["de", "en", "en"])),
-            ("source_text", strings(&["z", "b", "b"])),
+            ("source_lang", strings(&["de", "en", "en", "en", "de"])),
+            ("source_text", strings(&["z", "b  c", "a", "b c", "y"])),
+            ("text_key", strings(&["z", "b c", "a", "b c", "y"])),
         ]);
         let pending = Queries::shipped()
             .run("pending", &[("missing", &missing)])
             .unwrap();
         let pending = schema::conform(&pending, &schema::pending()).unwrap();
         let rows: &Int64Array = schema::column(&pending, "rows").unwrap();
-        assert_eq!(rows.values(), &[2, 1]);
+        assert_eq!(rows.values(), &[2, 1, 1, 1]);
+        let texts: &StringArray = schema::column(&pending, "source_text").unwrap();
+        let texts: Vec<_> = texts.iter().flatten().collect();
+        assert_eq!(texts, ["b  c", "y", "z", "a"]);
+        let languages: &StringArray = schema::column(&pending, "source_lang").unwrap();
+        let languages: Vec<_> = languages.iter().flatten().collect();
+        assert_eq!(languages, ["en", "de", "de", "en"]);
     }
 
     #[test]
@@ -419,6 +426,7 @@ mod tests {
         let missing = table(vec![
             ("source_lang", strings(&[])),
             ("source_text", strings(&[])),
+            ("text_key", strings(&[])),
         ]);
         let pending = Queries::shipped()
             .run("pending", &[("missing", &missing)])

@@ -285,7 +285,7 @@ fn every_mistake_of_a_configuration_at_once() {
         "stages.fit_tfidf.kind: unknown kind \"fit_tfdif\"; did you mean \"fit_tfidf\"?",
         "stages.fit_tfidf_blocks.params.blocks[1].field: unknown field \"desciption\"; did you mean \"description\"?",
         "stages.fit_tfidf_blocks.params.blocks[1].weigth: unknown key; did you mean \"weight\"?",
-        "stages.fit_tfidf_blocks.params.blocks[2].ngrams: must be two lengths from 1 up",
+        "stages.fit_tfidf_blocks.params.blocks[2].ngrams: must be two lengths from 1 to 20",
         "stages.clean_text.needs: \"transalte\" is not a stage; did you mean \"translate\"?",
         "stages.decode_images.params.filter: unknown filter \"cubist\"",
         "max_reject_ratio: must lie between 0 and 1",
@@ -304,6 +304,53 @@ fn every_mistake_of_a_configuration_at_once() {
     space
         .rayonnage(&["validate"])
         .expect(10, &["cannot read pipeline.yaml"]);
+}
+
+#[test]
+fn a_mistake_is_said_with_its_key_and_what_was_meant() {
+    let space = TestSpace::new();
+    for (setting, expected) in [
+        (
+            "linear_svm.params.calibration_folds=100000",
+            "stages.linear_svm.params.calibration_folds: must lie between 2 and 100, or be 0",
+        ),
+        (
+            "logistic_regression.params.cv={fold: 3}",
+            "stages.logistic_regression.params.cv.fold: unknown key; did you mean \"folds\"?",
+        ),
+        (
+            "gradient_boosting.params.early_stopping=true",
+            "stages.gradient_boosting.params.early_stopping: expected a mapping, found a truth value",
+        ),
+        (
+            "fit_tfidf.params.max_features=5000",
+            "stages.fit_tfidf.params.max_features: belongs into a block: `blocks: [{max_features: 5000}]`",
+        ),
+        (
+            "translate.params.target=french",
+            "stages.translate.params.target: `french` is not the ISO 639-1 code",
+        ),
+        ("translate.params.target=FR", "did you mean `fr`?"),
+        (
+            "tokenize.params.vocabulary=4294967295",
+            "stages.tokenize.params.vocabulary: `vocabulary` must be between 3 and 10 million",
+        ),
+        (
+            "soft_vote.needs=[linear_svm_blocks]",
+            "stages.soft_vote.needs: train needs at least 2 stages of kind train, not 1",
+        ),
+        (
+            "soft_vote.params.weights.neural_simpel=2",
+            "stages.soft_vote.params.weights.neural_simpel: is no model that soft_vote needs; did you mean \"neural_simple\"?",
+        ),
+        (
+            "predict.params.model=linear_svn",
+            "stages.predict.params.model: \"linear_svn\" is no model that predict needs; did you mean \"linear_svm\"?",
+        ),
+    ] {
+        let outcome = space.rayonnage(&["validate", "--set", setting]);
+        outcome.expect(10, &["pipeline.yaml has a mistake", expected]);
+    }
 }
 
 /// The rows of a CSV table, with the column without a name called `row`.

@@ -2,12 +2,14 @@
 //! `make text-fixture` makes again from the sample catalogue and from texts that have gone wrong somewhere. `make parity` compares
 //! every row of a whole catalogue.
 
+use crate::space::TestSpace;
 use rayonnage::text::{
     Analyzer, CleanOptions, TextCleaner, TfidfOptions, TfidfVariant, TfidfVectorizer,
     VocabularyCounter,
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 struct Clean {
@@ -35,6 +37,24 @@ struct Stem {
 
 fn clean_fixture() -> Clean {
     serde_json::from_str(include_str!("fixtures/text_clean.json")).unwrap()
+}
+
+#[test]
+fn what_make_parity_sets_is_valid() {
+    let cases = include_str!("../scripts/text-parity-cases.json");
+    let cases: BTreeMap<String, Map<String, Value>> = serde_json::from_str(cases).unwrap();
+    assert_eq!(cases.len(), 4);
+    let space = TestSpace::new();
+    for params in cases.values() {
+        assert_eq!(params["blocks"].as_array().unwrap().len(), 1);
+        let settings: Vec<String> = params
+            .iter()
+            .map(|(key, value)| format!("--set=fit_tfidf.params.{key}={value}"))
+            .collect();
+        let settings = settings.iter().map(String::as_str);
+        let arguments: Vec<&str> = std::iter::once("validate").chain(settings).collect();
+        space.rayonnage(&arguments).expect(0, &[]);
+    }
 }
 
 #[test]

@@ -121,6 +121,32 @@ fn the_filled_table_is_picked_up_and_only_its_rows_change() {
 }
 
 #[test]
+fn spellings_of_one_text_are_pending_once() {
+    let space = space();
+    let before = pending_of(&space);
+    // The marks of the second are characters of their own; the third has other white space.
+    let spellings = [
+        "Our caf\u{e9} table is the best for your garden and for the whole family",
+        "Our cafe\u{301} table is the best for your garden and for the whole family",
+        "Our caf\u{e9}  table is the best for your garden and for the whole family",
+    ];
+    let rows = (9001..).zip(spellings);
+    let rows: Vec<String> = rows.map(|(id, text)| format!("{id},{text},,,\n")).collect();
+    space.append("catalogue/X_test_update.csv", rows.concat());
+    let after = pending_of(&space);
+    assert_eq!(after.len(), before.len() + 1);
+    let new: Vec<_> = after.iter().filter(|row| !before.contains(row)).collect();
+    // The least of them by code points.
+    assert_eq!(new, [&vec!["en", spellings[1], "", "3"]]);
+}
+
+/// The pending table of a run up to here.
+fn pending_of(space: &TestSpace) -> Vec<Vec<String>> {
+    space.run(&["--until", "translate"]);
+    pending(space)
+}
+
+#[test]
 fn two_translations_of_one_text_name_both_places() {
     let space = space();
     write(

@@ -290,16 +290,22 @@ fn check_counts(
             .filter(|stage| kinds_by_stage[**stage] == rule.kind)
             .count();
         let (least, most) = rule.count;
-        if count < least {
-            let message = format!("{} needs a stage of kind {}", draft.kind.name, rule.kind);
-            issues.push(Issue::new(path, message));
+        let (name, kind) = (draft.kind.name, rule.kind);
+        let message = if count < least {
+            match (least, most) {
+                (1, _) => format!("{name} needs a stage of kind {kind}"),
+                (_, most) if least == most => {
+                    format!("{name} needs {least} stages of kind {kind}, not {count}")
+                }
+                _ => format!("{name} needs at least {least} stages of kind {kind}, not {count}"),
+            }
         } else if count > most {
-            let message = format!(
-                "{} reads {most} stage of kind {}, not {count}",
-                draft.kind.name, rule.kind
-            );
-            issues.push(Issue::new(path, message));
-        }
+            let stages = if most == 1 { "stage" } else { "stages" };
+            format!("{name} reads {most} {stages} of kind {kind}, not {count}")
+        } else {
+            continue;
+        };
+        issues.push(Issue::new(path, message));
     }
 }
 
@@ -337,6 +343,62 @@ mod tests {
                 },
             },
         ]
+    }
+
+    /// A kind that reads so many stages of `clean_text`.
+    fn reader(name: &'static str, needs: fn(&Value) -> Vec<NeedRule>) -> KindInfo {
+        KindInfo {
+            name,
+            check_params: |params, _, _| Some(params.clone()),
+            needs,
+        }
+    }
+
+    fn clean_texts(count: (usize, usize)) -> Vec<NeedRule> {
+        vec![NeedRule {
+            kind: "clean_text",
+            datasets: vec!["labelled"],
+            count,
+        }]
+    }
+
+    #[test]
+    fn wrong_numbers_of_stages_are_said_with_both_numbers() {
+        let mut kinds = kinds();
+        kinds.push(reader("pair", |_| clean_texts((2, 2))));
+        kinds.push(reader("group", |_| clean_texts((2, usize::MAX))));
+        kinds.push(reader("single", |_| clean_texts((0, 1))));
+        for (stage, expected) in [
+            (
+                "{kind: group, needs: [a]}",
+                "group needs at least 2 stages of kind clean_text, not 1",
+            ),
+            (
+                "{kind: pair, needs: [a]}",
+                "pair needs 2 stages of kind clean_text, not 1",
+            ),
+            (
+                "{kind: pair, needs: [a, b, c]}",
+                "pair reads 2 stages of kind clean_text, not 3",
+            ),
+            (
+                "{kind: single, needs: [a, b]}",
+                "single reads 1 stage of kind clean_text, not 2",
+            ),
+        ] {
+            let cleaned = ["a", "b", "c"]
+                .map(|id| format!("  {id}: {{kind: clean_text, needs: [ingest]}}\n"))
+                .concat();
+            let text = format!("{TOP}stages:\n  ingest: {{kind: ingest}}\n{cleaned}  x: {stage}\n");
+            let (tree, issues) = crate::config::parse(&text, "p.yaml", &|_| None).unwrap();
+            let error = resolve(&tree, "p.yaml", &kinds, issues)
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains(&format!("stages.x.needs: {expected}")),
+                "{error}"
+            );
+        }
     }
 
     fn resolve_text(text: &str) -> Result<PipelineConfig, ConfigError> {

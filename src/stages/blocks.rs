@@ -5,7 +5,7 @@
 
 use crate::config::{Issue, check};
 use crate::suggest::suggestion;
-use crate::text::{Analyzer, BlockOptions, TfidfOptions, TfidfVariant};
+use crate::text::{Analyzer, BlockOptions, LONGEST_NGRAM, TfidfOptions, TfidfVariant};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -32,6 +32,7 @@ pub(super) struct Block {
     pub(super) field: String,
     analyzer: AnalyzerName,
     /// Shortest and longest run of words or characters.
+    #[serde(deserialize_with = "lengths")]
     ngrams: (usize, usize),
     /// Most terms; `null` for all.
     max_features: Option<usize>,
@@ -43,6 +44,15 @@ pub(super) struct Block {
     sublinear_tf: bool,
     /// What the values are multiplied by.
     weight: f64,
+}
+
+/// Reads two lengths; serde speaks of tuples.
+fn lengths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(usize, usize), D::Error> {
+    let given = Value::deserialize(deserializer)?;
+    <(usize, usize)>::deserialize(&given).map_err(|_| {
+        let message = "must be two lengths, that of the shortest run and that of the longest";
+        D::Error::custom(format!("{message}, such as [1, 2], not {given}"))
+    })
 }
 
 impl Default for Block {
@@ -86,6 +96,13 @@ impl Block {
         known.map_or(FIELDS[0].1, |(_, column)| column)
     }
 
+    /// The keys of a block.
+    pub(super) fn keys() -> Vec<String> {
+        let block = serde_json::to_value(Self::default()).unwrap_or_default();
+        let keys = block.as_object().into_iter().flat_map(|block| block.keys());
+        keys.cloned().collect()
+    }
+
     fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
         let names = FIELDS.map(|(field, _)| field);
         if !names.contains(&self.field.as_str()) {
@@ -100,19 +117,20 @@ impl Block {
             issues.push(Issue::new(format!("{path}.field"), message));
         }
         let (shortest, longest) = self.ngrams;
-        let is_share = (0.0..=1.0).contains(&self.max_df);
+        let is_share = self.max_df > 0.0 && self.max_df <= 1.0;
+        let lengths = format!("must be two lengths from 1 to {LONGEST_NGRAM}, the shorter first");
         for (key, holds, message) in [
             (
                 "ngrams",
-                shortest >= 1 && shortest <= longest,
-                "must be two lengths from 1 up, the shorter first",
+                shortest >= 1 && shortest <= longest && longest <= LONGEST_NGRAM,
+                lengths.as_str(),
             ),
             (
                 "max_features",
                 self.max_features != Some(0),
                 "must be at least 1, or null for all",
             ),
-            ("max_df", is_share, "must lie between 0 and 1"),
+            ("max_df", is_share, "must be above 0 and at most 1"),
             (
                 "weight",
                 (1e-6..=1e6).contains(&self.weight),
@@ -211,9 +229,9 @@ mod tests {
         let expected = [
             "p.blocks[0].field: unknown field \"titel\"; did you mean \"title\"?",
             "p.blocks[0].weight: must lie between 0.000001 and 1000000",
-            "p.blocks[1].ngrams: must be two lengths from 1 up, the shorter first",
+            "p.blocks[1].ngrams: must be two lengths from 1 to 20, the shorter first",
             "p.blocks[1].max_features: must be at least 1, or null for all",
-            "p.blocks[1].max_df: must lie between 0 and 1",
+            "p.blocks[1].max_df: must be above 0 and at most 1",
             "p.blocks[2].field: unknown field \"colour\"; known: text, title, description",
         ];
         assert_eq!(
@@ -234,6 +252,40 @@ mod tests {
         ]) {
             assert!(issue.starts_with(start), "{issue:?}, not {start:?}");
         }
+    }
+
+    #[test]
+    fn lengths_and_shares_have_limits() {
+        for (given, expected) in [
+            (json!({"ngrams": [1, 20], "max_df": 0.01}), vec![]),
+            (
+                json!({"ngrams": [1, 21]}),
+                vec!["ngrams: must be two lengths from 1 to 20"],
+            ),
+            (
+                json!({"ngrams": 2}),
+                vec!["ngrams: must be two lengths, that of"],
+            ),
+            (
+                json!({"ngrams": [1, 2, 3]}),
+                vec!["ngrams: must be two lengths, that of"],
+            ),
+            (json!({"max_df": 0.0}), vec!["max_df: must be above 0"]),
+        ] {
+            let found = issues_of(json!([given]));
+            assert_eq!(found.len(), expected.len(), "{found:?}");
+            for (found, expected) in found.iter().zip(expected) {
+                assert!(
+                    found.starts_with(&format!("p.blocks[0].{expected}")),
+                    "{found}"
+                );
+            }
+        }
+        let three = issues_of(json!([{"ngrams": [1, 2, 3]}]));
+        assert!(
+            three[0].ends_with(", such as [1, 2], not [1,2,3]"),
+            "{three:?}"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::train::Train;
 use super::{Kind, predict};
 use crate::config::{Issue, PipelineConfig, StageConfig};
+use crate::suggest::suggestion;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -127,7 +128,13 @@ fn check_predicted_model(config: &PipelineConfig, stage: &StageConfig, issues: &
     let named = text(stage, "model").unwrap_or(predict::BEST);
     let models: Vec<&StageConfig> = needed(config, stage, Train::NAME).collect();
     if named != predict::BEST && models.iter().all(|model| model.id != named) {
-        let message = format!("{named:?} is no model that {id} needs; or `best`");
+        let known = models.iter().map(|model| model.id.as_str());
+        let message = match suggestion(named, known.chain([predict::BEST])) {
+            Some(meant) => {
+                format!("{named:?} is no model that {id} needs; did you mean {meant:?}?")
+            }
+            None => format!("{named:?} is no model that {id} needs; or `best`"),
+        };
         issues.push(Issue::new(format!("stages.{id}.params.model"), message));
         return;
     }
@@ -183,10 +190,11 @@ fn check_weights(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<
     for name in weights.into_iter().flat_map(|weights| weights.keys()) {
         if needed(config, stage, Train::NAME).all(|model| model.id != *name) {
             let path = format!("stages.{}.params.weights.{name}", stage.id);
-            issues.push(Issue::new(
-                path,
-                format!("is no model that {} needs", stage.id),
-            ));
+            let known = needed(config, stage, Train::NAME).map(|model| model.id.as_str());
+            let meant = suggestion(name, known).map(|meant| format!("; did you mean {meant:?}?"));
+            let hint = meant.unwrap_or_default();
+            let message = format!("is no model that {} needs{hint}", stage.id);
+            issues.push(Issue::new(path, message));
         }
     }
 }

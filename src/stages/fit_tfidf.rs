@@ -3,7 +3,7 @@
 use super::blocks::{Block, BlockList};
 use super::split::TRAIN;
 use super::{Input, Kind, Stage, StageError, StageOutput, StageRun, one};
-use crate::config::{Issue, NeedRule};
+use crate::config::{Issue, NeedRule, check};
 use crate::fingerprint::Digest;
 use crate::schema::{self, LABELLED, VOCABULARY};
 use crate::text::{BlockOptions, Term, TextError, TfidfVariant, Vocabulary, VocabularyCounter};
@@ -12,7 +12,7 @@ use arrow::array::{
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -58,6 +58,18 @@ pub(super) struct FitTfidf {
 impl Kind for FitTfidf {
     const NAME: &'static str = "fit_tfidf";
     type Params = Params;
+
+    fn check(given: &Value, path: &str, issues: &mut Vec<Issue>) -> Params {
+        let mut given = given.clone();
+        for key in Block::keys() {
+            let value = given.as_object_mut().and_then(|given| given.remove(&key));
+            if let Some(value) = value {
+                let message = format!("belongs into a block: `blocks: [{{{key}: {value}}}]`");
+                issues.push(Issue::new(format!("{path}.{key}"), message));
+            }
+        }
+        check(&given, path, issues)
+    }
 
     fn needs(_: &Params) -> Vec<NeedRule> {
         vec![one("clean_text", &[LABELLED]), one("split", &[LABELLED])]
@@ -266,4 +278,28 @@ pub(super) fn read_blocks(input: &Input) -> Result<Vec<FittedBlock>, StageError>
         }
     }
     Ok(blocks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_blocks_beside_them_is_told_where_it_belongs() {
+        let mut issues = Vec::new();
+        let given =
+            json!({"variant": "keras", "max_features": 5000, "field": "title", "blokcs": []});
+        let params = FitTfidf::check(&given, "p", &mut issues);
+        assert_eq!(params.variant, Variant::Keras);
+        let mut found: Vec<_> = issues.iter().map(ToString::to_string).collect();
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                "p.blokcs: unknown key; did you mean \"blocks\"?",
+                "p.field: belongs into a block: `blocks: [{field: \"title\"}]`",
+                "p.max_features: belongs into a block: `blocks: [{max_features: 5000}]`",
+            ]
+        );
+    }
 }

@@ -75,8 +75,8 @@ impl Kind for Tokenize {
             vocabulary: params.vocabulary,
             length: params.length,
         };
-        if let Err(error) = options.validate() {
-            issues.push(Issue::new(path, error.to_string()));
+        for (key, error) in options.problems() {
+            issues.push(Issue::new(format!("{path}.{key}"), error.to_string()));
         }
     }
 

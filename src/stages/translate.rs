@@ -1,6 +1,7 @@
 //! `translate`: texts of other languages, looked up in a table of translations.
 //!
-//! There is no machine translation here: what the table lacks goes to `pending`, each distinct text once, and to
+//! There is no machine translation here: what the table lacks goes to `pending`, each distinct text once (as the lookup tells texts
+//! apart, by their normalised keys), and to
 //! `files/pending.csv` for a translator; the filled table is read by the next run.
 
 use super::detect_language::merged_texts;
@@ -8,10 +9,10 @@ use super::lookup::{Lookup, LookupTables, Texts};
 use super::row_wise::{Aligned, RowWise, process, same_names};
 use super::{Environment, Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::checkpoint::{CheckpointError, CheckpointWriter};
-use crate::config::NeedRule;
+use crate::config::{Issue, NeedRule};
 use crate::fingerprint::Digest;
 use crate::schema::{self, LABELLED, PENDING, UNLABELLED};
-use crate::text::UNDETERMINED;
+use crate::text::{UNDETERMINED, ensure_language_code, normalize_key};
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -73,6 +74,12 @@ impl Kind for Translate {
         ]
     }
 
+    fn validate(params: &Params, path: &str, issues: &mut Vec<Issue>) {
+        if let Err(error) = ensure_language_code(&params.target) {
+            issues.push(Issue::new(format!("{path}.target"), error.to_string()));
+        }
+    }
+
     fn new(params: Params) -> Self {
         Self { params }
     }
@@ -80,7 +87,7 @@ impl Kind for Translate {
 
 impl Stage for Translate {
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn queries(&self) -> &'static [&'static str] {
@@ -188,6 +195,9 @@ impl Translate {
             vec![
                 strings(missing.iter().map(|(language, _)| *language)),
                 strings(missing.iter().map(|(_, text)| text.as_str())),
+                Arc::new(StringArray::from_iter_values(
+                    missing.iter().map(|(_, text)| normalize_key(text)),
+                )),
             ],
         )?;
         Ok(vec![main, side])
@@ -202,6 +212,7 @@ fn missing_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("source_lang", DataType::Utf8, false),
         Field::new("source_text", DataType::Utf8, false),
+        Field::new("text_key", DataType::Utf8, false),
     ]))
 }
 

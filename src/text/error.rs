@@ -15,6 +15,14 @@ pub enum TextError {
         /// What was probably meant, or what is known.
         hint: String,
     },
+    /// A code of no language that a detector finds.
+    #[error("`{code}` is not the ISO 639-1 code of a language that can be detected; {hint}")]
+    NoLanguageCode {
+        /// The code as given.
+        code: String,
+        /// What was probably meant, or what is known.
+        hint: String,
+    },
     /// A detector that this program was built without.
     #[error(
         "this program was built without `{detector}`: build it with the cargo feature `{detector}`, or set `detector: whatlang`"
@@ -90,7 +98,4 @@ pub enum TextError {
     /// A vectorizer without blocks would make rows without columns.
     #[error("there must be at least one block")]
     NoBlocks,
-    /// A vocabulary of sequences has no room for a word, or sequences have no length.
-    #[error("sequences need a vocabulary of more than 2 numbers and a length of at least 1")]
-    SequenceOptions,
 }

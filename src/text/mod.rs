@@ -24,11 +24,12 @@ pub use counter::VocabularyCounter;
 pub use error::TextError;
 pub use html::{decode_entities, html_text, strip_tags};
 pub use language::{
-    Detection, DetectorKind, LanguageDetector, LanguageOptions, UNDETERMINED, iso_639_1, iso_639_3,
+    Detection, DetectorKind, LanguageDetector, LanguageOptions, UNDETERMINED, ensure_language_code,
+    iso_639_1, iso_639_3,
 };
 pub use lexicon::{Stem, StopWords, WordLanguage};
 pub use normalize::normalize_key;
 pub use sequence::{PADDING, SequenceEncoder, SequenceOptions, UNKNOWN};
 pub use terms::Analyzer;
-pub use tfidf::{SparseRow, TfidfOptions, TfidfVariant, TfidfVectorizer};
+pub use tfidf::{LONGEST_NGRAM, SparseRow, TfidfOptions, TfidfVariant, TfidfVectorizer};
 pub use vocabulary::{Term, Vocabulary};

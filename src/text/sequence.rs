@@ -13,11 +13,13 @@ pub const PADDING: u32 = 0;
 pub const UNKNOWN: u32 = 1;
 /// Numbers that no word has.
 const RESERVED: u32 = 2;
+/// The most numbers: of an embedding of width 100 they take 4 GB. No language has as many words.
+const MOST_NUMBERS: usize = 10_000_000;
 
 /// How texts become sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SequenceOptions {
-    /// Numbers in all, [`PADDING`] and [`UNKNOWN`] included.
+    /// Numbers in all, [`PADDING`] and [`UNKNOWN`] included; at most 10 million.
     pub vocabulary: usize,
     /// Words kept of each text, from its start.
     pub length: usize,
@@ -37,15 +39,35 @@ impl SequenceOptions {
     ///
     /// # Errors
     ///
-    /// [`TextError::SequenceOptions`] where there is no room for a word.
+    /// [`TextError::OptionOutOfRange`], for the first of [`SequenceOptions::problems`].
     pub fn validate(&self) -> Result<(), TextError> {
-        let has_room = self.vocabulary > RESERVED as usize && self.length > 0;
-        let fits = u32::try_from(self.vocabulary).is_ok();
-        if has_room && fits {
-            Ok(())
-        } else {
-            Err(TextError::SequenceOptions)
-        }
+        let first = self.problems().into_iter().next();
+        first.map_or(Ok(()), |(_, error)| Err(error))
+    }
+
+    /// Returns all that is wrong with the options, each with the name of the field.
+    #[must_use]
+    pub fn problems(&self) -> Vec<(&'static str, TextError)> {
+        let has_room = (RESERVED as usize + 1..=MOST_NUMBERS).contains(&self.vocabulary);
+        let checks = [
+            (
+                has_room,
+                "vocabulary",
+                "between 3 and 10 million",
+                self.vocabulary,
+            ),
+            (self.length > 0, "length", "at least 1", self.length),
+        ];
+        let faults = checks.into_iter().filter(|(holds, ..)| !holds);
+        let problem = |(_, option, expected, found): (bool, &'static str, &'static str, usize)| {
+            let error = TextError::OptionOutOfRange {
+                option,
+                expected,
+                found: found.to_string(),
+            };
+            (option, error)
+        };
+        faults.map(problem).collect()
     }
 
     /// How the words are counted: as Keras' `Tokenizer` does, all of them.
@@ -137,22 +159,19 @@ mod tests {
     }
 
     #[test]
-    fn there_must_be_room_for_a_word() {
-        assert!(
-            SequenceOptions {
-                vocabulary: 2,
-                length: 5
-            }
-            .validate()
-            .is_err()
-        );
-        assert!(
-            SequenceOptions {
-                vocabulary: 9,
-                length: 0
-            }
-            .validate()
-            .is_err()
-        );
+    fn there_must_be_room_for_a_word_and_not_for_too_many() {
+        for (vocabulary, length, expected) in [
+            (3, 1, vec![]),
+            (MOST_NUMBERS, 500, vec![]),
+            (2, 5, vec!["vocabulary"]),
+            (MOST_NUMBERS + 1, 5, vec!["vocabulary"]),
+            (0, 0, vec!["vocabulary", "length"]),
+        ] {
+            let options = SequenceOptions { vocabulary, length };
+            let problems = options.problems();
+            let names: Vec<_> = problems.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, expected, "{options:?}");
+            assert_eq!(options.validate().is_err(), !names.is_empty());
+        }
     }
 }

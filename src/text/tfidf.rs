@@ -24,6 +24,9 @@ pub enum TfidfVariant {
     Keras,
 }
 
+/// The longest run of words or characters that may be a term.
+pub const LONGEST_NGRAM: usize = 20;
+
 /// How terms are made, chosen and weighted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TfidfOptions {
@@ -33,11 +36,11 @@ pub struct TfidfOptions {
     pub max_features: Option<usize>,
     /// Documents a term must occur in.
     pub min_df: u64,
-    /// Share of the documents, in `[0, 1]`, a term may occur in at most.
+    /// Share of the documents, above 0 and at most 1, a term may occur in at most.
     pub max_df: f64,
     /// Replaces a count by `1 + ln(count)`. Keras does so always.
     pub sublinear_tf: bool,
-    /// Lengths of the shortest and the longest run of words or characters.
+    /// Lengths of the shortest and the longest run of words or characters, at most [`LONGEST_NGRAM`].
     pub ngrams: (usize, usize),
     /// What a term is.
     pub analyzer: Analyzer,
@@ -77,15 +80,15 @@ impl TfidfOptions {
         };
         let (shortest, longest) = self.ngrams;
         check(
-            shortest >= 1 && shortest <= longest,
+            shortest >= 1 && shortest <= longest && longest <= LONGEST_NGRAM,
             "ngrams",
-            "a pair of lengths from 1 up, the shorter first",
+            "a pair of lengths from 1 to 20, the shorter first",
             format!("({shortest}, {longest})"),
         )?;
         check(
-            (0.0..=1.0).contains(&self.max_df),
+            self.max_df > 0.0 && self.max_df <= 1.0,
             "max_df",
-            "between 0 and 1",
+            "above 0 and at most 1",
             self.max_df.to_string(),
         )?;
         check(
@@ -361,6 +364,20 @@ mod tests {
                 "ngrams",
                 TfidfOptions {
                     ngrams: (2, 1),
+                    ..good.clone()
+                },
+            ),
+            (
+                "ngrams",
+                TfidfOptions {
+                    ngrams: (1, LONGEST_NGRAM + 1),
+                    ..good.clone()
+                },
+            ),
+            (
+                "max_df",
+                TfidfOptions {
+                    max_df: 0.0,
                     ..good.clone()
                 },
             ),

@@ -7,10 +7,13 @@
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::csr::Csr;
-use super::error::{ClassicalError, Decoder, Encoder, invalid, serde_as_bytes};
+use super::error::{
+    ABOVE_0, AT_LEAST_1, ClassicalError, Decoder, Encoder, OptionProblem, invalid, problems_of,
+    refuse,
+};
+use super::tree::DEPTH;
 use super::tree::columns::Columns;
 use super::tree::nodes::{self, Node, map_rows};
 use super::tree::shape::read_count;
@@ -29,13 +32,22 @@ pub(super) const TAG: [u8; 8] = *b"RYNBOOS\x01";
 /// Rows whose softmax one Rayon task takes.
 const BLOCK_ROWS: usize = 512;
 
-/// When to stop before the last iteration.
+/// When to stop before the last iteration. The defaults are scikit-learn's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EarlyStopping {
     /// Share of each class's rows that is held back and measures the loss.
     pub held_share: f64,
     /// Iterations without a better loss after which to stop.
     pub patience: usize,
+}
+
+impl Default for EarlyStopping {
+    fn default() -> Self {
+        Self {
+            held_share: 0.1,
+            patience: 10,
+        }
+    }
 }
 
 /// How to boost.
@@ -82,30 +94,39 @@ impl Default for BoostingOptions {
 }
 
 impl BoostingOptions {
+    /// Returns all that is wrong with the options.
+    #[must_use]
+    pub fn problems(&self) -> Vec<OptionProblem> {
+        let positive = |number: f32| number.is_finite() && number > 0.0;
+        let mut problems = problems_of([
+            (self.iterations > 0, "iterations", AT_LEAST_1),
+            (positive(self.learning_rate), "learning_rate", ABOVE_0),
+            (self.max_leaves >= 2, "max_leaves", "must be at least 2"),
+            (self.max_depth != Some(0), "max_depth", DEPTH),
+            (self.min_leaf_rows > 0, "min_leaf_rows", AT_LEAST_1),
+            (
+                self.l2.is_finite() && self.l2 >= 0.0,
+                "l2",
+                "must be at least 0",
+            ),
+            (self.bins > 0, "bins", AT_LEAST_1),
+        ]);
+        if let Some(stop) = &self.early_stopping {
+            problems.extend(problems_of([
+                (
+                    stop.held_share > 0.0 && stop.held_share < 1.0,
+                    "early_stopping.held_share",
+                    "must be above 0 and below 1",
+                ),
+                (stop.patience > 0, "early_stopping.patience", AT_LEAST_1),
+            ]));
+        }
+        problems
+    }
+
     /// Checks that the options make sense.
     pub(super) fn check(&self) -> Result<(), ClassicalError> {
-        let positive = |number: f32| number.is_finite() && number > 0.0;
-        let faults = [
-            (self.iterations == 0, "no iterations"),
-            (
-                !positive(self.learning_rate),
-                "learning_rate is not positive",
-            ),
-            (self.max_leaves < 2, "max_leaves is below 2"),
-            (self.min_leaf_rows == 0, "min_leaf_rows is 0"),
-            (!(self.l2.is_finite() && self.l2 >= 0.0), "l2 is negative"),
-            (self.bins == 0, "no bins"),
-            (
-                self.early_stopping.as_ref().is_some_and(|stop| {
-                    !(stop.held_share > 0.0 && stop.held_share < 1.0) || stop.patience == 0
-                }),
-                "early_stopping holds back no rows or all, or has no patience",
-            ),
-        ];
-        match faults.iter().find(|(is_fault, _)| *is_fault) {
-            Some((_, reason)) => Err(ClassicalError::Options((*reason).to_owned())),
-            None => Ok(()),
-        }
+        refuse(&self.problems())
     }
 }
 
@@ -116,8 +137,7 @@ impl BoostingOptions {
 /// Friedman, *Greedy Function Approximation* (2001) with Newton steps, in the variant of
 /// scikit-learn's `HistGradientBoostingClassifier`: softmax, best leaf first, a hessian of at
 /// least 1e-3 in a leaf. Other than there, rows are sparse and bins few.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(into = "Vec<u8>", try_from = "Vec<u8>")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GradientBoosting {
     columns: usize,
     /// Score of each class before the first tree; −∞ for a class without rows.
@@ -411,8 +431,6 @@ fn log_sum_exp(scores: &[f32], rows: usize) -> Vec<f32> {
     });
     norms
 }
-
-serde_as_bytes!(GradientBoosting);
 
 #[cfg(test)]
 mod tests;

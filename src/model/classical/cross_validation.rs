@@ -5,6 +5,9 @@ use super::{ClassicalError, ClassicalOptions};
 use crate::model::predict::argmax;
 use crate::model::{Confusion, SparseRows};
 
+/// The most folds that make sense: each costs a fit.
+pub const MOST_FOLDS: usize = 100;
+
 /// What a model came to on the rows of one fold, fitted on all others.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct FoldScore {

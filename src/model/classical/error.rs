@@ -156,31 +156,31 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// Makes a model go through serde as its bytes.
-macro_rules! serde_as_bytes {
-    ($model:ty) => {
-        impl From<$model> for Vec<u8> {
-            fn from(model: $model) -> Self {
-                model.to_bytes()
-            }
-        }
+/// What is wrong with an option: its name, dotted where it is one of an option's own, and what it must be.
+pub type OptionProblem = (&'static str, &'static str);
 
-        impl TryFrom<Vec<u8>> for $model {
-            type Error = ClassicalError;
-
-            fn try_from(bytes: Vec<u8>) -> Result<Self, ClassicalError> {
-                Self::from_bytes(&bytes)
-            }
-        }
-    };
+/// Returns the options of a list that do not hold.
+pub(super) fn problems_of(
+    options: impl IntoIterator<Item = (bool, &'static str, &'static str)>,
+) -> Vec<OptionProblem> {
+    let faults = options.into_iter().filter(|(holds, ..)| !holds);
+    faults.map(|(_, name, reason)| (name, reason)).collect()
 }
-pub(super) use serde_as_bytes;
 
-/// Refuses options unless they make sense.
-pub(super) fn ensure_option(sensible: bool, fault: &str) -> Result<(), ClassicalError> {
-    let error = || ClassicalError::Options(fault.to_owned());
-    sensible.then_some(()).ok_or_else(error)
+/// Refuses options that have problems, and names them all.
+pub(super) fn refuse(problems: &[OptionProblem]) -> Result<(), ClassicalError> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let each = problems
+        .iter()
+        .map(|(name, reason)| format!("{name} {reason}"));
+    Err(ClassicalError::Options(each.collect::<Vec<_>>().join("; ")))
 }
+
+/// Reasons that several options share.
+pub(super) const ABOVE_0: &str = "must be above 0";
+pub(super) const AT_LEAST_1: &str = "must be at least 1";
 
 /// Returns the error of bytes that are no model.
 pub(super) fn invalid(reason: &str) -> ClassicalError {

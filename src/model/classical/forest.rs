@@ -7,10 +7,11 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::csr::Csr;
-use super::error::{ClassicalError, Decoder, Encoder, ensure_option, invalid, serde_as_bytes};
+use super::error::{
+    AT_LEAST_1, ClassicalError, Decoder, Encoder, OptionProblem, invalid, problems_of, refuse,
+};
 use super::tree::grow::{Grower, Training, below};
 use super::tree::nodes::map_rows;
 use super::tree::shape::{Shape, read_count};
@@ -50,10 +51,17 @@ impl Default for ForestOptions {
 }
 
 impl ForestOptions {
+    /// Returns all that is wrong with the options.
+    #[must_use]
+    pub fn problems(&self) -> Vec<OptionProblem> {
+        let mut problems = problems_of([(self.trees > 0, "trees", AT_LEAST_1)]);
+        problems.extend(self.tree.problems());
+        problems
+    }
+
     /// Checks that the options make sense.
     pub(super) fn check(&self) -> Result<(), ClassicalError> {
-        ensure_option(self.trees > 0, "trees is 0")?;
-        self.tree.check()
+        refuse(&self.problems())
     }
 }
 
@@ -63,8 +71,7 @@ impl ForestOptions {
 ///
 /// Breiman, *Random Forests* (2001), in the variant of scikit-learn's `RandomForestClassifier`:
 /// trees vote with shares, not with classes, and a node goes on drawing columns until one varies.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(into = "Vec<u8>", try_from = "Vec<u8>")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RandomForest {
     columns: usize,
     classes: usize,
@@ -192,8 +199,6 @@ fn grow(
     };
     Grower::new(training, &options.tree, &draws, generator).grow(&|| false)
 }
-
-serde_as_bytes!(RandomForest);
 
 #[cfg(test)]
 mod tests {

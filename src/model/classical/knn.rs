@@ -4,10 +4,11 @@
 //! neighbours depend on no other row asked about.
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::csr::{Csr, Sparse};
-use super::error::{ClassicalError, Decoder, Encoder, ensure_option, invalid, serde_as_bytes};
+use super::error::{
+    AT_LEAST_1, ClassicalError, Decoder, Encoder, OptionProblem, invalid, problems_of, refuse,
+};
 
 pub(super) const TAG: [u8; 8] = *b"rneighb\x02";
 
@@ -48,9 +49,15 @@ impl Default for NeighboursOptions {
 }
 
 impl NeighboursOptions {
+    /// Returns all that is wrong with the options.
+    #[must_use]
+    pub fn problems(&self) -> Vec<OptionProblem> {
+        problems_of([(self.neighbours > 0, "neighbours", AT_LEAST_1)])
+    }
+
     /// Checks that the options make sense.
     pub(super) fn check(&self) -> Result<(), ClassicalError> {
-        ensure_option(self.neighbours > 0, "neighbours is 0")
+        refuse(&self.problems())
     }
 }
 
@@ -60,8 +67,7 @@ impl NeighboursOptions {
 ///
 /// The answers of scikit-learn's `KNeighborsClassifier` with uniform weights, but that of rows at
 /// the same distance scikit-learn takes those that its heap happens to keep, mostly the earlier.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(into = "Vec<u8>", try_from = "Vec<u8>")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NearestNeighbours {
     /// Row `j` holds the training rows that store column `j`.
     by_column: Sparse,
@@ -233,8 +239,6 @@ impl NearestNeighbours {
         })
     }
 }
-
-serde_as_bytes!(NearestNeighbours);
 
 /// Returns what makes a product with each training row an order of nearness. What is the same for all
 /// training rows, such as the length of the row asked about, is left out.

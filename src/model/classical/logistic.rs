@@ -7,11 +7,12 @@
 use std::collections::VecDeque;
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::calibration::{Decision, score_row, softmax};
 use super::csr::{Csr, LANES, Sparse, add_then_dot, combine, dot, gather, scaled, stride_of};
-use super::error::{ClassicalError, Decoder, Encoder, ensure_option, serde_as_bytes};
+use super::error::{
+    ABOVE_0, AT_LEAST_1, ClassicalError, Decoder, Encoder, OptionProblem, problems_of, refuse,
+};
 
 pub(super) const TAG: [u8; 8] = *b"rlogreg\x01";
 /// Rows and columns that one task of Rayon takes: part of the order of the sums.
@@ -44,11 +45,20 @@ impl Default for LogisticOptions {
 }
 
 impl LogisticOptions {
+    /// Returns all that is wrong with the options.
+    #[must_use]
+    pub fn problems(&self) -> Vec<OptionProblem> {
+        problems_of([
+            (self.c.is_finite() && self.c > 0.0, "c", ABOVE_0),
+            (self.tolerance > 0.0, "tolerance", ABOVE_0),
+            (self.max_iterations > 0, "max_iterations", AT_LEAST_1),
+            (self.memory > 0, "memory", AT_LEAST_1),
+        ])
+    }
+
     /// Checks that the options make sense.
     pub(super) fn check(&self) -> Result<(), ClassicalError> {
-        ensure_option(self.c.is_finite() && self.c > 0.0, "c is not above 0")?;
-        ensure_option(self.tolerance > 0.0, "tolerance is not above 0")?;
-        ensure_option(self.memory > 0, "memory is 0")
+        refuse(&self.problems())
     }
 }
 
@@ -58,8 +68,7 @@ impl LogisticOptions {
 ///
 /// The minimum of scikit-learn's `LogisticRegression`: cross-entropy of the softmax plus
 /// ‖weights‖² / 2C, intercepts free; for two classes, as there, of one logistic function.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(into = "Vec<u8>", try_from = "Vec<u8>")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LogisticRegression {
     decision: Decision,
     iterations: usize,
@@ -158,8 +167,6 @@ impl LogisticRegression {
         })
     }
 }
-
-serde_as_bytes!(LogisticRegression);
 
 /// The function to minimise: mean weighted cross-entropy plus `penalty` / 2 × ‖weights‖².
 ///

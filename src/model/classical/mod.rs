@@ -34,9 +34,9 @@ mod svm;
 mod tree;
 
 pub use boosting::{BoostingOptions, EarlyStopping, GradientBoosting};
-pub use cross_validation::{FoldScore, cross_validate};
+pub use cross_validation::{FoldScore, MOST_FOLDS, cross_validate};
 pub use csr::Csr;
-pub use error::ClassicalError;
+pub use error::{ClassicalError, OptionProblem};
 pub use forest::{ForestOptions, RandomForest};
 pub use knn::{Metric, NearestNeighbours, NeighboursOptions};
 pub use logistic::{LogisticOptions, LogisticRegression};

@@ -2,8 +2,8 @@
 
 use super::{
     BoostingOptions, ClassicalError, Csr, DecisionTree, ForestOptions, GradientBoosting, LinearSvm,
-    LogisticOptions, LogisticRegression, NearestNeighbours, NeighboursOptions, RandomForest,
-    SvmOptions, TreeOptions, boosting, forest, knn, logistic, svm, tree,
+    LogisticOptions, LogisticRegression, NearestNeighbours, NeighboursOptions, OptionProblem,
+    RandomForest, SvmOptions, TreeOptions, boosting, forest, knn, logistic, svm, tree,
 };
 
 /// Which classical model, and how it is fitted.
@@ -41,19 +41,16 @@ pub enum ClassicalModel {
 }
 
 impl ClassicalOptions {
-    /// Checks that the options make sense.
-    ///
-    /// # Errors
-    ///
-    /// [`ClassicalError::Options`] with the option that does not.
-    pub fn validate(&self) -> Result<(), ClassicalError> {
+    /// Returns all that is wrong with the options.
+    #[must_use]
+    pub fn problems(&self) -> Vec<OptionProblem> {
         match self {
-            Self::LogisticRegression(options) => options.check(),
-            Self::LinearSvm(options) => options.check(),
-            Self::NearestNeighbours(options) => options.check(),
-            Self::DecisionTree(options) => options.check(),
-            Self::RandomForest(options) => options.check(),
-            Self::GradientBoosting(options) => options.check(),
+            Self::LogisticRegression(options) => options.problems(),
+            Self::LinearSvm(options) => options.problems(),
+            Self::NearestNeighbours(options) => options.problems(),
+            Self::DecisionTree(options) => options.problems(),
+            Self::RandomForest(options) => options.problems(),
+            Self::GradientBoosting(options) => options.problems(),
         }
     }
 
@@ -196,7 +193,7 @@ fn balanced_weights(labels: &[u32], classes: usize) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::MaxFeatures;
+    use super::super::{EarlyStopping, MaxFeatures};
     use super::*;
 
     const INDPTR: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
@@ -255,6 +252,70 @@ mod tests {
             assert_eq!(read.to_bytes(), model.to_bytes());
             assert_eq!(read.predict_probabilities(rows()), probabilities);
             assert_eq!(read.classes(), 3);
+        }
+    }
+
+    #[test]
+    fn every_wrong_option_is_found_and_refused() {
+        let stop = EarlyStopping {
+            held_share: 1.0,
+            patience: 0,
+        };
+        let boosting = BoostingOptions {
+            max_depth: Some(0),
+            bins: 0,
+            early_stopping: Some(stop),
+            ..BoostingOptions::default()
+        };
+        let tree = TreeOptions {
+            max_depth: Some(0),
+            min_split_rows: 1,
+            ..TreeOptions::default()
+        };
+        let logistic = LogisticOptions {
+            c: 0.0,
+            max_iterations: 0,
+            ..LogisticOptions::default()
+        };
+        let svm = SvmOptions {
+            tolerance: f64::NAN,
+            max_iterations: 0,
+            calibration_folds: 1,
+            ..SvmOptions::default()
+        };
+        let forest = ForestOptions {
+            trees: 0,
+            tree: tree.clone(),
+            ..ForestOptions::default()
+        };
+        let stopping = ["early_stopping.held_share", "early_stopping.patience"];
+        for (options, expected) in [
+            (
+                ClassicalOptions::GradientBoosting(boosting),
+                vec!["max_depth", "bins", stopping[0], stopping[1]],
+            ),
+            (
+                ClassicalOptions::DecisionTree(tree),
+                vec!["max_depth", "min_split_rows"],
+            ),
+            (
+                ClassicalOptions::RandomForest(forest),
+                vec!["trees", "max_depth", "min_split_rows"],
+            ),
+            (
+                ClassicalOptions::LogisticRegression(logistic),
+                vec!["c", "max_iterations"],
+            ),
+            (
+                ClassicalOptions::LinearSvm(svm),
+                vec!["tolerance", "max_iterations", "calibration_folds"],
+            ),
+        ] {
+            let names: Vec<_> = options.problems().iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, expected);
+            let error = options.fit(rows(), &LABELS, 3, false, &|| false);
+            let message = error.unwrap_err().to_string();
+            assert!(names.iter().all(|name| message.contains(name)), "{message}");
         }
     }
 

@@ -6,11 +6,13 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::calibration::{Calibration, Decision, stratified_folds};
+use super::cross_validation::MOST_FOLDS;
 use super::csr::Csr;
-use super::error::{ClassicalError, Decoder, Encoder, ensure_option, serde_as_bytes};
+use super::error::{
+    ABOVE_0, AT_LEAST_1, ClassicalError, Decoder, Encoder, OptionProblem, problems_of, refuse,
+};
 
 pub(super) const TAG: [u8; 8] = *b"rlinsvm\x01";
 
@@ -31,8 +33,9 @@ pub struct SvmOptions {
     pub tolerance: f64,
     /// Number of passes over the rows after which a class ends in any case.
     pub max_iterations: usize,
-    /// Folds whose held-out decision values calibrate the probabilities. With 0 there is no
-    /// calibration: probabilities then only keep the order of the decision values.
+    /// Folds whose held-out decision values calibrate the probabilities; as many as there are rows
+    /// where those are fewer. With 0 there is no calibration: probabilities then only keep the
+    /// order of the decision values.
     pub calibration_folds: usize,
     /// Seed of the order in which rows are visited.
     pub seed: u64,
@@ -51,15 +54,25 @@ impl Default for SvmOptions {
 }
 
 impl SvmOptions {
+    /// Returns all that is wrong with the options.
+    #[must_use]
+    pub fn problems(&self) -> Vec<OptionProblem> {
+        let folds = self.calibration_folds;
+        problems_of([
+            (self.c.is_finite() && self.c > 0.0, "c", ABOVE_0),
+            (self.tolerance > 0.0, "tolerance", ABOVE_0),
+            (self.max_iterations > 0, "max_iterations", AT_LEAST_1),
+            (
+                folds == 0 || (2..=MOST_FOLDS).contains(&folds),
+                "calibration_folds",
+                "must lie between 2 and 100, or be 0 for no calibration",
+            ),
+        ])
+    }
+
     /// Checks that the options make sense.
     pub(super) fn check(&self) -> Result<(), ClassicalError> {
-        ensure_option(self.c.is_finite() && self.c > 0.0, "c is not above 0")?;
-        ensure_option(self.tolerance > 0.0, "tolerance is not above 0")?;
-        let folds = self.calibration_folds;
-        ensure_option(
-            folds != 1,
-            "calibration takes at least 2 folds, or 0 for none",
-        )
+        refuse(&self.problems())
     }
 }
 
@@ -70,8 +83,7 @@ impl SvmOptions {
 /// The minimum of scikit-learn's `LinearSVC` for each class: squared hinge, L2 penalty, the
 /// intercept as the weight of a column of ones. Probabilities as `CalibratedClassifierCV(method=
 /// "sigmoid", ensemble=False)`: one sigmoid per class, normalised over the classes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(into = "Vec<u8>", try_from = "Vec<u8>")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LinearSvm {
     decision: Decision,
     calibration: Calibration,
@@ -174,8 +186,6 @@ impl LinearSvm {
     }
 }
 
-serde_as_bytes!(LinearSvm);
-
 /// The rows and what all classes share about them.
 struct Problem<'a> {
     rows: Csr<'a>,
@@ -243,7 +253,8 @@ impl<'a> Problem<'a> {
 
     /// Returns decision values, rows × classes, each row's by models that were fitted without it.
     fn held_out_values(&self, cancel: &dyn Fn() -> bool) -> Result<Vec<f32>, ClassicalError> {
-        let folds = self.options.calibration_folds;
+        // Folds past the number of rows would be empty.
+        let folds = self.options.calibration_folds.min(self.rows.rows());
         let fold_of = stratified_folds(self.labels, self.classes, folds);
         let mut values = vec![0.0; self.rows.rows() * self.classes];
         for fold in 0..folds {
@@ -418,6 +429,7 @@ mod tests {
     use super::super::csr::{assert_close, many, small, with_one_and_four_threads};
     use super::super::error::assert_survives_damage;
     use super::*;
+    use std::cell::Cell;
 
     fn fit(weights: Option<&[f32]>, options: &SvmOptions) -> LinearSvm {
         let (rows, labels) = small();
@@ -478,6 +490,30 @@ mod tests {
             fit(&one_fold, false),
             Err(ClassicalError::Options(_))
         ));
+    }
+
+    #[test]
+    fn no_fold_without_rows_is_solved() {
+        let (rows, labels) = small();
+        let solved = |calibration_folds| {
+            let options = SvmOptions {
+                calibration_folds,
+                ..SvmOptions::default()
+            };
+            let looks = Cell::new(0);
+            let look = || {
+                looks.set(looks.get() + 1);
+                false
+            };
+            let model = LinearSvm::fit(rows.as_csr(), &labels, 3, None, &options, &look);
+            (model.unwrap(), looks.get())
+        };
+        assert_eq!(solved(100), solved(labels.len()));
+        let too_many = SvmOptions {
+            calibration_folds: 101,
+            ..SvmOptions::default()
+        };
+        assert_eq!(too_many.problems()[0].0, "calibration_folds");
     }
 
     #[test]

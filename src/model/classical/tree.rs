@@ -8,10 +8,11 @@ use std::num::NonZeroUsize;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use serde::{Deserialize, Serialize};
 
 use super::csr::Csr;
-use super::error::{ClassicalError, Decoder, Encoder, serde_as_bytes};
+use super::error::{
+    AT_LEAST_1, ClassicalError, Decoder, Encoder, OptionProblem, problems_of, refuse,
+};
 
 pub(super) mod columns;
 pub(super) mod grow;
@@ -25,6 +26,9 @@ use shape::Shape;
 
 /// Kind of model and version of its format.
 pub(super) const TAG: [u8; 8] = *b"RYNTREE\x01";
+
+/// What the option `max_depth` must be.
+pub(super) const DEPTH: &str = "must be at least 1, or null for no limit";
 
 /// How many columns each node of a tree tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,16 +81,23 @@ impl Default for TreeOptions {
 }
 
 impl TreeOptions {
+    /// Returns all that is wrong with the options.
+    #[must_use]
+    pub fn problems(&self) -> Vec<OptionProblem> {
+        problems_of([
+            (self.max_depth != Some(0), "max_depth", DEPTH),
+            (
+                self.min_split_rows >= 2,
+                "min_split_rows",
+                "must be at least 2",
+            ),
+            (self.min_leaf_rows > 0, "min_leaf_rows", AT_LEAST_1),
+        ])
+    }
+
     /// Checks that the options make sense.
     pub(super) fn check(&self) -> Result<(), ClassicalError> {
-        let refuse = |reason: &str| Err(ClassicalError::Options(reason.to_owned()));
-        if self.min_split_rows < 2 {
-            return refuse("min_split_rows is below 2");
-        }
-        if self.min_leaf_rows == 0 {
-            return refuse("min_leaf_rows is 0");
-        }
-        Ok(())
+        refuse(&self.problems())
     }
 }
 
@@ -98,8 +109,7 @@ impl TreeOptions {
 /// of scikit-learn's `DecisionTreeClassifier`: thresholds half way between two values, values
 /// within 1e-7 taken for one, splits that gain nothing allowed. Columns that split equally well
 /// are drawn by other random numbers, so trees differ in such places.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(into = "Vec<u8>", try_from = "Vec<u8>")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DecisionTree {
     columns: usize,
     classes: usize,
@@ -178,8 +188,6 @@ impl DecisionTree {
         })
     }
 }
-
-serde_as_bytes!(DecisionTree);
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -1,9 +1,11 @@
 //! Classical models on TF-IDF: the choice of their parameters by cross-validation, and the fit.
 
+use super::optional::Optional;
 use crate::config::{Issue, check};
 use crate::model::SparseRows;
 use crate::model::classical::{
-    ClassicalError, ClassicalModel, ClassicalOptions, FoldScore, cross_validate,
+    ClassicalError, ClassicalModel, ClassicalOptions, FoldScore, MOST_FOLDS, OptionProblem,
+    cross_validate,
 };
 use crate::stages::{StageError, StageRun};
 use serde::de::DeserializeOwned;
@@ -17,6 +19,9 @@ pub(in crate::stages) trait ClassicalParams:
 {
     /// The options of the kernel.
     fn options(&self, seed: u64) -> ClassicalOptions;
+
+    /// Reports mistakes that were found when the parameters were read.
+    fn report(&self, _path: &str, _issues: &mut Vec<Issue>) {}
 }
 
 /// Parameters of a classical model.
@@ -28,23 +33,28 @@ pub(in crate::stages) struct Classical<P> {
     /// Whether rows weigh inversely to the number of rows of their class.
     class_weights: bool,
     /// Values to try, by cross-validation on the training rows.
-    cv: Option<CrossValidation>,
+    cv: Optional<CrossValidation>,
 }
 
 /// A cross-validation over all combinations of some values.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct CrossValidation {
-    #[serde(default = "three")]
     folds: usize,
     /// Values to try of each parameter.
-    #[serde(default)]
     grid: BTreeMap<String, Vec<Value>>,
 }
 
-fn three() -> usize {
-    3
+impl Default for CrossValidation {
+    fn default() -> Self {
+        Self {
+            folds: 3,
+            grid: BTreeMap::new(),
+        }
+    }
 }
+
+/// The most combinations of a grid: each is fitted once for every fold.
+const MOST_COMBINATIONS: usize = 1000;
 
 /// What one combination of values came to.
 #[derive(Debug, Clone, Serialize)]
@@ -69,29 +79,42 @@ pub(super) struct FittedClassical {
 impl<P: ClassicalParams> Classical<P> {
     /// Checks what types cannot say, for every combination of the grid.
     pub(super) fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
-        if let Err(error) = self.model.options(0).validate() {
-            issues.push(Issue::new(path, error.to_string()));
+        self.model.report(path, issues);
+        let problems = self.model.options(0).problems();
+        let issue = |(key, reason): &OptionProblem| Issue::new(format!("{path}.{key}"), *reason);
+        issues.extend(problems.iter().map(issue));
+        let path = format!("{path}.cv");
+        self.cv.report(&path, issues);
+        let Some(cv) = self.cv.as_ref() else { return };
+        if !(2..=MOST_FOLDS).contains(&cv.folds) {
+            let message = format!("must lie between 2 and {MOST_FOLDS}");
+            issues.push(Issue::new(format!("{path}.folds"), message));
         }
-        let Some(cv) = &self.cv else { return };
-        if cv.folds < 2 {
-            issues.push(Issue::new(format!("{path}.cv.folds"), "must be at least 2"));
+        let path = format!("{path}.grid");
+        if cv.validate_grid::<P>(&path, issues) {
+            self.validate_combinations(&problems, &path, issues);
         }
-        let before = issues.len();
-        let path = format!("{path}.cv.grid");
-        for (key, values) in &cv.grid {
-            if values.is_empty() {
-                issues.push(Issue::new(format!("{path}.{key}"), "there are no values"));
-            }
-            for value in values {
-                let _: P = check(&json!({ key: value }), &path, issues);
-            }
-        }
-        if issues.len() > before {
-            return;
-        }
-        for (params, _) in self.combinations() {
-            if let Err(error) = params.options(0).validate() {
-                issues.push(Issue::new(&path, error.to_string()));
+    }
+
+    /// Checks every combination of the grid; what is wrong without it, too, was said.
+    fn validate_combinations(&self, said: &[OptionProblem], path: &str, issues: &mut Vec<Issue>) {
+        for (params, chosen) in self.combinations() {
+            for problem in params.options(0).problems() {
+                let issue = match value_of(&chosen, problem.0) {
+                    Some(value) => {
+                        let message = format!("{}, not {value}", problem.1);
+                        Issue::new(format!("{path}.{}", problem.0), message)
+                    }
+                    None if said.contains(&problem) => continue,
+                    None => {
+                        let (key, reason) = problem;
+                        let with = Value::Object(chosen.clone());
+                        Issue::new(path, format!("with {with}, {key} {reason}"))
+                    }
+                };
+                if !issues.contains(&issue) {
+                    issues.push(issue);
+                }
             }
         }
     }
@@ -99,7 +122,7 @@ impl<P: ClassicalParams> Classical<P> {
     /// All combinations of the grid's values in the place of the parameters' own, with those values.
     fn combinations(&self) -> Vec<(P, Map<String, Value>)> {
         let mut all = vec![Map::new()];
-        for (key, values) in self.cv.iter().flat_map(|cv| &cv.grid) {
+        for (key, values) in self.cv.as_ref().iter().flat_map(|cv| &cv.grid) {
             let with = |chosen: &Map<String, Value>, value: &Value| {
                 let mut chosen = chosen.clone();
                 chosen.insert(key.clone(), value.clone());
@@ -135,7 +158,7 @@ impl<P: ClassicalParams> Classical<P> {
         };
         let combinations = self.combinations();
         let mut candidates = Vec::new();
-        let tried = if self.cv.is_some() {
+        let tried = if self.cv.as_ref().is_some() {
             combinations.len()
         } else {
             0
@@ -176,6 +199,36 @@ impl<P: ClassicalParams> Classical<P> {
             chosen,
         })
     }
+}
+
+impl CrossValidation {
+    /// Checks the values of each key on their own; returns whether they can be combined.
+    fn validate_grid<P: ClassicalParams>(&self, path: &str, issues: &mut Vec<Issue>) -> bool {
+        let before = issues.len();
+        for (key, values) in &self.grid {
+            if values.is_empty() {
+                issues.push(Issue::new(format!("{path}.{key}"), "there are no values"));
+            }
+            for value in values {
+                let params: P = check(&json!({ key: value }), path, issues);
+                params.report(path, issues);
+            }
+        }
+        let counts = self.grid.values().map(Vec::len);
+        let combinations = counts.fold(1, usize::saturating_mul);
+        if combinations > MOST_COMBINATIONS {
+            let message = format!("has {combinations} combinations, more than {MOST_COMBINATIONS}");
+            issues.push(Issue::new(path, message));
+        }
+        issues.len() == before
+    }
+}
+
+/// The value that a combination has for an option, which may be one of an option's own.
+fn value_of<'a>(chosen: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    let mut keys = key.split('.');
+    let value = chosen.get(keys.next()?)?;
+    keys.try_fold(value, |value, key| value.get(key))
 }
 
 impl Candidate {

@@ -1,11 +1,15 @@
 //! Parameters of each classical model; the defaults are those of its kernel.
 
 use super::classical::ClassicalParams;
+use super::optional::Optional;
+use crate::config::Issue;
 use crate::model::classical::{
     BoostingOptions, ClassicalOptions, EarlyStopping, ForestOptions, LogisticOptions, MaxFeatures,
     Metric, NeighboursOptions, SvmOptions, TreeOptions,
 };
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
 use std::num::NonZeroUsize;
 
 /// Of `logistic_regression`.
@@ -110,28 +114,47 @@ impl ClassicalParams for NeighboursParams {
     }
 }
 
-/// Columns that each node of a tree tries.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected all, sqrt or a number above 0")]
-enum Columns {
-    Named(NamedColumns),
-    Count(NonZeroUsize),
-}
+/// Columns that each node of a tree tries: `all`, `sqrt` or a number.
+#[derive(Debug, Clone, Copy)]
+struct Columns(MaxFeatures);
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum NamedColumns {
-    All,
-    Sqrt,
-}
-
-impl Columns {
-    fn option(self) -> MaxFeatures {
-        match self {
-            Self::Named(NamedColumns::All) => MaxFeatures::All,
-            Self::Named(NamedColumns::Sqrt) => MaxFeatures::Sqrt,
-            Self::Count(count) => MaxFeatures::Count(count),
+impl Serialize for Columns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            MaxFeatures::All => serializer.serialize_str("all"),
+            MaxFeatures::Sqrt => serializer.serialize_str("sqrt"),
+            MaxFeatures::Count(count) => count.serialize(serializer),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Columns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ColumnsVisitor)
+    }
+}
+
+struct ColumnsVisitor;
+
+impl Visitor<'_> for ColumnsVisitor {
+    type Value = Columns;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("all, sqrt or a number above 0")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Columns, E> {
+        match name {
+            "all" => Ok(Columns(MaxFeatures::All)),
+            "sqrt" => Ok(Columns(MaxFeatures::Sqrt)),
+            _ => Err(E::invalid_value(Unexpected::Str(name), &self)),
+        }
+    }
+
+    fn visit_u64<E: Error>(self, count: u64) -> Result<Columns, E> {
+        let columns = usize::try_from(count).ok().and_then(NonZeroUsize::new);
+        let columns = columns.map(|count| Columns(MaxFeatures::Count(count)));
+        columns.ok_or_else(|| E::invalid_value(Unexpected::Unsigned(count), &self))
     }
 }
 
@@ -151,7 +174,7 @@ impl Default for TreeParams {
             max_depth: options.max_depth,
             min_split_rows: options.min_split_rows,
             min_leaf_rows: options.min_leaf_rows,
-            max_features: Columns::Named(NamedColumns::All),
+            max_features: Columns(options.max_features),
         }
     }
 }
@@ -162,7 +185,7 @@ impl ClassicalParams for TreeParams {
             max_depth: self.max_depth,
             min_split_rows: self.min_split_rows,
             min_leaf_rows: self.min_leaf_rows,
-            max_features: self.max_features.option(),
+            max_features: self.max_features.0,
             seed,
         })
     }
@@ -189,7 +212,7 @@ impl Default for ForestParams {
             max_depth: options.tree.max_depth,
             min_split_rows: options.tree.min_split_rows,
             min_leaf_rows: options.tree.min_leaf_rows,
-            max_features: Columns::Named(NamedColumns::Sqrt),
+            max_features: Columns(options.tree.max_features),
         }
     }
 }
@@ -203,7 +226,7 @@ impl ClassicalParams for ForestParams {
                 max_depth: self.max_depth,
                 min_split_rows: self.min_split_rows,
                 min_leaf_rows: self.min_leaf_rows,
-                max_features: self.max_features.option(),
+                max_features: self.max_features.0,
                 seed,
             },
         })
@@ -220,15 +243,28 @@ pub(in crate::stages) struct BoostingParams {
     min_leaf_rows: usize,
     l2: f32,
     bins: usize,
-    early_stopping: Option<BoostingStop>,
+    early_stopping: Optional<BoostingStop>,
 }
 
+/// When boosting stops early.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct BoostingStop {
     /// Share of the training rows that is held back to measure the loss.
     held_share: f64,
     patience: usize,
+}
+
+impl Default for BoostingStop {
+    fn default() -> Self {
+        let EarlyStopping {
+            held_share,
+            patience,
+        } = EarlyStopping::default();
+        Self {
+            held_share,
+            patience,
+        }
+    }
 }
 
 impl Default for BoostingParams {
@@ -242,7 +278,7 @@ impl Default for BoostingParams {
             min_leaf_rows: options.min_leaf_rows,
             l2: options.l2,
             bins: options.bins,
-            early_stopping: None,
+            early_stopping: Optional::default(),
         }
     }
 }
@@ -263,5 +299,10 @@ impl ClassicalParams for BoostingParams {
             }),
             seed,
         })
+    }
+
+    fn report(&self, path: &str, issues: &mut Vec<Issue>) {
+        let path = format!("{path}.early_stopping");
+        self.early_stopping.report(&path, issues);
     }
 }

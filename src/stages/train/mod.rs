@@ -8,6 +8,7 @@ mod classical;
 mod classical_params;
 mod held_out;
 mod networks;
+mod optional;
 mod params;
 mod soft_vote;
 

@@ -29,6 +29,7 @@ struct Training {
 
 /// When to stop early.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(expecting = "a mapping with patience and start_epoch")]
 struct EarlyStoppingParams {
     patience: usize,
     start_epoch: usize,
@@ -36,6 +37,7 @@ struct EarlyStoppingParams {
 
 /// When to lower the learning rate.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(expecting = "a mapping with factor and patience")]
 struct PlateauParams {
     factor: f64,
     patience: usize,

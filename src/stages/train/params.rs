@@ -199,11 +199,45 @@ mod tests {
     }
 
     #[test]
+    fn a_mapping_that_is_given_in_part_has_defaults_for_the_rest() {
+        let given =
+            json!({"model": "gradient_boosting", "cv": {}, "early_stopping": {"patience": 3}});
+        assert_eq!(issues_of(&given), [""; 0]);
+        let params = Params::checked(&given, "p", &mut Vec::new());
+        let value = serde_json::to_value(&params).unwrap();
+        assert_eq!(value["cv"], json!({"folds": 3, "grid": {}}));
+        assert_eq!(
+            value["early_stopping"],
+            json!({"held_share": 0.1, "patience": 3})
+        );
+        let forest = Params::checked(&json!({"model": "random_forest"}), "p", &mut Vec::new());
+        assert_eq!(
+            serde_json::to_value(&forest).unwrap()["max_features"],
+            "sqrt"
+        );
+    }
+
+    #[test]
+    fn a_grid_has_a_limit_and_every_mistake_is_said() {
+        let many: Vec<f64> = (1..=40).map(f64::from).collect();
+        let grid = json!({"c": many, "tolerance": many});
+        assert_eq!(
+            issues_of(&json!({"model": "linear_svm", "cv": {"grid": grid}})),
+            ["p.cv.grid: has 1600 combinations, more than 1000"]
+        );
+        assert_eq!(
+            issues_of(&json!({"model": "linear_svm", "c": 0, "tolerance": 0, "cv": {"folds": 1}}))
+                .len(),
+            3
+        );
+    }
+
+    #[test]
     fn values_that_make_no_sense_are_refused_with_their_key() {
         for (given, expected) in [
             (
                 json!({"model": "linear_svm", "c": 0}),
-                "p: options: c is not above 0",
+                "p.c: must be above 0",
             ),
             (
                 json!({"model": "linear_svm", "c": "much"}),
@@ -227,7 +261,7 @@ mod tests {
             ),
             (
                 json!({"model": "linear_svm", "cv": {"folds": 1}}),
-                "p.cv.folds: must be at least 2",
+                "p.cv.folds: must lie between 2 and 100",
             ),
             (
                 json!({"model": "linear_svm", "cv": {"grid": {"d": [1]}}}),
@@ -243,11 +277,71 @@ mod tests {
             ),
             (
                 json!({"model": "linear_svm", "cv": {"grid": {"c": [1, -1]}}}),
-                "p.cv.grid: options: c is not above 0",
+                "p.cv.grid.c: must be above 0, not -1",
             ),
             (
                 json!({"model": "linear_svm", "cv": {"fold": 3}}),
-                "p.cv: unknown field `fold`",
+                "p.cv.fold: unknown key; did you mean \"folds\"?",
+            ),
+            (
+                json!({"model": "linear_svm", "cv": {"folds": "three"}}),
+                "p.cv.folds: invalid type",
+            ),
+            (
+                json!({"model": "linear_svm", "cv": 3}),
+                "p.cv: expected a mapping, found a number",
+            ),
+            (
+                json!({"model": "linear_svm", "cv": {"folds": 100_000}}),
+                "p.cv.folds: must lie between 2 and 100",
+            ),
+            (
+                json!({"model": "linear_svm", "calibration_folds": 100_000}),
+                "p.calibration_folds: must lie between 2 and 100, or be 0",
+            ),
+            (
+                json!({"model": "linear_svm", "c": -1, "cv": {"grid": {"tolerance": [0.1, 0.2]}}}),
+                "p.c: must be above 0",
+            ),
+            (
+                json!({"model": "linear_svm", "cv": {"grid": {"c": [-1], "tolerance": [0.1, 0.2]}}}),
+                "p.cv.grid.c: must be above 0, not -1",
+            ),
+            (
+                json!({"model": "logistic_regression", "max_iterations": 0}),
+                "p.max_iterations: must be at least 1",
+            ),
+            (
+                json!({"model": "decision_tree", "max_depth": 0}),
+                "p.max_depth: must be at least 1, or null for no limit",
+            ),
+            (
+                json!({"model": "decision_tree", "max_features": 0}),
+                "p.max_features: invalid value: integer `0`, expected all, sqrt or a number above 0",
+            ),
+            (
+                json!({"model": "gradient_boosting", "early_stopping": true}),
+                "p.early_stopping: expected a mapping, found a truth value",
+            ),
+            (
+                json!({"model": "gradient_boosting", "early_stopping": {"pateince": 3}}),
+                "p.early_stopping.pateince: unknown key; did you mean \"patience\"?",
+            ),
+            (
+                json!({"model": "gradient_boosting", "early_stopping": {"held_share": 1}}),
+                "p.early_stopping.held_share: must be above 0 and below 1",
+            ),
+            (
+                json!({"model": "gradient_boosting", "cv": {"grid": {"early_stopping": [null, {"patience": 0}]}}}),
+                "p.cv.grid.early_stopping.patience: must be at least 1, not 0",
+            ),
+            (
+                json!({"model": "gradient_boosting", "cv": {"grid": {"early_stopping": [{"held": 0}]}}}),
+                "p.cv.grid.early_stopping.held: unknown key",
+            ),
+            (
+                json!({"model": "neural_simple", "early_stopping": true}),
+                "p.early_stopping: invalid type: boolean `true`, expected a mapping with patience and start_epoch",
             ),
         ] {
             let found = issues_of(&given);

@@ -3,6 +3,7 @@
 //! Invariant: one code for each language, both ways.
 
 use crate::suggest::suggestion;
+use crate::text::TextError;
 use whatlang::Lang;
 
 /// Returns the ISO 639-1 code of an ISO 639-3 code that whatlang uses (`fra` → `fr`).
@@ -15,6 +16,26 @@ pub fn iso_639_1(three_letters: &str) -> Option<&'static str> {
 #[must_use]
 pub fn iso_639_3(two_letters: &str) -> Option<&'static str> {
     lang_of(two_letters).map(|lang| lang.code())
+}
+
+/// Checks that a code is the ISO 639-1 code of a language that a detector may find.
+///
+/// # Errors
+///
+/// [`TextError::NoLanguageCode`], with what was probably meant.
+pub fn ensure_language_code(code: &str) -> Result<(), TextError> {
+    if lang_of(code).is_some() {
+        return Ok(());
+    }
+    let known: Vec<_> = codes().collect();
+    let hint = match meant(code, &known) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("known: {}", known.join(", ")),
+    };
+    Err(TextError::NoLanguageCode {
+        code: code.to_owned(),
+        hint,
+    })
 }
 
 /// The codes of all languages, the frequent ones first.
@@ -95,6 +116,20 @@ mod tests {
             (iso_639_1("fr"), iso_639_3("fra"), iso_639_3("und")),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn what_is_no_code_is_an_error_that_says_what_was_meant() {
+        assert_eq!(ensure_language_code("zu"), Ok(()));
+        for (code, hint) in [
+            ("french", "did you mean `fr`?"),
+            ("FR", "did you mean `fr`?"),
+            ("", "known: fr, en, de"),
+            ("und", "known: fr, en, de"),
+        ] {
+            let error = ensure_language_code(code).unwrap_err().to_string();
+            assert!(error.contains(hint), "{error}");
+        }
     }
 
     #[test]

@@ -10,6 +10,6 @@ mod lingua_engine;
 mod options;
 mod whatlang_engine;
 
-pub use codes::{iso_639_1, iso_639_3};
+pub use codes::{ensure_language_code, iso_639_1, iso_639_3};
 pub use detector::{Detection, LanguageDetector, UNDETERMINED};
 pub use options::{DetectorKind, LanguageOptions};

@@ -119,11 +119,15 @@ impl LanguageOptions {
             let error = out_of_range("min_confidence", "between 0 and 1", min_confidence);
             problems.push(("min_confidence", error));
         }
+        // A code may lack in `allow` because it is misspelt there, which was said.
+        let allow_is_known = self.allow.iter().all(|code| is_known(code));
         for (code, &weight) in &self.prior {
-            problems.extend(
-                self.prior_problem(code, weight)
-                    .map(|error| ("prior", error)),
-            );
+            let problem = self.prior_problem(code, weight);
+            let is_said = |error: &TextError| {
+                !allow_is_known && matches!(error, TextError::PriorNotAllowed { .. })
+            };
+            let problem = problem.filter(|error| !is_said(error));
+            problems.extend(problem.map(|error| ("prior", error)));
         }
         problems
     }
@@ -235,6 +239,20 @@ mod tests {
             };
             assert!(error.to_string().contains(said), "{error}");
         }
+    }
+
+    #[cfg(feature = "lingua")]
+    #[test]
+    fn a_prior_is_not_held_against_a_misspelt_list() {
+        let wrong = LanguageOptions {
+            allow: vec!["FR".to_owned()],
+            prior: [("fr", 4.0), ("en", 0.0), ("xx", 1.0)]
+                .map(|(code, weight)| (code.to_owned(), weight))
+                .into(),
+            ..LanguageOptions::default()
+        };
+        let fields: Vec<_> = wrong.problems().iter().map(|(field, _)| *field).collect();
+        assert_eq!(fields, ["allow", "prior"], "{:?}", wrong.problems());
     }
 
     #[cfg(feature = "lingua")]

@@ -137,7 +137,7 @@ fn two_questions_give_the_peers_shares() {
 #[test]
 fn limits_and_weights_shape_the_leaves() {
     let stump = TreeOptions {
-        max_depth: Some(0),
+        min_split_rows: 6,
         ..TreeOptions::default()
     };
     let shares = fit_tiny(None, &stump);
