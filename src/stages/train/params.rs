@@ -232,10 +232,21 @@ mod tests {
         );
     }
 
+    /// Holds that each of some parameters has one mistake, and what is said of it.
+    fn assert_mistakes(cases: &[(Value, &str)]) {
+        for (given, expected) in cases {
+            let found = issues_of(given);
+            assert!(
+                found.len() == 1 && found[0].starts_with(expected),
+                "{given}: {found:?}"
+            );
+        }
+    }
+
     #[test]
     #[expect(clippy::too_many_lines, reason = "a table")]
     fn values_that_make_no_sense_are_refused_with_their_key() {
-        for (given, expected) in [
+        assert_mistakes(&[
             (
                 json!({"model": "linear_svm", "c": 0}),
                 "p.c: must be above 0",
@@ -260,6 +271,44 @@ mod tests {
                 json!({"model": "soft_vote", "weights": {"a": 0}}),
                 "p.weights.a: must lie between",
             ),
+            (
+                json!({"model": "linear_svm", "calibration_folds": 100_000}),
+                "p.calibration_folds: must lie between 2 and 100, or be 0",
+            ),
+            (
+                json!({"model": "logistic_regression", "max_iterations": 0}),
+                "p.max_iterations: must be at least 1",
+            ),
+            (
+                json!({"model": "decision_tree", "max_depth": 0}),
+                "p.max_depth: must be at least 1, or null for no limit",
+            ),
+            (
+                json!({"model": "decision_tree", "max_features": 0}),
+                "p.max_features: invalid value: integer `0`, expected all, sqrt or a number above 0",
+            ),
+            (
+                json!({"model": "gradient_boosting", "early_stopping": true}),
+                "p.early_stopping: expected a mapping, found a truth value",
+            ),
+            (
+                json!({"model": "gradient_boosting", "early_stopping": {"pateince": 3}}),
+                "p.early_stopping.pateince: unknown key; did you mean \"patience\"?",
+            ),
+            (
+                json!({"model": "gradient_boosting", "early_stopping": {"held_share": 1}}),
+                "p.early_stopping.held_share: must be above 0 and below 1",
+            ),
+            (
+                json!({"model": "neural_simple", "early_stopping": true}),
+                "p.early_stopping: invalid type: boolean `true`, expected a mapping with patience and start_epoch",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn mistakes_of_a_cross_validation_have_their_key_too() {
+        assert_mistakes(&[
             (
                 json!({"model": "linear_svm", "cv": {"folds": 1}}),
                 "p.cv.folds: must lie between 2 and 100",
@@ -297,40 +346,12 @@ mod tests {
                 "p.cv.folds: must lie between 2 and 100",
             ),
             (
-                json!({"model": "linear_svm", "calibration_folds": 100_000}),
-                "p.calibration_folds: must lie between 2 and 100, or be 0",
-            ),
-            (
                 json!({"model": "linear_svm", "c": -1, "cv": {"grid": {"tolerance": [0.1, 0.2]}}}),
                 "p.c: must be above 0",
             ),
             (
                 json!({"model": "linear_svm", "cv": {"grid": {"c": [-1], "tolerance": [0.1, 0.2]}}}),
                 "p.cv.grid.c: must be above 0, not -1",
-            ),
-            (
-                json!({"model": "logistic_regression", "max_iterations": 0}),
-                "p.max_iterations: must be at least 1",
-            ),
-            (
-                json!({"model": "decision_tree", "max_depth": 0}),
-                "p.max_depth: must be at least 1, or null for no limit",
-            ),
-            (
-                json!({"model": "decision_tree", "max_features": 0}),
-                "p.max_features: invalid value: integer `0`, expected all, sqrt or a number above 0",
-            ),
-            (
-                json!({"model": "gradient_boosting", "early_stopping": true}),
-                "p.early_stopping: expected a mapping, found a truth value",
-            ),
-            (
-                json!({"model": "gradient_boosting", "early_stopping": {"pateince": 3}}),
-                "p.early_stopping.pateince: unknown key; did you mean \"patience\"?",
-            ),
-            (
-                json!({"model": "gradient_boosting", "early_stopping": {"held_share": 1}}),
-                "p.early_stopping.held_share: must be above 0 and below 1",
             ),
             (
                 json!({"model": "gradient_boosting", "cv": {"grid": {"early_stopping": [null, {"patience": 0}]}}}),
@@ -340,16 +361,6 @@ mod tests {
                 json!({"model": "gradient_boosting", "cv": {"grid": {"early_stopping": [{"held": 0}]}}}),
                 "p.cv.grid.early_stopping.held: unknown key",
             ),
-            (
-                json!({"model": "neural_simple", "early_stopping": true}),
-                "p.early_stopping: invalid type: boolean `true`, expected a mapping with patience and start_epoch",
-            ),
-        ] {
-            let found = issues_of(&given);
-            assert!(
-                found.len() == 1 && found[0].starts_with(expected),
-                "{given}: {found:?}"
-            );
-        }
+        ]);
     }
 }
