@@ -244,7 +244,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::too_many_lines, reason = "a table")]
     fn values_that_make_no_sense_are_refused_with_their_key() {
         assert_mistakes(&[
             (
