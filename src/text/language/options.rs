@@ -30,7 +30,7 @@ impl DetectorKind {
         }
     }
 
-    /// Returns the confidence below which an answer is [`UNDETERMINED`] where the options name none.
+    /// Returns the confidence below which an answer is [`UNDETERMINED`](super::UNDETERMINED) where the options name none.
     #[must_use]
     pub const fn default_min_confidence(self) -> f64 {
         match self {
@@ -77,7 +77,7 @@ pub struct LanguageOptions {
     /// ISO 639-1 codes of the languages to choose among; empty for all that the library knows. With one language only, whatlang
     /// gives it to every text of its script, lingua to those with words typical of it.
     pub allow: Vec<String>,
-    /// Confidence in `[0, 1]` below which the answer is [`UNDETERMINED`]; `None` for
+    /// Confidence in `[0, 1]` below which the answer is [`UNDETERMINED`](super::UNDETERMINED); `None` for
     /// [the library's own](DetectorKind::default_min_confidence).
     pub min_confidence: Option<f64>,
     /// How much more often than others a language is met, by ISO 639-1 code: 1 for those not named. lingua only, whose
