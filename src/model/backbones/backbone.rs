@@ -25,10 +25,6 @@ const MIN_SIZE: usize = 32;
 const ROWS_AT_ONCE: usize = 8;
 
 /// The layers of any backbone.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "Burn's `Module` is not implemented for `Box`"
-)]
 #[derive(Module, Debug)]
 pub(super) enum BackboneLayers {
     Vgg16(Vgg16),

@@ -1,4 +1,4 @@
-//! The inverted residual, which MobileNetV2 and EfficientNet are made of.
+//! The inverted residual, which MobileNetV2 and `EfficientNet` are made of.
 
 use burn::module::Module;
 use burn::tensor::module::adaptive_avg_pool2d;

@@ -66,13 +66,8 @@ impl Unit {
         if rows.cut + columns.cut == 0 {
             return maps;
         }
-        let [_, _, height, width] = maps.dims();
-        maps.slice([
-            0..maps.dims()[0],
-            0..maps.dims()[1],
-            rows.cut..height,
-            columns.cut..width,
-        ])
+        let [all, channels, height, width] = maps.dims();
+        maps.slice([0..all, 0..channels, rows.cut..height, columns.cut..width])
     }
 
     /// Puts the batch normalisation into kernel and bias.

@@ -1,4 +1,4 @@
-//! Pretrained image networks without their classifiers: VGG16, ResNet50, MobileNetV2 1.0 and
+//! Pretrained image networks without their classifiers: VGG16, `ResNet50`, MobileNetV2 1.0 and
 //! EfficientNet-B1, each followed by global average pooling.
 //!
 //! Their weights come from elsewhere, so a [`WeightsSource`] says how a file names and lays out

@@ -1,4 +1,4 @@
-//! ResNet50.
+//! `ResNet50`.
 
 use burn::module::Module;
 use burn::tensor::{Tensor, activation};
@@ -68,6 +68,7 @@ impl ResNet50 {
     }
 }
 
+#[derive(Clone, Copy)]
 struct BottleneckShape {
     inputs: usize,
     width: usize,
