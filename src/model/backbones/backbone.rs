@@ -1,7 +1,7 @@
 //! A frozen backbone on a device: images in, features out.
 //!
 //! Images go through in groups of [`ROWS_AT_ONCE`], however many are handed over: that bounds the
-//! memory for the maps.
+//! memory for the maps, and keeps the features of an image free of how many were beside it.
 
 use burn::module::Module;
 use burn::tensor::module::adaptive_avg_pool2d;
@@ -166,10 +166,16 @@ impl Backbone {
             format!("images are {size} pixels wide, expected {MIN_SIZE} or more")
         })?;
         let device: &Device = self.runtime.device();
+        let length = size * size * 3;
         let mut values = Vec::with_capacity(images.len() * width);
-        for pixels in images.pixels().chunks(ROWS_AT_ONCE * size * size * 3) {
-            let input = input(pixels, size, &self.tables, device);
-            values.extend(read(finish(self.layers.maps(input)))?);
+        for pixels in images.pixels().chunks(ROWS_AT_ONCE * length) {
+            // LibTorch picks its kernels by the number of rows, and they round differently: a group
+            // is always full.
+            let mut group = pixels.to_vec();
+            group.resize(ROWS_AT_ONCE * length, 0);
+            let input = input(&group, size, &self.tables, device);
+            let found = read(finish(self.layers.maps(input)))?;
+            values.extend_from_slice(&found[..pixels.len() / length * width]);
         }
         Dense::new(width, values)
     }

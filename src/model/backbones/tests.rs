@@ -179,10 +179,8 @@ fn features_do_not_depend_on_the_images_beside() {
     let alone = backbone.features(&both.select(&[1])).unwrap();
     let width = alone.width();
     for row in [1, 2, 7, 8, 10] {
-        assert_eq!(
-            found.values()[row * width..(row + 1) * width],
-            *alone.values()
-        );
+        let found = &found.values()[row * width..(row + 1) * width];
+        assert!(found == alone.values(), "row {row}");
     }
 }
 
