@@ -1,4 +1,4 @@
-//! A real MobileNetV2, trained on ImageNet, against what PyTorch made of it: on demand, since its weights are no part of the
+//! A real MobileNetV2, trained on `ImageNet`, against what PyTorch made of it: on demand, since its weights are no part of the
 //! project.
 //!
 //! `RAYONNAGE_SHARED` names a folder with `weights/mobilenet_v2_imagenet.safetensors`, `weights/reference.json` and, for the photos,
