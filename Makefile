@@ -85,6 +85,16 @@ bench-text: ## text against the Python libraries: DATA=… (or 10,000 sample pro
 	if [ -z "$$data" ]; then data=$(CARGO_TARGET)/bench-sample; "$(RAYONNAGE)" sample "$$data" --rows 10000; fi; \
 	cargo bench --locked --bench text -- --data "$$data" --report "$(REPORT)" --rounds $(ROUNDS) --recipes $(if $(PEERS),--peers "$(PEERS)") $(if $(NETWORKS),--networks)
 
+.PHONY: backbone-fixture
+backbone-fixture: ## make tests/fixtures/backbones.json again, with torchvision and Keras (7 GB of PyTorch)
+	@PYTHONPATH=$$(scripts/setup-python.sh scripts/backbone-requirements.txt) python3 scripts/make-backbone-fixture.py
+
+.PHONY: bench-backbones
+bench-backbones: ## frozen features of each backbone against PyTorch (7 GB): ROUNDS=… REPORT=…
+	@$(WITH_LIBTORCH) \
+	PYTHONPATH=$$(scripts/setup-python.sh scripts/backbone-requirements.txt); export PYTHONPATH; \
+	cargo bench --locked --bench backbones -- --rounds $(ROUNDS) --report "$(REPORT)"
+
 .PHONY: lint
 lint: ## rustfmt and clippy, warnings are errors
 	@$(WITH_LIBTORCH) cargo fmt --check; cargo clippy --release --locked --all-targets -- -D warnings

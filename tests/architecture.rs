@@ -144,7 +144,10 @@ fn only_checkpoint_and_source_know_parquet() {
 
 #[test]
 fn only_model_knows_burn_and_libtorch() {
-    only(&["model"], &["burn", "burn_tch", "tch", "safetensors"]);
+    only(
+        &["model"],
+        &["burn", "burn_tch", "tch", "safetensors", "pytorch_reader"],
+    );
 }
 
 #[test]

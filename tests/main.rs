@@ -9,6 +9,7 @@
 //! | `damage` | damaged objects, and what the next runs make of them |
 //! | `publication` | the protocol of the sink |
 //! | `translation` | the pending list and the table that comes back |
+//! | `backbones` | a real backbone against PyTorch, where its weights are there |
 //! | `blocks` | TF-IDF in blocks: what the stages make is what the kernels make of each field alone |
 //! | `conformance` | every store keeps the same promises |
 //! | `determinism` | the same bytes whatever the threads and the folder |
@@ -16,6 +17,7 @@
 //! | `architecture` | who may name whom in `src/` |
 
 mod architecture;
+mod backbones;
 mod blocks;
 mod cli;
 mod conformance;

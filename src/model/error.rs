@@ -29,6 +29,15 @@ pub enum ModelError {
     /// A weights file is not readable as safetensors.
     #[error("weights are not readable")]
     Weights(#[source] safetensors::SafeTensorError),
+    /// A weights file is not readable as PyTorch's.
+    #[error("weights are not readable as safetensors or PyTorch's .pth")]
+    Pytorch(#[source] Box<pytorch_reader::PytorchError>),
+    /// A weights file is HDF5, which is not read.
+    #[error("weights are HDF5 (.h5), which is not read: convert them to safetensors")]
+    Hdf5,
+    /// A weights file could not be put into a temporary file, or not be read from there.
+    #[error("weights cannot be read by way of a temporary file")]
+    ScratchFile(#[source] std::io::Error),
     /// A weights file does not say which network it holds.
     #[error("weights do not name their network")]
     NoSpec,

@@ -5,6 +5,7 @@
 //! the same inputs, options, device kind, CPU type and LibTorch thread count, the same bytes
 //! come out; every random number is drawn on the host from a seed, a purpose and an epoch.
 
+pub mod backbones;
 mod batch;
 pub mod classical;
 mod device;
