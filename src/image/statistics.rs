@@ -59,8 +59,9 @@ fn blocks_with_lookahead(rgb: &[u8]) -> Option<usize> {
     (blocks > 0).then_some(blocks.min(BLOCKS_PER_RUN))
 }
 
+/// Sums over pixels.
 #[derive(Default)]
-struct Totals {
+pub(super) struct Totals {
     channels: [u64; 3],
     white: u64,
 }
@@ -88,6 +89,26 @@ impl Totals {
         self.white += whites.iter().step_by(3).map(|&w| u64::from(w)).sum::<u64>();
     }
 
+    /// Adds pixels whose channels stand apart.
+    ///
+    /// # Shapes
+    /// All of one length.
+    pub(super) fn add_channels(&mut self, channels: [&[u8]; 3]) {
+        for (total, channel) in self.channels.iter_mut().zip(channels) {
+            *total += sum(channel, |&value| value);
+        }
+        let [red, green, blue] = channels;
+        let mut darkest = [0; LANES * BLOCKS_PER_RUN];
+        let runs = red.chunks(darkest.len()).zip(green.chunks(darkest.len()));
+        for ((red, green), blue) in runs.zip(blue.chunks(darkest.len())) {
+            let darkest = &mut darkest[..red.len()];
+            for (((to, r), g), b) in darkest.iter_mut().zip(red).zip(green).zip(blue) {
+                *to = *r.min(g).min(b);
+            }
+            self.white += sum(darkest, |&value| u8::from(value >= NEAR_WHITE));
+        }
+    }
+
     fn add_pixel(&mut self, pixel: [u8; 3]) {
         for (total, value) in self.channels.iter_mut().zip(pixel) {
             *total += u64::from(value);
@@ -95,7 +116,8 @@ impl Totals {
         self.white += u64::from(pixel.iter().all(|&v| v >= NEAR_WHITE));
     }
 
-    fn finish(&self, pixels: u64) -> ImageStatistics {
+    /// Divides by the number of pixels.
+    pub(super) fn finish(&self, pixels: u64) -> ImageStatistics {
         let share = |sum: u64| (sum as f64 / pixels as f64) as f32;
         ImageStatistics {
             white_share: share(self.white),
@@ -104,6 +126,24 @@ impl Totals {
             mean_blue: share(self.channels[2]),
         }
     }
+}
+
+/// Sums what becomes of bytes, in lanes like [`Totals::add_run`].
+#[inline(always)]
+fn sum(bytes: &[u8], of: impl Fn(&u8) -> u8) -> u64 {
+    let mut total = 0;
+    for run in bytes.chunks(LANES * BLOCKS_PER_RUN) {
+        let (blocks, rest) = run.as_chunks::<LANES>();
+        let mut sums = [0_u16; LANES];
+        for block in blocks {
+            for (sum, byte) in sums.iter_mut().zip(block) {
+                *sum += u16::from(of(byte));
+            }
+        }
+        total += sums.iter().map(|&sum| u64::from(sum)).sum::<u64>();
+        total += rest.iter().map(|byte| u64::from(of(byte))).sum::<u64>();
+    }
+    total
 }
 
 #[cfg(test)]
