@@ -33,6 +33,7 @@ pub(super) struct Scaler {
     options: fir::ResizeOptions,
     resizer: fir::Resizer,
     planes: [Vec<u8>; 3],
+    columns: Vec<u8>,
 }
 
 /// A part of an edge, in pixels.
@@ -52,6 +53,7 @@ impl Scaler {
             options: fir::ResizeOptions::new().resize_alg(algorithm),
             resizer: fir::Resizer::new(),
             planes: Default::default(),
+            columns: Vec::new(),
         }
     }
 
@@ -115,8 +117,21 @@ impl Scaler {
             (start, f64::from(span.length) / f64::from(each))
         };
         let ((left, width), (top, height)) = (part(columns, x, h), part(rows, y, v));
-        let options = self.options.crop(left, top, width, height);
-        self.resizer.resize(&from, &mut to, &options)?;
+        if height <= f64::from(self.size) {
+            let options = self.options.crop(left, top, width, height);
+            self.resizer.resize(&from, &mut to, &options)?;
+            return Ok(());
+        }
+        // Columns first, which are done side by side, so that fewer rows are left to be done one by one. The resizer
+        // begins with the rows.
+        self.columns
+            .resize(x.length as usize * self.size as usize, 0);
+        let buffer = &mut self.columns[..];
+        let mut between = Image::from_slice_u8(x.length, self.size, buffer, PixelType::U8)?;
+        let options = self.options.crop(0.0, top, f64::from(x.length), height);
+        self.resizer.resize(&from, &mut between, &options)?;
+        let options = self.options.crop(left, 0.0, width, f64::from(self.size));
+        self.resizer.resize(&between, &mut to, &options)?;
         Ok(())
     }
 }

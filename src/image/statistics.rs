@@ -6,6 +6,8 @@
 const NEAR_WHITE: u8 = 240;
 /// Bytes summed side by side: a multiple of 3 (channels) and of 16 (vector registers).
 const LANES: usize = 48;
+/// Pixels summed side by side where their channels stand apart.
+const WIDE: usize = 16;
 /// Blocks before the small accumulators would overflow: 255 × 255 fits `u16`, 255 × 1 fits `u8`.
 const BLOCKS_PER_RUN: usize = 255;
 
@@ -94,18 +96,32 @@ impl Totals {
     /// # Shapes
     /// All of one length.
     pub(super) fn add_channels(&mut self, channels: [&[u8]; 3]) {
-        for (total, channel) in self.channels.iter_mut().zip(channels) {
-            *total += sum(channel, |&value| value);
-        }
-        let [red, green, blue] = channels;
-        let mut darkest = [0; LANES * BLOCKS_PER_RUN];
-        let runs = red.chunks(darkest.len()).zip(green.chunks(darkest.len()));
-        for ((red, green), blue) in runs.zip(blue.chunks(darkest.len())) {
-            let darkest = &mut darkest[..red.len()];
-            for (((to, r), g), b) in darkest.iter_mut().zip(red).zip(green).zip(blue) {
-                *to = *r.min(g).min(b);
+        let [red, green, blue] = channels.map(|channel| channel.as_chunks::<WIDE>());
+        let mut blocks = red.0.iter().zip(green.0).zip(blue.0);
+        loop {
+            let mut sums = [[0_u16; WIDE]; 3];
+            let mut whites = [0_u8; WIDE];
+            let mut taken = 0;
+            for ((red, green), blue) in blocks.by_ref().take(BLOCKS_PER_RUN) {
+                for i in 0..WIDE {
+                    sums[0][i] += u16::from(red[i]);
+                    sums[1][i] += u16::from(green[i]);
+                    sums[2][i] += u16::from(blue[i]);
+                    let darkest = red[i].min(green[i]).min(blue[i]);
+                    whites[i] += u8::from(darkest >= NEAR_WHITE);
+                }
+                taken += 1;
             }
-            self.white += sum(darkest, |&value| u8::from(value >= NEAR_WHITE));
+            for (total, sums) in self.channels.iter_mut().zip(&sums) {
+                *total += sums.iter().map(|&sum| u64::from(sum)).sum::<u64>();
+            }
+            self.white += whites.iter().map(|&white| u64::from(white)).sum::<u64>();
+            if taken < BLOCKS_PER_RUN {
+                break;
+            }
+        }
+        for ((&red, &green), &blue) in red.1.iter().zip(green.1).zip(blue.1) {
+            self.add_pixel([red, green, blue]);
         }
     }
 
@@ -126,24 +142,6 @@ impl Totals {
             mean_blue: share(self.channels[2]),
         }
     }
-}
-
-/// Sums what becomes of bytes, in lanes like [`Totals::add_run`].
-#[inline(always)]
-fn sum(bytes: &[u8], of: impl Fn(&u8) -> u8) -> u64 {
-    let mut total = 0;
-    for run in bytes.chunks(LANES * BLOCKS_PER_RUN) {
-        let (blocks, rest) = run.as_chunks::<LANES>();
-        let mut sums = [0_u16; LANES];
-        for block in blocks {
-            for (sum, byte) in sums.iter_mut().zip(block) {
-                *sum += u16::from(of(byte));
-            }
-        }
-        total += sums.iter().map(|&sum| u64::from(sum)).sum::<u64>();
-        total += rest.iter().map(|byte| u64::from(of(byte))).sum::<u64>();
-    }
-    total
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@
 //! Without fused operations the result is the same on every CPU; it differs from the integer transform of libjpeg (`islow`) by at
 //! most 1.
 
+use std::array::from_fn;
+use std::sync::LazyLock;
+
 /// Place in the block, row by row, of the coefficients in the order in which they are stored.
 const ZIGZAG: [u8; 64] = [
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
@@ -17,6 +20,13 @@ const ZIGZAG: [u8; 64] = [
 
 /// Added to a number in 0 to 255, leaves it rounded in the lowest byte of the float: 2^23.
 const ROUND: f32 = 8_388_608.0;
+
+/// For each frequency, [`cosine`] at each place.
+static COSINES: LazyLock<[[f64; 8]; 8]> =
+    LazyLock::new(|| from_fn(|u| from_fn(|x| cosine(u as u8, x as u8))));
+
+/// For each frequency, [`column_scale`].
+static SCALES: LazyLock<[f64; 8]> = LazyLock::new(|| from_fn(|v| column_scale(v as u8)));
 
 type Lanes = [f32; 8];
 
@@ -32,10 +42,9 @@ impl Transform {
     pub(super) fn new(table: &[u16; 64]) -> Self {
         let mut rows = Box::new([[0.0; 8]; 64]);
         for ((row, &place), &step) in rows.iter_mut().zip(&ZIGZAG).zip(table) {
-            let (v, u) = (place / 8, place % 8);
-            let scale = f64::from(step) * column_scale(v);
-            for (x, value) in (0_u8..).zip(row) {
-                *value = (scale * cosine(u, x)) as f32;
+            let scale = f64::from(step) * SCALES[usize::from(place / 8)];
+            for (value, cosine) in row.iter_mut().zip(&COSINES[usize::from(place % 8)]) {
+                *value = (scale * cosine) as f32;
             }
         }
         let flat = f32::from(table[0]) / 8.0;
@@ -64,19 +73,25 @@ impl Transform {
             }
         }
         let samples = columns(&block);
-        write(out, stride, &samples.each_ref().map(to_bytes));
+        let mut rows = [[0; 8]; 8];
+        for (row, samples) in rows.iter_mut().zip(&samples) {
+            *row = to_bytes(samples);
+        }
+        write(out, stride, &rows);
     }
 }
 
 /// Level shift, clamp and round.
 #[inline(always)]
 fn to_bytes(row: &Lanes) -> [u8; 8] {
-    row.map(|value| {
+    let mut bytes = [0; 8];
+    for (byte, &value) in bytes.iter_mut().zip(row) {
         let value = value + 128.0;
         let value = if value > 0.0 { value } else { 0.0 };
         let value = if value < 255.0 { value } else { 255.0 };
-        (value + ROUND).to_bits() as u8
-    })
+        *byte = (value + ROUND).to_bits() as u8;
+    }
+    bytes
 }
 
 #[inline(always)]
