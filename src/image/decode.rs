@@ -27,7 +27,7 @@ const KEEP_BYTES: usize = 15 << 20;
 /// How large an image may be, by its file and by its header.
 ///
 /// Peak memory of one decoder is about `max_pixels` × 11 bytes in the worst case (16-bit RGBA; a
-/// progressive JPEG needs about as much), 3 bytes a pixel for the usual JPEG.
+/// progressive JPEG needs about as much), 5 bytes a pixel for the usual JPEG.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeLimits {
     /// Largest file, in bytes.

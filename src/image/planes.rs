@@ -3,6 +3,11 @@
 //! # Source
 //! The conversion is that of JFIF, as in libjpeg, to within 1.
 
+#![expect(
+    clippy::inline_always,
+    reason = "called for each coefficient or pixel, from loops that are compiled once for each use"
+)]
+
 use image::metadata::Orientation;
 
 use super::statistics::{ImageStatistics, Totals};

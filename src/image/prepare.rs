@@ -1,8 +1,11 @@
 //! Decode, crop the margin, resize: an image file → the tensor that models read.
 //!
+//! JPEGs of the usual kind go a way of their own ([`jpeg`](super::jpeg)): planes of luma and chroma are cropped and resized each
+//! from its own resolution, and colours are computed for the pixels of the result. Every other file, and every JPEG that the
+//! quick decoder does not take, is decoded to pixels by the `image` crate, cropped and resized.
+//!
 //! Same steps as the usual `crop` + `resize(BILINEAR)` of Pillow, antialiased when shrinking; the mean
-//! absolute difference to Pillow's result is below 2 of 255. The crop is a view, never a copy, and the
-//! filter does not look past its edge.
+//! absolute difference to Pillow's result is below 2 of 255.
 //! Exif orientation is applied last, to the small picture: crop and filter are symmetric, so that
 //! gives the same pixels as turning the large one first, up to rounding.
 //!

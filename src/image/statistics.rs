@@ -12,7 +12,8 @@ const WIDE: usize = 16;
 const BLOCKS_PER_RUN: usize = 255;
 
 /// Statistics of one image, over the whole source as decoded: before the margin is cut off (the
-/// white border is what the report looks at) and before resizing, with alpha laid over white.
+/// white border is what the report looks at) and before resizing, with alpha laid over white. Of a JPEG, pixels that share a
+/// sample of chroma have it as it is: the share differs from that with interpolated chroma by up to 0.005, a mean by up to 0.4.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ImageStatistics {
     /// Share of pixels whose three channels are all at least 240.

@@ -4,6 +4,11 @@
 //! Past the end of a segment come zeros, and [`Bits::is_spent`] tells afterwards; nothing here panics
 //! or loops on any bytes.
 
+#![expect(
+    clippy::inline_always,
+    reason = "called for each coefficient or pixel, from loops that are compiled once for each use"
+)]
+
 /// Bits looked up at once. Most codes together with the value that follows them are no longer.
 const LOOKAHEAD: u32 = 10;
 
@@ -107,11 +112,11 @@ impl Huffman {
             offset: [0; 17],
             symbols,
         };
-        let (mut code, mut place) = (0_u32, 0_usize);
+        let (mut code, mut place) = (0_u32, 0_u32);
         for length in 1..=16_u32 {
-            let count = usize::from(counts[length as usize - 1]);
-            table.offset[length as usize] = place as i32 - code as i32;
-            for &symbol in found.get(place..place + count)? {
+            let count = u32::from(counts[length as usize - 1]);
+            table.offset[length as usize] = place.cast_signed() - code.cast_signed();
+            for &symbol in found.get(place as usize..(place + count) as usize)? {
                 table.enter(code, length, symbol);
                 code += 1;
             }

@@ -4,6 +4,11 @@
 //! coefficient that is not 0; the value of a coefficient whose bit is not set means nothing, so that
 //! blocks need not be cleared.
 
+#![expect(
+    clippy::inline_always,
+    reason = "called for each coefficient or pixel, from loops that are compiled once for each use"
+)]
+
 use super::frame::{Frame, Part, Scan, Tables};
 use super::huffman::{Bits, Huffman};
 use super::segments::EntropyCoded;
@@ -26,6 +31,7 @@ impl Coefficients {
     }
 
     /// Bytes held on to.
+    #[cfg(test)]
     pub(super) fn held_bytes(&self) -> usize {
         self.values.capacity() * size_of::<[i16; 64]>() + self.masks.capacity() * size_of::<u64>()
     }

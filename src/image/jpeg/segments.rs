@@ -97,6 +97,7 @@ impl EntropyCoded {
     }
 
     /// Bytes held on to.
+    #[cfg(test)]
     pub(super) fn held_bytes(&self) -> usize {
         self.bytes.capacity() + self.ranges.capacity() * size_of::<Range<usize>>()
     }

@@ -8,6 +8,11 @@
 //! Without fused operations the result is the same on every CPU; it differs from the integer transform of libjpeg (`islow`) by at
 //! most 1.
 
+#![expect(
+    clippy::inline_always,
+    reason = "called for each coefficient or pixel, from loops that are compiled once for each use"
+)]
+
 use std::array::from_fn;
 use std::sync::LazyLock;
 
