@@ -5,8 +5,9 @@
 //! on the edge).
 
 use fast_image_resize as fir;
-use fir::images::{CroppedImage, Image, ImageRef};
-use fir::{FilterType, ImageBufferError, PixelType};
+use fir::images::{TypedCroppedImage, TypedImage, TypedImageRef};
+use fir::pixels::{U8, U8x3};
+use fir::{FilterType, ImageBufferError, PixelTrait};
 
 use super::decode::DecodedImage;
 use super::planes::{self, Plane, Planes};
@@ -61,17 +62,34 @@ impl Scaler {
     pub(super) fn scale(&mut self, source: &DecodedImage<'_>) -> Result<Vec<u8>, ScaleError> {
         let columns = Span::cropped(source.width, self.margin);
         let rows = Span::cropped(source.height, self.margin);
-        let whole = ImageRef::new(source.width, source.height, source.rgb, PixelType::U8x3)?;
-        let from = CroppedImage::new(
-            &whole,
-            columns.start,
-            rows.start,
-            columns.length,
-            rows.length,
+        let mut to = vec![0; self.size as usize * self.size as usize * 3];
+        let from = Source::of(source.rgb, source.width, source.height);
+        let whole = [columns, rows].map(|span| (0.0, f64::from(span.length)));
+        self.resize::<U8x3>(
+            from,
+            [columns, rows],
+            whole,
+            (self.size, self.size, &mut to),
         )?;
-        let mut to = Image::new(self.size, self.size, PixelType::U8x3);
-        self.resizer.resize(&from, &mut to, &self.options)?;
-        Ok(to.into_vec())
+        Ok(to)
+    }
+
+    /// Resizes a part, given in samples, of a window of a source. Of one kind of image for each kind of pixel: the
+    /// resizer is compiled anew for each.
+    fn resize<P: PixelTrait>(
+        &mut self,
+        source: Source<'_>,
+        [columns, rows]: [Span; 2],
+        [(left, width), (top, height)]: [(f64, f64); 2],
+        (to_width, to_height, to): (u32, u32, &mut [u8]),
+    ) -> Result<(), ScaleError> {
+        let whole = TypedImageRef::<P>::from_buffer(source.width, source.height, source.samples)?;
+        let (x, y) = (columns.start, rows.start);
+        let from = TypedCroppedImage::new(whole, x, y, columns.length, rows.length)?;
+        let mut to = TypedImage::<P>::from_buffer(to_width, to_height, to)?;
+        let options = self.options.crop(left, top, width, height);
+        self.resizer.resize_typed(&from, &mut to, &options)?;
+        Ok(())
     }
 
     /// Scales planes, each from its own resolution, and then computes the colours of the result alone.
@@ -107,32 +125,53 @@ impl Scaler {
         to: &mut [u8],
     ) -> Result<(), ScaleError> {
         let height = plane.samples.len() as u32 / plane.stride.max(1);
-        let whole = ImageRef::new(plane.stride, height, plane.samples, PixelType::U8)?;
+        let source = Source::of(plane.samples, plane.stride, height);
         let (x, y) = (columns.samples(h), rows.samples(v));
-        let from = CroppedImage::new(&whole, x.start, y.start, x.length, y.length)?;
-        let mut to = Image::from_slice_u8(self.size, self.size, to, PixelType::U8)?;
         // In pixels, the part can start or end within a sample.
         let part = |span: Span, samples: Span, each: u32| {
             let start = f64::from(span.start) / f64::from(each) - f64::from(samples.start);
             (start, f64::from(span.length) / f64::from(each))
         };
-        let ((left, width), (top, height)) = (part(columns, x, h), part(rows, y, v));
-        if height <= f64::from(self.size) {
-            let options = self.options.crop(left, top, width, height);
-            self.resizer.resize(&from, &mut to, &options)?;
-            return Ok(());
+        let (across, down) = (part(columns, x, h), part(rows, y, v));
+        let size = self.size;
+        if down.1 <= f64::from(size) {
+            return self.resize::<U8>(source, [x, y], [across, down], (size, size, to));
         }
         // Columns first, which are done side by side, so that fewer rows are left to be done one by one. The resizer
         // begins with the rows.
-        self.columns
-            .resize(x.length as usize * self.size as usize, 0);
-        let buffer = &mut self.columns[..];
-        let mut between = Image::from_slice_u8(x.length, self.size, buffer, PixelType::U8)?;
-        let options = self.options.crop(0.0, top, f64::from(x.length), height);
-        self.resizer.resize(&from, &mut between, &options)?;
-        let options = self.options.crop(left, 0.0, width, f64::from(self.size));
-        self.resizer.resize(&between, &mut to, &options)?;
+        let mut between = std::mem::take(&mut self.columns);
+        between.resize(x.length as usize * size as usize, 0);
+        let width = (0.0, f64::from(x.length));
+        self.resize::<U8>(
+            source,
+            [x, y],
+            [width, down],
+            (x.length, size, &mut between),
+        )?;
+        let source = Source::of(&between, x.length, size);
+        let [x, y] = [x.length, size].map(|length| Span { start: 0, length });
+        let height = (0.0, f64::from(size));
+        self.resize::<U8>(source, [x, y], [across, height], (size, size, to))?;
+        self.columns = between;
         Ok(())
+    }
+}
+
+/// Samples of any kind, row by row.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    samples: &'a [u8],
+    width: u32,
+    height: u32,
+}
+
+impl<'a> Source<'a> {
+    fn of(samples: &'a [u8], width: u32, height: u32) -> Self {
+        Self {
+            samples,
+            width,
+            height,
+        }
     }
 }
 
