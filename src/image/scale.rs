@@ -32,6 +32,8 @@ pub(super) struct Scaler {
     margin: f64,
     size: u32,
     options: fir::ResizeOptions,
+    /// For chroma that is enlarged: a box would repeat its samples.
+    enlarged: fir::ResizeOptions,
     resizer: fir::Resizer,
     planes: [Vec<u8>; 3],
     columns: Vec<u8>,
@@ -52,6 +54,11 @@ impl Scaler {
             margin,
             size,
             options: fir::ResizeOptions::new().resize_alg(algorithm),
+            enlarged: fir::ResizeOptions::new().resize_alg(if filter == FilterType::Box {
+                fir::ResizeAlg::Convolution(FilterType::Bilinear)
+            } else {
+                algorithm
+            }),
             resizer: fir::Resizer::new(),
             planes: Default::default(),
             columns: Vec::new(),
@@ -87,7 +94,13 @@ impl Scaler {
         let (x, y) = (columns.start, rows.start);
         let from = TypedCroppedImage::new(whole, x, y, columns.length, rows.length)?;
         let mut to = TypedImage::<P>::from_buffer(to_width, to_height, to)?;
-        let options = self.options.crop(left, top, width, height);
+        let is_enlarged = source.is_chroma && width < f64::from(to_width);
+        let options = if is_enlarged {
+            &self.enlarged
+        } else {
+            &self.options
+        };
+        let options = options.crop(left, top, width, height);
         self.resizer.resize_typed(&from, &mut to, &options)?;
         Ok(())
     }
@@ -125,7 +138,10 @@ impl Scaler {
         to: &mut [u8],
     ) -> Result<(), ScaleError> {
         let height = plane.samples.len() as u32 / plane.stride.max(1);
-        let source = Source::of(plane.samples, plane.stride, height);
+        let source = Source {
+            is_chroma: (h, v) != (1, 1),
+            ..Source::of(plane.samples, plane.stride, height)
+        };
         let (x, y) = (columns.samples(h), rows.samples(v));
         // In pixels, the part can start or end within a sample.
         let part = |span: Span, samples: Span, each: u32| {
@@ -163,6 +179,8 @@ struct Source<'a> {
     samples: &'a [u8],
     width: u32,
     height: u32,
+    /// One sample for several pixels.
+    is_chroma: bool,
 }
 
 impl<'a> Source<'a> {
@@ -171,6 +189,7 @@ impl<'a> Source<'a> {
             samples,
             width,
             height,
+            is_chroma: false,
         }
     }
 }
