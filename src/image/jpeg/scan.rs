@@ -116,8 +116,11 @@ pub(super) fn decode(
             Some(())
         }),
         (_, 0) => {
-            let table = ac(scan.parts.first()?)?;
-            walk.blocks(coefficients, |state, _, block| {
+            let part = scan.parts.first()?;
+            let table = ac(part)?;
+            // A band is of one component.
+            let coefficients = coefficients.get_mut(part.component)?;
+            walk.alone(part.component, coefficients, |state, _, block| {
                 if state.empty > 0 {
                     state.empty -= 1;
                     return Some(());
@@ -126,8 +129,11 @@ pub(super) fn decode(
             })
         }
         _ => {
-            let table = ac(scan.parts.first()?)?;
-            walk.blocks(coefficients, |state, _, block| {
+            let part = scan.parts.first()?;
+            let table = ac(part)?;
+            // A band is of one component.
+            let coefficients = coefficients.get_mut(part.component)?;
+            walk.alone(part.component, coefficients, |state, _, block| {
                 refinement(state, table, block, (first, last), 1 << shift)
             })
         }
