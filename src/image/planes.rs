@@ -3,11 +3,6 @@
 //! # Source
 //! The conversion is that of JFIF, as in libjpeg, to within 1.
 
-#![expect(
-    clippy::inline_always,
-    reason = "called for each coefficient or pixel, from loops that are compiled once for each use"
-)]
-
 use image::metadata::Orientation;
 
 use super::statistics::{ImageStatistics, Totals};
@@ -62,11 +57,11 @@ impl Planes<'_> {
                 totals.add_channels([luma; 3]);
                 continue;
             };
-            let (h, v) = self.samples;
-            if y % v == 0 {
-                let length = width.div_ceil(h as usize);
+            let (across, down) = self.samples;
+            if y % down == 0 {
+                let length = width.div_ceil(across as usize);
                 for (row, plane) in rows.0.iter_mut().zip(chroma) {
-                    spread(plane.row(y / v, length), h as usize, row);
+                    spread(plane.row(y / down, length), across as usize, row);
                 }
             }
             let [cb, cr] = rows.0.each_ref().map(|row| &row[..width]);
@@ -146,13 +141,13 @@ fn padded(samples: &[u8]) -> [u8; LANES] {
 }
 
 /// Converts pixels side by side, in 16 bits: sixteenths of a level, and weights in 8192ths.
-#[inline(always)]
+#[inline]
 fn convert(y: &[u8; LANES], cb: &[u8; LANES], cr: &[u8; LANES]) -> [[u8; LANES]; 3] {
     const RED: i32 = 11_485; // 1.402
     const GREEN: [i32; 2] = [2_819, 5_850]; // 0.344136, 0.714136
     const BLUE: i32 = 14_516; // 1.772
     // A difference in 128ths times a weight, less 16 bits, is in sixteenths.
-    let weigh = |difference: i16, weight: i32| (i32::from(difference) * weight >> 16) as i16;
+    let weigh = |difference: i16, weight: i32| ((i32::from(difference) * weight) >> 16) as i16;
     let narrow = |value: i16| (value >> 4).clamp(0, 255) as u8;
     let mut out = [[0; LANES]; 3];
     for i in 0..LANES {

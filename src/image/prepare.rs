@@ -12,7 +12,7 @@
 //! # Speed
 //! Images per second, one thread, 100 photos of a catalogue (500×500, progressive, 4:2:0, 26 kB), margin 0.10, size 224: the best pass
 //! of each side, taken in turns on a busy virtual machine (2 cores). torchvision decodes, crops and resizes; ours computes the
-//! statistics as well. `make bench-images` measures again, with Pillow and OpenCV.
+//! statistics as well. `make bench-images` measures again, with Pillow and `OpenCV`.
 //!
 //! | | here | torchvision 0.24 | ratio |
 //! |---|---|---|---|

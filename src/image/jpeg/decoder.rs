@@ -108,7 +108,7 @@ impl JpegDecoder {
                 (0xDB, _) => tables.read_quantisation(body)?,
                 (0xDD, _) => tables.read_restart_interval(body)?,
                 (marker @ 0xC0..=0xC2, None) => {
-                    found = Some(self.begin(marker, body, bytes.len(), limits)?)
+                    found = Some(self.begin(marker, body, bytes.len(), limits)?);
                 }
                 (0xDA, Some(frame)) => {
                     let scan = Scan::read(body, frame, &tables)?;

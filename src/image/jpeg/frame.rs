@@ -228,11 +228,11 @@ impl Scan {
             parts.push(Part { component, dc, ac });
         }
         let bits = (bits >> 4, bits & 15);
-        let is_dc = first == 0 && last == 0;
-        let is_ac = first > 0 && first <= last && last < 64 && parts.len() == 1;
+        let is_level = first == 0 && last == 0;
+        let is_band = first > 0 && first <= last && last < 64 && parts.len() == 1;
         let is_next = bits.0 == 0 || bits.0 == bits.1 + 1;
         let is_sound = if frame.is_progressive {
-            (is_dc || is_ac) && is_next && bits.1 <= MOST_SHIFT
+            (is_level || is_band) && is_next && bits.1 <= MOST_SHIFT
         } else {
             (first, last, bits) == (0, 63, (0, 0))
         };

@@ -45,7 +45,7 @@ impl<'a> Bits<'a> {
         let word = ahead.map_or(0, |bytes| u64::from_be_bytes(*bytes));
         self.buffer |= word >> self.count;
         self.at += ((63 - self.count) >> 3) as usize;
-        self.count |= 56;
+        self.count |= 0b11_1000;
     }
 
     /// Reads up to 16 bits that are ready.
@@ -149,7 +149,7 @@ impl Huffman {
             *entry = plain;
             if size > 0 && size <= free {
                 let value = extend(rest >> (free - size), size);
-                *entry = (value as u32) << 16 | plain + size;
+                *entry = (value as u32) << 16 | (plain + size);
             }
         }
     }

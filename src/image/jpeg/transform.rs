@@ -14,6 +14,7 @@
 )]
 
 use std::array::from_fn;
+use std::f32::consts::SQRT_2;
 use std::sync::LazyLock;
 
 /// Place in the block, row by row, of the coefficients in the order in which they are stored.
@@ -125,7 +126,7 @@ fn columns(rows: &[Lanes; 8]) -> [Lanes; 8] {
     let [r0, r1, r2, r3, r4, r5, r6, r7] = *rows;
     let (e10, e11) = (add(r0, r4), sub(r0, r4));
     let e13 = add(r2, r6);
-    let e12 = zip(sub(r2, r6), e13, |d, s| d * 1.414_213_6 - s);
+    let e12 = zip(sub(r2, r6), e13, |d, s| d * SQRT_2 - s);
     let (e0, e3) = (add(e10, e13), sub(e10, e13));
     let (e1, e2) = (add(e11, e12), sub(e11, e12));
     let (z13, z10) = (add(r5, r3), sub(r5, r3));
@@ -135,9 +136,7 @@ fn columns(rows: &[Lanes; 8]) -> [Lanes; 8] {
     let o10 = zip(z5, z12, |s, z| s - z * 1.082_392_2);
     let o12 = zip(z5, z10, |s, z| s - z * 2.613_126);
     let o6 = sub(o12, o7);
-    let o5 = zip(zip(z11, z13, |a, b| (a - b) * 1.414_213_6), o6, |a, b| {
-        a - b
-    });
+    let o5 = zip(zip(z11, z13, |a, b| (a - b) * SQRT_2), o6, |a, b| a - b);
     let o4 = sub(o10, o5);
     [
         add(e0, o7),
