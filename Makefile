@@ -95,6 +95,23 @@ bench-backbones: ## frozen features of each backbone against PyTorch (7 GB): ROU
 	PYTHONPATH=$$(scripts/setup-python.sh scripts/backbone-requirements.txt); export PYTHONPATH; \
 	cargo bench --locked --bench backbones -- --rounds $(ROUNDS) --report "$(REPORT)"
 
+# make bench-images DATA=folder LIMIT=2000 ROUNDS=3 REPORT=file
+LIMIT ?= 2000
+
+.PHONY: image-fixture
+image-fixture: ## make tests/fixtures/images again, with Pillow
+	@PYTHONPATH=$$(scripts/setup-python.sh scripts/image-requirements.txt) python3 scripts/make-image-fixture.py
+
+.PHONY: bench-images
+bench-images: REPORT = $(CARGO_TARGET)/bench-images.md
+bench-images: ## decode, crop and resize against Pillow, OpenCV and torchvision (7 GB with PyTorch): DATA=… (or sample images) LIMIT=… ROUNDS=… REPORT=…
+	@$(WITH_LIBTORCH) \
+	PYTHONPATH=$$(scripts/setup-python.sh scripts/image-requirements.txt); export PYTHONPATH; \
+	cargo build --release --locked; \
+	data="$(DATA)"; \
+	if [ -z "$$data" ]; then data=$(CARGO_TARGET)/bench-sample; "$(RAYONNAGE)" sample "$$data" --rows 10000; fi; \
+	cargo bench --locked --bench images -- --data "$$data" --report "$(REPORT)" --rounds $(ROUNDS) --limit $(LIMIT)
+
 .PHONY: lint
 lint: ## rustfmt and clippy, warnings are errors
 	@$(WITH_LIBTORCH) cargo fmt --check; cargo clippy --release --locked --all-targets -- -D warnings

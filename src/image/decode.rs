@@ -27,7 +27,7 @@ const KEEP_BYTES: usize = 15 << 20;
 /// How large an image may be, by its file and by its header.
 ///
 /// Peak memory of one decoder is about `max_pixels` × 11 bytes in the worst case (16-bit RGBA; a
-/// progressive JPEG needs about as much), 3 bytes a pixel for the usual JPEG.
+/// progressive JPEG needs about as much), 5 bytes a pixel for the usual JPEG.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeLimits {
     /// Largest file, in bytes.
@@ -52,7 +52,7 @@ impl Default for DecodeLimits {
 }
 
 impl DecodeLimits {
-    fn check_bytes(&self, bytes: usize) -> Result<(), ImageFault> {
+    pub(super) fn check_bytes(&self, bytes: usize) -> Result<(), ImageFault> {
         if bytes as u64 > self.max_bytes {
             let max = self.max_bytes;
             return Err(too_large(format!("{bytes} bytes, limit {max}")));
@@ -60,7 +60,7 @@ impl DecodeLimits {
         Ok(())
     }
 
-    fn check_size(&self, width: u32, height: u32) -> Result<(), ImageFault> {
+    pub(super) fn check_size(&self, width: u32, height: u32) -> Result<(), ImageFault> {
         let pixels = u64::from(width) * u64::from(height);
         if width > self.max_width || height > self.max_height || pixels > self.max_pixels {
             return Err(too_large(format!(
@@ -197,7 +197,7 @@ fn codec_fault(error: image::ImageError) -> ImageFault {
 }
 
 /// Runs a codec; its panic is a corrupt image.
-fn guard<T>(run: impl FnOnce() -> Result<T, ImageFault>) -> Result<T, ImageFault> {
+pub(super) fn guard<T>(run: impl FnOnce() -> Result<T, ImageFault>) -> Result<T, ImageFault> {
     // Unwind safety: the buffers are cleared before the next use.
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
         let said = payload
@@ -370,7 +370,7 @@ pub(super) mod tests {
     use image::{DynamicImage, RgbImage};
 
     /// Written by Pillow from one colour, C 200 M 100 Y 50 K 20, which Pillow reads as 51 143 189.
-    const CMYK_JPEG: &[u8] =
+    pub const CMYK_JPEG: &[u8] =
         b"\xFF\xD8\xFF\xEE\x00\x0EAdobe\x00d\x00\x00\x00\x00\x00\xFF\xDB\x00C\x00\x03\x02\x02\
         \x03\x02\x02\x03\x03\x03\x03\x04\x03\x03\x04\x05\x08\x05\x05\x04\x04\x05\x0A\x07\x07\
         \x06\x08\x0C\x0A\x0C\x0C\x0B\x0A\x0B\x0B\x0D\x0E\x12\x10\x0D\x0E\x11\x0E\x0B\x0B\x10\

@@ -5,12 +5,20 @@
 
 mod decode;
 mod encode;
+mod jpeg;
+mod pixel_variance;
+mod planes;
 mod prepare;
+mod scale;
 mod statistics;
 mod status;
 
 pub use decode::{DecodeLimits, DecodedImage, ImageDecoder};
 pub use encode::{encode_jpeg, encode_png};
+pub use pixel_variance::{HashSample, PixelVariance, VarianceError};
 pub use prepare::{Filter, ImagePreparer, PrepareOptions, PreparedImage};
 pub use statistics::ImageStatistics;
 pub use status::{ImageError, ImageFault, ImageStatus};
+
+#[cfg(test)]
+mod fuzz;

@@ -6,11 +6,14 @@
 const NEAR_WHITE: u8 = 240;
 /// Bytes summed side by side: a multiple of 3 (channels) and of 16 (vector registers).
 const LANES: usize = 48;
+/// Pixels summed side by side where their channels stand apart.
+const WIDE: usize = 16;
 /// Blocks before the small accumulators would overflow: 255 × 255 fits `u16`, 255 × 1 fits `u8`.
 const BLOCKS_PER_RUN: usize = 255;
 
 /// Statistics of one image, over the whole source as decoded: before the margin is cut off (the
-/// white border is what the report looks at) and before resizing, with alpha laid over white.
+/// white border is what the report looks at) and before resizing, with alpha laid over white. Of a JPEG, pixels that share a
+/// sample of chroma have it as it is: the share differs from that with interpolated chroma by up to 0.005, a mean by up to 0.4.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ImageStatistics {
     /// Share of pixels whose three channels are all at least 240.
@@ -59,8 +62,9 @@ fn blocks_with_lookahead(rgb: &[u8]) -> Option<usize> {
     (blocks > 0).then_some(blocks.min(BLOCKS_PER_RUN))
 }
 
+/// Sums over pixels.
 #[derive(Default)]
-struct Totals {
+pub(super) struct Totals {
     channels: [u64; 3],
     white: u64,
 }
@@ -88,6 +92,40 @@ impl Totals {
         self.white += whites.iter().step_by(3).map(|&w| u64::from(w)).sum::<u64>();
     }
 
+    /// Adds pixels whose channels stand apart.
+    ///
+    /// # Shapes
+    /// All of one length.
+    pub(super) fn add_channels(&mut self, channels: [&[u8]; 3]) {
+        let [red, green, blue] = channels.map(|channel| channel.as_chunks::<WIDE>());
+        let mut blocks = red.0.iter().zip(green.0).zip(blue.0);
+        loop {
+            let mut sums = [[0_u16; WIDE]; 3];
+            let mut whites = [0_u8; WIDE];
+            let mut taken = 0;
+            for ((red, green), blue) in blocks.by_ref().take(BLOCKS_PER_RUN) {
+                for i in 0..WIDE {
+                    sums[0][i] += u16::from(red[i]);
+                    sums[1][i] += u16::from(green[i]);
+                    sums[2][i] += u16::from(blue[i]);
+                    let darkest = red[i].min(green[i]).min(blue[i]);
+                    whites[i] += u8::from(darkest >= NEAR_WHITE);
+                }
+                taken += 1;
+            }
+            for (total, sums) in self.channels.iter_mut().zip(&sums) {
+                *total += sums.iter().map(|&sum| u64::from(sum)).sum::<u64>();
+            }
+            self.white += whites.iter().map(|&white| u64::from(white)).sum::<u64>();
+            if taken < BLOCKS_PER_RUN {
+                break;
+            }
+        }
+        for ((&red, &green), &blue) in red.1.iter().zip(green.1).zip(blue.1) {
+            self.add_pixel([red, green, blue]);
+        }
+    }
+
     fn add_pixel(&mut self, pixel: [u8; 3]) {
         for (total, value) in self.channels.iter_mut().zip(pixel) {
             *total += u64::from(value);
@@ -95,7 +133,8 @@ impl Totals {
         self.white += u64::from(pixel.iter().all(|&v| v >= NEAR_WHITE));
     }
 
-    fn finish(&self, pixels: u64) -> ImageStatistics {
+    /// Divides by the number of pixels.
+    pub(super) fn finish(&self, pixels: u64) -> ImageStatistics {
         let share = |sum: u64| (sum as f64 / pixels as f64) as f32;
         ImageStatistics {
             white_share: share(self.white),

@@ -103,7 +103,7 @@ impl Kind for DecodeImages {
 
 impl Stage for DecodeImages {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn external_fields(

@@ -14,6 +14,7 @@ mod kernels;
 mod networks;
 mod npy;
 mod pipeline;
+mod process;
 mod python;
 mod recipes;
 mod report;
@@ -180,6 +181,6 @@ fn table(catalogue: &Catalogue, best: &Best, arguments: &Arguments) -> Report {
         }
     }
     let peer = best.peer.as_ref().map(|peer| peer.peak_mib);
-    report.push(Row::memory("peak memory", kernels::peak_mib(), peer));
+    report.push(Row::memory("peak memory", process::peak_mib(), peer));
     report
 }
