@@ -247,7 +247,6 @@ impl HashSample {
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "integer sums make the results exact")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -353,7 +352,9 @@ mod tests {
             let (first, second) = shuffled.split_at(cut.index(shuffled.len() + 1));
             let of = |hashes: &[u64]| {
                 let mut sample = HashSample::new(limit);
-                hashes.iter().for_each(|&hash| sample.offer(hash));
+                for &hash in hashes {
+                    sample.offer(hash);
+                }
                 sample
             };
             let mut sample = of(second);

@@ -130,7 +130,10 @@ fn measure(
     let mut theirs = [Seconds::NONE; LIBRARIES.len()];
     for round in 1..=rounds {
         eprintln!("{threads} threads, round {round} of {rounds}");
-        ours = ours.best(pool.install(|| prepare_all(files))?);
+        ours = ours.best(
+            pool.install(|| prepare_all(files))
+                .map_err(|error| error.to_string())?,
+        );
         for (name, best) in LIBRARIES.iter().zip(&mut theirs) {
             *best = best.best(library(name, list, threads)?);
         }

@@ -151,7 +151,7 @@ mod tests {
     /// Inputs that the outputs see: first and last of the first one, number of outputs.
     fn window(padding: SidePadding, side: usize, kernel: usize, stride: usize) -> (isize, usize) {
         let outputs = (side + 2 * padding.amount - kernel) / stride + 1;
-        let first = (padding.cut * stride) as isize - padding.amount as isize;
+        let first = (padding.cut * stride).cast_signed() - padding.amount.cast_signed();
         (first, outputs - padding.cut)
     }
 
