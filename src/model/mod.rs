@@ -23,7 +23,7 @@ mod table;
 mod trainer;
 mod weights;
 
-pub use batch::{Dense, Examples, Images, Inputs, MemoryExamples, MemoryRows, Rows};
+pub use batch::{Dense, Embeddings, Examples, Images, Inputs, MemoryExamples, MemoryRows, Rows};
 pub use device::{DeviceChoice, Runtime};
 pub use error::ModelError;
 pub use labels::LabelMap;

@@ -71,6 +71,7 @@ impl Kind for Predict {
             any("tfidf", &datasets),
             any("tokenize", &[&datasets[..], &[FILES]].concat()),
             any("decode_images", &datasets),
+            any("embed_images", &datasets),
             NeedRule {
                 kind: "train",
                 datasets: vec![FILES],
