@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Kinds of stages that models read rows of.
-const FEATURES: [&str; 4] = [TFIDF, "tokenize", "decode_images", "embed_images"];
+const FEATURES: [&str; 5] = [TFIDF, "tokenize", "decode_images", "embed_images", "pca"];
 const TFIDF: &str = "tfidf";
 /// Models of text and of images that a fusion can take as branches.
 const TEXT_NETWORKS: [&str; 2] = ["neural_simple", "neural_embedder"];

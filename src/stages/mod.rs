@@ -13,16 +13,19 @@ mod environment;
 mod error;
 mod evaluate;
 mod features;
+mod fit_pca;
 mod fit_tfidf;
 mod ingest;
 mod lookup;
 mod models;
 mod partition;
+mod pca;
 mod predict;
 mod publication;
 mod publish;
 mod row_wise;
 mod run;
+mod sampling;
 mod split;
 mod tfidf;
 mod tokenize;
@@ -164,6 +167,8 @@ fn registry() -> Vec<Entry> {
         entry::<tfidf::Tfidf>(),
         entry::<tokenize::Tokenize>(),
         entry::<decode_images::DecodeImages>(),
+        entry::<fit_pca::FitPca>(),
+        entry::<pca::ApplyPca>(),
         entry::<train::Train>(),
         entry::<evaluate::Evaluate>(),
         entry::<predict::Predict>(),
