@@ -212,7 +212,7 @@ pub(super) fn text_width(input: &Input) -> Result<usize, StageError> {
 }
 
 /// Number of features that an `embed_images` or a `pca` stage wrote of each image.
-fn embedding_width(input: &Input) -> Result<usize, StageError> {
+pub(super) fn embedding_width(input: &Input) -> Result<usize, StageError> {
     summary_number(input, "width")
 }
 
