@@ -47,10 +47,7 @@ impl Kind for FitPca {
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {
-        vec![
-            one("decode_images", &[LABELLED]),
-            one("split", &[LABELLED]),
-        ]
+        vec![one("decode_images", &[LABELLED]), one("split", &[LABELLED])]
     }
 
     fn validate(params: &Params, path: &str, issues: &mut Vec<Issue>) {
@@ -97,12 +94,13 @@ impl Stage for FitPca {
         run.monitor.message(format!("components of {rows} images"));
         let stop = || run.environment.cancel.signal().is_some();
         let (columns, components) = (self.params.size.pow(2), self.params.components);
-        let pca = Pca::fit(images.levels(), columns, components, &stop).map_err(|error| {
-            match (error, run.environment.cancel.signal()) {
-                (ModelError::Interrupted, Some(signal)) => StageError::Interrupted { signal },
-                (error, _) => StageError::Model(error),
-            }
-        })?;
+        let pca =
+            Pca::fit(images.levels(), columns, components, &stop).map_err(|error| {
+                match (error, run.environment.cancel.signal()) {
+                    (ModelError::Interrupted, Some(signal)) => StageError::Interrupted { signal },
+                    (error, _) => StageError::Model(error),
+                }
+            })?;
         drop(images);
         writer.write_file(PCA_FILE, Bytes::from(pca.to_bytes()?), true)?;
         writer.write_part(COMPONENTS, 0, &Digest::of(b""), &components_batch(&pca)?)?;
@@ -130,11 +128,15 @@ impl FitPca {
         let manifest = &images.reader.dataset(LABELLED)?.parts;
         for (ids, part) in parts.iter().zip(manifest) {
             run.environment.check_cancelled()?;
-            let is_drawn =
-                |id: &Option<String>| id.as_ref().is_some_and(|id| sample.contains(place(seed, id)));
+            let is_drawn = |id: &Option<String>| {
+                id.as_ref()
+                    .is_some_and(|id| sample.contains(place(seed, id)))
+            };
             let keep: Vec<usize> = (0..ids.len()).filter(|row| is_drawn(&ids[*row])).collect();
             if !keep.is_empty() {
-                let batch = images.reader.part(LABELLED, part, Some(&["id", "pixels"]))?;
+                let batch = images
+                    .reader
+                    .part(LABELLED, part, Some(&["id", "pixels"]))?;
                 grey.push(&batch, &keep)?;
                 run.monitor.advance(keep.len() as u64);
             }
@@ -169,7 +171,9 @@ fn training_ids(
 }
 
 fn components_batch(pca: &Pca) -> Result<RecordBatch, StageError> {
-    let numbers = (0..).zip(pca.explained_variance()).map(|(number, _)| number);
+    let numbers = (0..)
+        .zip(pca.explained_variance())
+        .map(|(number, _)| number);
     Ok(schema::batch(
         schema::components(),
         vec![

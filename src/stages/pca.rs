@@ -58,7 +58,11 @@ impl Stage for ApplyPca {
             }],
             datasets: same_names(input),
             sides: &[],
-            extra: contents.get(FILES).map(ToString::to_string).into_iter().collect(),
+            extra: contents
+                .get(FILES)
+                .map(ToString::to_string)
+                .into_iter()
+                .collect(),
             extra_of: None,
             unit: "rows",
         };
@@ -78,7 +82,9 @@ fn reduce(
     batch: &RecordBatch,
 ) -> Result<RecordBatch, StageError> {
     let pixels: &FixedSizeBinaryArray = schema::column(batch, "pixels")?;
-    let present: Vec<usize> = (0..pixels.len()).filter(|row| pixels.is_valid(*row)).collect();
+    let present: Vec<usize> = (0..pixels.len())
+        .filter(|row| pixels.is_valid(*row))
+        .collect();
     images.push(batch, &present)?;
     let (rows, width) = (pixels.len(), pca.width());
     let reduced = pca.transform(images.levels())?;

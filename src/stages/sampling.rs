@@ -54,7 +54,12 @@ mod tests {
     fn rows(count: u32) -> (Vec<String>, Vec<u32>) {
         let ids = (0..count).map(|row| row.to_string()).collect();
         // Of four rows, two of class 0, one of class 1, one of class 5.
-        (ids, (0..count).map(|row| [0, 1, 0, 5][row as usize % 4]).collect())
+        (
+            ids,
+            (0..count)
+                .map(|row| [0, 1, 0, 5][row as usize % 4])
+                .collect(),
+        )
     }
 
     #[test]

@@ -109,7 +109,11 @@ mod tests {
         assert!(
             scores
                 .iter()
-                .flat_map(|score| [score.weighted_f1, score.weighted_precision, score.weighted_recall])
+                .flat_map(|score| [
+                    score.weighted_f1,
+                    score.weighted_precision,
+                    score.weighted_recall
+                ])
                 .all(|score| (score - 1.0).abs() < 1e-12)
         );
         // Each row its own column and no other like it: only a model that saw the row could know.

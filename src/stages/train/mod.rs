@@ -13,7 +13,7 @@ mod params;
 mod soft_vote;
 mod training;
 
-pub(super) use params::Params;
+pub(super) use params::{CLASSICAL_FEATURES, Params};
 
 use super::features::{FeatureInputs, LabelledRows, Presence, labelled_rows};
 use super::models::{ModelFile, Predictor, classical_rows};

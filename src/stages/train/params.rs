@@ -57,7 +57,7 @@ models! {
     "dense_head" => DenseHead(DenseHeadParams),
     /// The penultimate layers of a text and an image network, side by side.
     "fusion" => Fusion(FusionParams),
-    /// Multinomial logistic regression on TF-IDF.
+    /// Multinomial logistic regression.
     "logistic_regression" => LogisticRegression(Classical<LogisticParams>),
     /// Linear support vector machines, one against the rest, calibrated.
     "linear_svm" => LinearSvm(Classical<SvmParams>),
