@@ -7,13 +7,11 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+/// Entries of rows of bytes that are multiplied at a time. So a lane adds up 256 products of at most 255², which an `f32` holds
+/// exactly; integers are no faster with what every processor has.
+const EXACT_ENTRIES: usize = 256 * LANES;
 /// Rows that are multiplied by one at a time.
 const GROUP: usize = 4;
-/// Bytes whose products fit an `i32`, added up.
-const MOST_BYTES: usize = 32_768;
-/// Rows of the second factor that stay in the cache while the first goes by.
-const BLOCK_ROWS: usize = 32;
-
 /// Entries that are added up as `f32` before an `f64` takes them over: part of the order of the sums.
 const BLOCK_ENTRIES: usize = 512;
 /// Numbers that are added up side by side: part of the order of the sums.
@@ -32,23 +30,37 @@ pub(super) fn gram(
     cancel: &(dyn Fn() -> bool + Sync),
 ) -> Option<Vec<u64>> {
     let count = rows.len() / width;
-    let row = |place: usize| &rows[place * width..(place + 1) * width];
     let mut products = vec![0; count * count];
     // Blocks of rows, each with all rows up to its last one: the rest is the mirror image.
     products
-        .par_chunks_mut(BLOCK_ROWS * count)
+        .par_chunks_mut(TASK_ROWS * count)
         .enumerate()
-        .try_for_each(|(block, products)| {
-            let first = block * BLOCK_ROWS;
-            for columns in (0..first + products.len() / count).step_by(GROUP) {
+        .try_for_each(|(task, products)| {
+            let first = task * TASK_ROWS;
+            let last = first + products.len() / count;
+            let mut left = vec![[0.0; EXACT_ENTRIES]; TASK_ROWS];
+            let mut other = [0.0; EXACT_ENTRIES];
+            for start in (0..width).step_by(EXACT_ENTRIES) {
                 if cancel() {
                     return None;
                 }
-                let group = [0, 1, 2, 3].map(|at| row((columns + at).min(count - 1)));
-                for (place, products) in products.chunks_exact_mut(count).enumerate() {
-                    let found = byte_products(row(first + place), group);
-                    for (product, found) in products[columns..].iter_mut().zip(found) {
-                        *product = found;
+                let row = |place: usize| {
+                    let range = start..width.min(start + EXACT_ENTRIES);
+                    &rows[place * width..][range]
+                };
+                for (place, left) in (first..last).zip(&mut left) {
+                    widen(row(place), left);
+                }
+                for column in 0..last {
+                    widen(row(column), &mut other);
+                    let groups = left
+                        .chunks_exact(GROUP)
+                        .zip(products.chunks_mut(GROUP * count));
+                    for (left, products) in groups {
+                        let found = byte_products(left, &other);
+                        for (products, found) in products.chunks_exact_mut(count).zip(found) {
+                            products[column] += found;
+                        }
                     }
                 }
             }
@@ -62,26 +74,20 @@ pub(super) fn gram(
     Some(products)
 }
 
-/// The products of a row with four others.
-fn byte_products(row: &[u8], others: [&[u8]; GROUP]) -> [u64; GROUP] {
-    let mut sums = [0; GROUP];
-    for start in (0..row.len()).step_by(MOST_BYTES) {
-        let range = start..row.len().min(start + MOST_BYTES);
-        let row = &row[range.clone()];
-        let [a, b, c, d] = others.map(|other| &other[range.clone()]);
-        let mut parts = [0_i32; GROUP];
-        for ((((x, a), b), c), d) in row.iter().zip(a).zip(b).zip(c).zip(d) {
-            let x = i32::from(*x);
-            parts[0] += x * i32::from(*a);
-            parts[1] += x * i32::from(*b);
-            parts[2] += x * i32::from(*c);
-            parts[3] += x * i32::from(*d);
-        }
-        for (sum, part) in sums.iter_mut().zip(parts) {
-            *sum += u64::from(part.unsigned_abs());
-        }
+/// Makes numbers of bytes, and zeros of what is beyond.
+fn widen(bytes: &[u8], numbers: &mut [f32; EXACT_ENTRIES]) {
+    let (begin, end) = numbers.split_at_mut(bytes.len());
+    for (to, byte) in begin.iter_mut().zip(bytes) {
+        *to = f32::from(*byte);
     }
-    sums
+    end.fill(0.0);
+}
+
+/// The products of four rows of bytes with another.
+fn byte_products(rows: &[[f32; EXACT_ENTRIES]], other: &[f32; EXACT_ENTRIES]) -> [u64; GROUP] {
+    let rows: [&[[f32; LANES]]; GROUP] = std::array::from_fn(|row| rows[row].as_chunks().0);
+    let sums = lane_products(rows, other.as_chunks().0);
+    sums.map(|sums| sums.iter().map(|sum| *sum as u64).sum())
 }
 
 /// Returns the product of each row of a matrix with each row of `right`.
@@ -134,21 +140,29 @@ pub(super) fn products(
 /// The products of four rows with another, as far as that goes.
 fn float_products(rows: &[[f32; BLOCK_ENTRIES]], other: &[f32]) -> [f32; GROUP] {
     let rows: [&[f32]; GROUP] = std::array::from_fn(|row| &rows[row][..other.len()]);
-    let whole = other.len() / LANES * LANES;
-    let mut sums = [[0.0_f32; LANES]; GROUP];
-    for start in (0..whole).step_by(LANES) {
-        let other = &other[start..start + LANES];
-        for (sums, row) in sums.iter_mut().zip(rows) {
-            let row = &row[start..start + LANES];
+    let (chunks, rest) = other.as_chunks::<LANES>();
+    let sums = lane_products(rows.map(|row| row.as_chunks().0), chunks);
+    std::array::from_fn(|row| {
+        let rest = rows[row][other.len() - rest.len()..].iter().zip(rest);
+        sums[row].iter().sum::<f32>() + rest.map(|(a, b)| a * b).sum::<f32>()
+    })
+}
+
+/// The sums of every lane. Not inlined: beside the sums over lanes the compiler would turn lanes into rows, at half the speed.
+#[inline(never)]
+fn lane_products(
+    [a, b, c, d]: [&[[f32; LANES]]; GROUP],
+    other: &[[f32; LANES]],
+) -> [[f32; LANES]; GROUP] {
+    let mut sums = [[0.0; LANES]; GROUP];
+    for ((((other, a), b), c), d) in other.iter().zip(a).zip(b).zip(c).zip(d) {
+        for (sums, row) in sums.iter_mut().zip([a, b, c, d]) {
             for ((sum, a), b) in sums.iter_mut().zip(row).zip(other) {
                 *sum += a * b;
             }
         }
     }
-    std::array::from_fn(|row| {
-        let rest = rows[row][whole..].iter().zip(&other[whole..]);
-        sums[row].iter().sum::<f32>() + rest.map(|(a, b)| a * b).sum::<f32>()
-    })
+    sums
 }
 
 #[cfg(test)]
@@ -157,7 +171,7 @@ mod tests {
 
     #[test]
     fn byte_products_are_exact() {
-        for (count, width) in [(1, 1), (5, 3), (70, 33), (3, 2 * MOST_BYTES + 5)] {
+        for (count, width) in [(1, 1), (5, 3), (70, 33), (3, 2 * EXACT_ENTRIES + 5)] {
             let mut rows: Vec<u8> = (0..count * width)
                 .map(|place| (place * 151 % 256) as u8)
                 .collect();
