@@ -3,6 +3,7 @@
 //!
 //! The program is run with few epochs and small images, and with nothing of the caller's `RAYONNAGE_*` environment.
 
+use crate::weights_file::WeightsFile;
 use rayonnage::cancel::CancelToken;
 use rayonnage::checkpoint::{Catalog, CheckpointReader, Manifest};
 use rayonnage::config::{parse, resolve, set_value};
@@ -24,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tempfile::TempDir;
 
 /// What makes a run of the whole pipeline quick; later settings win.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 16] = [
     "rows_per_part=16",
     "decode_images.params.size=32",
     "lenet.params.image_size=32",
@@ -38,14 +39,16 @@ const SETTINGS: [&str; 14] = [
     "neural_embedder.params.epochs=2",
     "tokenize.params.vocabulary=2000",
     "lenet.params.epochs=2",
+    "mobilenet_v2.params.epochs=2",
+    "mobilenet_v2.params.hidden=[16, 8]",
     "fusion.params.epochs=2",
 ];
 
 /// Stages of the shipped pipeline.
-pub const STAGES: usize = 34;
+pub const STAGES: usize = 36;
 
 /// Stages of the shipped pipeline that fit something on the labelled rows.
-pub const FITTED: [&str; 21] = [
+pub const FITTED: [&str; 22] = [
     "split",
     "fit_tfidf",
     "fit_tfidf_blocks",
@@ -65,6 +68,7 @@ pub const FITTED: [&str; 21] = [
     "pixels_random_forest",
     "pixels_gradient_boosting",
     "lenet",
+    "mobilenet_v2",
     "fusion",
     "soft_vote",
 ];
@@ -141,7 +145,11 @@ impl TestSpace {
     fn empty() -> Self {
         Self {
             folder: TempDir::new().unwrap(),
-            settings: SETTINGS.map(str::to_owned).to_vec(),
+            settings: SETTINGS
+                .map(str::to_owned)
+                .into_iter()
+                .chain(WeightsFile::shared().settings())
+                .collect(),
             template: None,
         }
     }

@@ -11,6 +11,7 @@ pub mod classical;
 mod device;
 mod error;
 mod labels;
+mod libtorch;
 mod metrics;
 mod networks;
 mod optimizer;

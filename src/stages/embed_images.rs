@@ -23,7 +23,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Images that go to the device before the stage looks whether it should stop.
-const IMAGES_AT_ONCE: usize = 32;
+const IMAGES_AT_ONCE: usize = 64;
 
 /// Parameters of `embed_images`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
