@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Stages whose parts are taken over one by one, with the dataset that stands for a part.
-const ROW_WISE: [&str; 9] = [
+const ROW_WISE: [&str; 10] = [
     "detect_language",
     "translate",
     "clean_text",

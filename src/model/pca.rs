@@ -169,7 +169,9 @@ fn turn_up(component: &mut [f32]) {
         }
     });
     if farthest < 0.0 {
-        component.iter_mut().for_each(|entry| *entry = -*entry);
+        for entry in component {
+            *entry = -*entry;
+        }
     }
 }
 

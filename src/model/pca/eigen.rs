@@ -224,7 +224,9 @@ fn reflection(x: &[f64]) -> (Vec<f64>, f64) {
     let entry = if v[0] > 0.0 { -length } else { length };
     v[0] -= entry;
     let factor = (2.0 / dot(&v, &v)).sqrt();
-    v.iter_mut().for_each(|v| *v *= factor);
+    for v in &mut v {
+        *v *= factor;
+    }
     (v, entry * scale)
 }
 
@@ -312,7 +314,9 @@ fn start(size: usize, place: usize) -> Vec<f64> {
 fn scale_to_largest(vector: &mut [f64]) {
     let largest = vector.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
     if largest > 0.0 {
-        vector.iter_mut().for_each(|x| *x /= largest);
+        for x in vector {
+            *x /= largest;
+        }
     }
 }
 
@@ -322,7 +326,9 @@ fn normalise(vector: &mut [f64]) -> bool {
     if !(length.is_finite() && length > 1e-100) {
         return false;
     }
-    vector.iter_mut().for_each(|x| *x /= length);
+    for x in vector {
+        *x /= length;
+    }
     true
 }
 
@@ -468,7 +474,7 @@ mod tests {
     fn eigenvalues_of_very_different_size() {
         let size = 50;
         let noise = start(size * size, 7);
-        let scale = |place: usize| 10f64.powi(-(place as i32) / 5);
+        let scale = |place: usize| 10f64.powf(-(place as f64) / 5.0);
         let matrix = symmetric(size, |row, column| {
             noise[row * size + column] * scale(row) * scale(column)
         });
