@@ -76,6 +76,10 @@ text-fixture: ## make tests/fixtures/text_*.json again, with the Python librarie
 	"$(RAYONNAGE)" sample "$$work/sample"; \
 	PYTHONPATH=$$packages python3 scripts/make-text-fixture.py "$$work/sample"
 
+.PHONY: pca-fixture
+pca-fixture: ## make tests/fixtures/pca.json again, with scikit-learn
+	@PYTHONPATH=$$($(SETUP_PYTHON)) python3 scripts/make-pca-fixture.py
+
 .PHONY: bench-text
 bench-text: ## text against the Python libraries: DATA=… (or 10,000 sample products), PEERS=… NETWORKS=1 (7 GB of PyTorch) ROUNDS=… REPORT=…
 	@$(WITH_LIBTORCH) \

@@ -18,6 +18,8 @@ pub const REJECTS: &str = "rejects";
 pub const PENDING: &str = "pending";
 /// Dataset of the TF-IDF columns, or of the words of sequences.
 pub const VOCABULARY: &str = "vocabulary";
+/// Dataset of the principal components of images.
+pub const COMPONENTS: &str = "components";
 /// Dataset of a model's predictions for the rows that it was not fitted on.
 pub const HELD_OUT: &str = "held_out";
 /// Dataset of scores per model, fold and class.
@@ -207,6 +209,26 @@ pub fn embeddings(width: usize) -> SchemaRef {
         ("id", DataType::Utf8, false),
         ("digest", DataType::Utf8, true),
         ("features", fixed_list_of(DataType::Float32, width), true),
+    ])
+}
+
+/// Images along principal components, null where there is none.
+#[must_use]
+pub fn reduced(width: usize) -> SchemaRef {
+    schema(vec![
+        ("id", DataType::Utf8, false),
+        ("features", fixed_list_of(DataType::Float32, width), true),
+    ])
+}
+
+/// Principal components, the one of most variance first: the variance of pixels of 0 to 1 along each, and its share in that of
+/// all pixels.
+#[must_use]
+pub fn components() -> SchemaRef {
+    schema(vec![
+        ("component", DataType::UInt32, false),
+        ("explained_variance", DataType::Float64, false),
+        ("explained_variance_ratio", DataType::Float64, false),
     ])
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Stages whose parts are taken over one by one, with the dataset that stands for a part.
-const ROW_WISE: [&str; 9] = [
+const ROW_WISE: [&str; 10] = [
     "detect_language",
     "translate",
     "clean_text",
@@ -20,13 +20,13 @@ const ROW_WISE: [&str; 9] = [
     "tokenize",
     "decode_images",
     "embed_mobilenet_v2",
+    "pca",
     "predict",
     "publish",
 ];
 
-/// One model of each form stands for the others: classical, four networks, two that are made of models.
-const MODELS: &str =
-    "linear_svm, neural_simple, neural_embedder, lenet, mobilenet_v2, fusion, soft_vote";
+/// One model of each form stands for the others: classical, of text and of pixels, four networks, two that are made of models.
+const MODELS: &str = "linear_svm, pixels_k_nearest_neighbours, neural_simple, neural_embedder, lenet, mobilenet_v2, fusion, soft_vote";
 
 struct Clean {
     space: TestSpace,
@@ -48,7 +48,7 @@ fn clean_run() -> Clean {
     space.set("soft_vote.needs=[linear_svm, neural_simple]");
     space.set("soft_vote.params.weights={}");
     space.set(&format!("evaluate.needs=[split, {MODELS}]"));
-    let read = "ingest, evaluate, tfidf, tokenize, decode_images, embed_mobilenet_v2";
+    let read = "ingest, evaluate, tfidf, tokenize, decode_images, pca, embed_mobilenet_v2";
     space.set(&format!("predict.needs=[{read}, {MODELS}]"));
     let (recorded, result) = run(&space, &memory());
     result.unwrap();

@@ -14,6 +14,7 @@
 //! | `blocks` | TF-IDF in blocks: what the stages make is what the kernels make of each field alone |
 //! | `conformance` | every store keeps the same promises |
 //! | `determinism` | the same bytes whatever the threads and the folder |
+//! | `pixels` | classical models of grey pixels: scores, samples, rows without image |
 //! | `parity` | tokens and TF-IDF values of the Python libraries |
 //! | `architecture` | who may name whom in `src/` |
 
@@ -30,6 +31,7 @@ mod input;
 mod kill;
 mod models;
 mod parity;
+mod pixels;
 mod publication;
 mod space;
 mod translation;

@@ -25,12 +25,16 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tempfile::TempDir;
 
 /// What makes a run of the whole pipeline quick; later settings win.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 16] = [
     "rows_per_part=16",
     "decode_images.params.size=32",
     "lenet.params.image_size=32",
+    "fit_pca.params.size=32",
+    "fit_pca.params.components=10",
     "random_forest.params.trees=5",
     "gradient_boosting.params.iterations=2",
+    "pixels_random_forest.params.trees=5",
+    "pixels_gradient_boosting.params.iterations=2",
     "neural_simple.params.epochs=2",
     "neural_embedder.params.epochs=2",
     "tokenize.params.vocabulary=2000",
@@ -41,10 +45,10 @@ const SETTINGS: [&str; 12] = [
 ];
 
 /// Stages of the shipped pipeline.
-pub const STAGES: usize = 29;
+pub const STAGES: usize = 36;
 
 /// Stages of the shipped pipeline that fit something on the labelled rows.
-pub const FITTED: [&str; 16] = [
+pub const FITTED: [&str; 22] = [
     "split",
     "fit_tfidf",
     "fit_tfidf_blocks",
@@ -57,6 +61,12 @@ pub const FITTED: [&str; 16] = [
     "gradient_boosting",
     "neural_simple",
     "neural_embedder",
+    "fit_pca",
+    "pixels_logistic_regression",
+    "pixels_linear_svm",
+    "pixels_k_nearest_neighbours",
+    "pixels_random_forest",
+    "pixels_gradient_boosting",
     "lenet",
     "mobilenet_v2",
     "fusion",

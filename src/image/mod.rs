@@ -5,6 +5,7 @@
 
 mod decode;
 mod encode;
+mod grey;
 mod jpeg;
 mod pixel_variance;
 mod planes;
@@ -15,6 +16,7 @@ mod status;
 
 pub use decode::{DecodeLimits, DecodedImage, ImageDecoder};
 pub use encode::{encode_jpeg, encode_png};
+pub use grey::push_grey;
 pub use pixel_variance::{HashSample, PixelVariance, VarianceError};
 pub use prepare::{Filter, ImagePreparer, PrepareOptions, PreparedImage};
 pub use statistics::ImageStatistics;

@@ -130,19 +130,30 @@ impl Confusion {
             .sum()
     }
 
+    /// Returns the mean scores of the classes, weighted by their rows; 0 of no rows.
+    #[must_use]
+    pub fn weighted(&self) -> ClassScores {
+        let mut sums = ClassScores::default();
+        for scores in self.per_class() {
+            let rows = scores.support as f64;
+            sums.precision += scores.precision * rows;
+            sums.recall += scores.recall * rows;
+            sums.f1 += scores.f1 * rows;
+            sums.support += scores.support;
+        }
+        let rows = sums.support.max(1) as f64;
+        ClassScores {
+            precision: sums.precision / rows,
+            recall: sums.recall / rows,
+            f1: sums.f1 / rows,
+            support: sums.support,
+        }
+    }
+
     /// Returns the mean F1 of the classes, weighted by their rows; 0 of no rows.
     #[must_use]
     pub fn weighted_f1(&self) -> f64 {
-        let total = self.total();
-        if total == 0 {
-            return 0.0;
-        }
-        let weighted: f64 = self
-            .per_class()
-            .iter()
-            .map(|scores| scores.f1 * scores.support as f64)
-            .sum();
-        weighted / total as f64
+        self.weighted().f1
     }
 
     /// Returns the mean F1 of the classes that occur in the truth or the predictions.
@@ -229,6 +240,8 @@ mod tests {
     fn averages_equal_scikit_learn() {
         close(confusion().accuracy(), 0.583_333_333_333_333_4);
         close(confusion().weighted_f1(), 0.523_809_523_809_523_8);
+        close(confusion().weighted().precision, 0.505_555_555_555_555_5);
+        close(confusion().weighted().recall, 0.583_333_333_333_333_4);
         close(confusion().macro_f1(), 0.476_190_476_190_476_16);
     }
 

@@ -2,7 +2,7 @@
 //! width, from the moment the rows are made.
 
 use super::ModelError;
-use super::batch::check;
+use super::batch::{Dense, check};
 use super::classical::Csr;
 
 /// Sparse rows in compressed form (CSR), as TF-IDF makes them.
@@ -58,6 +58,25 @@ impl SparseRows {
             indices: Vec::new(),
             values: Vec::new(),
         }
+    }
+
+    /// Makes rows that store every column.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Inputs`] where the columns are more than can be numbered.
+    pub fn of_dense(dense: &Dense) -> Result<Self, ModelError> {
+        let (width, rows) = (dense.width(), dense.len());
+        let columns = u32::try_from(width).ok();
+        let columns = columns.ok_or_else(|| ModelError::Inputs {
+            reason: format!("{width} columns are too many"),
+        })?;
+        Ok(Self {
+            width,
+            indptr: (0..=rows).map(|row| row * width).collect(),
+            indices: (0..rows).flat_map(|_| 0..columns).collect(),
+            values: dense.values().to_vec(),
+        })
     }
 
     /// Appends a row.
@@ -212,6 +231,17 @@ mod tests {
         assert_eq!(selected.row(0), (&[4u32][..], &[3.0f32][..]));
         assert_eq!(selected.row(1), (&[1u32, 4][..], &[0.5f32, 2.0][..]));
         assert_eq!(selected.presence(), [true, true, false, true]);
+    }
+
+    #[test]
+    fn rows_of_dense_ones_store_zeros_too() {
+        let values = vec![1.0, 0.0, -2.0, 0.0, 0.0, 3.0];
+        let rows = SparseRows::of_dense(&Dense::new(3, values.clone()).unwrap()).unwrap();
+        assert_eq!((rows.len(), rows.width()), (2, 3));
+        assert_eq!(rows.row(1), (&[0u32, 1, 2][..], &[0.0f32, 0.0, 3.0][..]));
+        assert_eq!(rows.dense(&[0, 1, 2]), values);
+        let none = SparseRows::of_dense(&Dense::new(3, Vec::new()).unwrap()).unwrap();
+        assert!(none.is_empty());
     }
 
     #[test]

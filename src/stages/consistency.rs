@@ -1,7 +1,8 @@
 //! Checks of what can be said only of stages together: names of stages in parameters, and features that a
 //! model reads.
 
-use super::train::Train;
+use super::fit_pca::FitPca;
+use super::train::{CLASSICAL_FEATURES, Params, Train};
 use super::weights::Weights;
 use super::{Kind, predict};
 use crate::config::{Issue, PipelineConfig, StageConfig};
@@ -10,7 +11,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Kinds of stages that models read rows of.
-const FEATURES: [&str; 4] = [TFIDF, "tokenize", "decode_images", "embed_images"];
+const FEATURES: [&str; 5] = [TFIDF, "tokenize", "decode_images", "embed_images", "pca"];
 const TFIDF: &str = "tfidf";
 /// Models of text and of images that a fusion can take as branches.
 const TEXT_NETWORKS: [&str; 2] = ["neural_simple", "neural_embedder"];
@@ -26,8 +27,11 @@ pub fn check_stages(config: &PipelineConfig) -> Vec<Issue> {
             check_one_cleaning(config, stage, &mut issues);
         } else if stage.kind == predict::Predict::NAME {
             check_predicted_model(config, stage, &mut issues);
+        } else if stage.kind == FitPca::NAME {
+            check_image_size(config, stage, "size", &mut issues);
         } else if stage.kind == Train::NAME {
-            check_image_size(config, stage, &mut issues);
+            check_image_size(config, stage, "image_size", &mut issues);
+            check_one_input(config, stage, &mut issues);
             check_members(config, stage, &mut issues);
             check_branches(config, stage, &mut issues);
             check_weights(config, stage, &mut issues);
@@ -209,14 +213,37 @@ fn check_weights(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<
     }
 }
 
-/// The size that an image network reads must divide that of the tensors it is handed.
-fn check_image_size(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
+/// A classical model reads rows of one stage: texts, or what was made of images.
+fn check_one_input(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
+    let params = serde_json::from_value::<Params>(stage.params.clone());
+    if !params.is_ok_and(|params| params.is_classical()) {
+        return;
+    }
+    let inputs = CLASSICAL_FEATURES
+        .into_iter()
+        .flat_map(|kind| needed(config, stage, kind));
+    let count = inputs.count();
+    if count != 1 {
+        let kinds = CLASSICAL_FEATURES.join(", ");
+        let message =
+            format!("a classical model reads one stage of the kinds {kinds}, not {count}");
+        issues.push(Issue::new(format!("stages.{}.needs", stage.id), message));
+    }
+}
+
+/// The size at which a stage reads images must divide that of the tensors it is handed.
+fn check_image_size(
+    config: &PipelineConfig,
+    stage: &StageConfig,
+    key: &str,
+    issues: &mut Vec<Issue>,
+) {
     let size = |stage: &StageConfig, key: &str| stage.params.get(key)?.as_u64();
     for images in needed(config, stage, "decode_images") {
-        if let (Some(stored), Some(read)) = (size(images, "size"), size(stage, "image_size"))
+        if let (Some(stored), Some(read)) = (size(images, "size"), size(stage, key))
             && (read == 0 || !stored.is_multiple_of(read))
         {
-            let path = format!("stages.{}.params.image_size", stage.id);
+            let path = format!("stages.{}.params.{key}", stage.id);
             let message = format!("{read} does not divide the size {stored} of {}", images.id);
             issues.push(Issue::new(path, message));
         }

@@ -14,17 +14,20 @@ mod environment;
 mod error;
 mod evaluate;
 mod features;
+mod fit_pca;
 mod fit_tfidf;
 mod ingest;
 mod known_features;
 mod lookup;
 mod models;
 mod partition;
+mod pca;
 mod predict;
 mod publication;
 mod publish;
 mod row_wise;
 mod run;
+mod sampling;
 mod split;
 mod tfidf;
 mod tokenize;
@@ -178,6 +181,8 @@ fn registry() -> Vec<Entry> {
         entry::<tokenize::Tokenize>(),
         entry::<decode_images::DecodeImages>(),
         entry::<embed_images::EmbedImages>(),
+        entry::<fit_pca::FitPca>(),
+        entry::<pca::ApplyPca>(),
         entry::<train::Train>(),
         entry::<evaluate::Evaluate>(),
         entry::<predict::Predict>(),

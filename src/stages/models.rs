@@ -7,7 +7,7 @@ use super::features::{FeatureInputs, Presence};
 use super::{Input, StageError, StageRun};
 use crate::checkpoint::{CheckpointReader, CheckpointWriter};
 use crate::model::classical::ClassicalModel;
-use crate::model::{Inputs, LabelMap, MemoryRows, Network, Probabilities, predict};
+use crate::model::{Inputs, LabelMap, MemoryRows, Network, Probabilities, SparseRows, predict};
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ pub(super) struct Reads {
     pub(super) sequences: Option<String>,
     /// Of kind `decode_images`.
     pub(super) images: Option<String>,
-    /// Of kind `embed_images`.
+    /// Of kind `embed_images` or `pca`.
     pub(super) embeddings: Option<String>,
 }
 
@@ -179,15 +179,24 @@ impl Predictor {
                 Ok(predict(network, &rows, BATCH_ROWS)?)
             }
             Self::Classical(model) => {
-                let text = inputs.text.ok_or_else(|| {
-                    StageError::Unusable("a classical model reads text".to_owned())
-                })?;
+                let rows = classical_rows(inputs)?;
                 Ok(Probabilities {
                     classes: model.classes(),
-                    values: model.predict_probabilities(text.csr()),
+                    values: model.predict_probabilities(rows.csr()),
                 })
             }
         }
+    }
+}
+
+/// What a classical model reads of inputs: sparse text, or all features of images.
+pub(super) fn classical_rows(inputs: Inputs) -> Result<SparseRows, StageError> {
+    match (inputs.text, inputs.embeddings) {
+        (Some(text), None) => Ok(text),
+        (None, Some(features)) => Ok(SparseRows::of_dense(features.dense())?),
+        _ => Err(StageError::Unusable(
+            "a classical model reads text or features of images".to_owned(),
+        )),
     }
 }
 

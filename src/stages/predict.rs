@@ -72,6 +72,7 @@ impl Kind for Predict {
             any("tokenize", &[&datasets[..], &[FILES]].concat()),
             any("decode_images", &datasets),
             any("embed_images", &datasets),
+            any("pca", &datasets),
             NeedRule {
                 kind: "train",
                 datasets: vec![FILES],

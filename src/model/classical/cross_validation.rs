@@ -13,6 +13,10 @@ pub const MOST_FOLDS: usize = 100;
 pub struct FoldScore {
     /// Weighted F1.
     pub weighted_f1: f64,
+    /// Weighted precision.
+    pub weighted_precision: f64,
+    /// Weighted recall.
+    pub weighted_recall: f64,
     /// Share of the rows whose class was found.
     pub accuracy: f64,
     /// Rows of the fold.
@@ -61,8 +65,11 @@ pub fn cross_validate(
         let predicted = probabilities.chunks_exact(classes).map(argmax);
         let actual = labels_of(&held).into_iter().map(|label| label as usize);
         let confusion = Confusion::from_pairs(classes, actual.zip(predicted));
+        let weighted = confusion.weighted();
         scores.push(FoldScore {
-            weighted_f1: confusion.weighted_f1(),
+            weighted_f1: weighted.f1,
+            weighted_precision: weighted.precision,
+            weighted_recall: weighted.recall,
             accuracy: confusion.accuracy(),
             rows: confusion.total(),
         });
@@ -102,7 +109,12 @@ mod tests {
         assert!(
             scores
                 .iter()
-                .all(|score| (score.weighted_f1 - 1.0).abs() < 1e-12)
+                .flat_map(|score| [
+                    score.weighted_f1,
+                    score.weighted_precision,
+                    score.weighted_recall
+                ])
+                .all(|score| (score - 1.0).abs() < 1e-12)
         );
         // Each row its own column and no other like it: only a model that saw the row could know.
         let mut alone = SparseRows::empty(30);

@@ -8,6 +8,7 @@ use super::{Input, StageError, StageRun};
 use crate::model::{Embeddings, Inputs, SequenceRows, SparseRows};
 use crate::schema::{self, LABELLED};
 use arrow::array::{Array, RecordBatch, StringArray};
+pub(super) use rows::GreyImages;
 use rows::{ImageRows, embedding_rows, has_image, image_size, sequence_rows, text_rows};
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ pub(super) struct FeatureInputs<'a> {
     pub(super) sequences: Option<&'a Input>,
     /// Of kind `decode_images`, and the height and width in pixels that the model reads.
     pub(super) images: Option<(&'a Input, usize)>,
-    /// Of kind `embed_images`.
+    /// Of kind `embed_images` or `pca`.
     pub(super) embeddings: Option<&'a Input>,
 }
 
@@ -210,7 +211,7 @@ pub(super) fn text_width(input: &Input) -> Result<usize, StageError> {
     summary_number(input, "columns")
 }
 
-/// Number of features that an `embed_images` stage wrote of each image.
+/// Number of features that an `embed_images` or a `pca` stage wrote of each image.
 pub(super) fn embedding_width(input: &Input) -> Result<usize, StageError> {
     summary_number(input, "width")
 }
@@ -275,7 +276,7 @@ pub(super) fn labelled_rows(
 }
 
 /// Reads a part of another stage and checks that it holds the same rows.
-fn same_part(
+pub(super) fn same_part(
     split: &Input,
     other: &Input,
     index: usize,

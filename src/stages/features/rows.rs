@@ -1,5 +1,6 @@
 //! Rows of one batch, as each kind of stage writes them, gathered for a model.
 
+use crate::image::push_grey;
 use crate::model::{Embeddings, Images, SequenceRows, SparseRows};
 use crate::schema;
 use crate::stages::{Input, StageError};
@@ -48,7 +49,7 @@ pub(super) fn sequence_rows(
     Ok(())
 }
 
-/// Features of a batch of `embed_images`; those in `keep`.
+/// Features of a batch of `embed_images` or `pca`; those in `keep`.
 pub(super) fn embedding_rows(
     batch: &RecordBatch,
     keep: &[usize],
@@ -74,7 +75,7 @@ fn typed<'a, A: Array + 'static>(array: &'a dyn Array, column: &str) -> Result<&
     })
 }
 
-/// Which rows of a batch of `decode_images` or `embed_images` have an image.
+/// Which rows of a batch of `decode_images`, `embed_images` or `pca` have an image.
 pub(super) fn has_image(batch: &RecordBatch) -> Result<Vec<bool>, StageError> {
     let is_valid = |column: &dyn Array| (0..column.len()).map(|row| column.is_valid(row)).collect();
     if batch.column_by_name("features").is_some() {
@@ -136,6 +137,60 @@ impl ImageRows {
     /// The images.
     pub(super) fn finish(self) -> Result<Images, StageError> {
         Ok(Images::new(self.size, self.pixels, self.present)?)
+    }
+}
+
+/// Grey images gathered from batches of `decode_images`, shrunk before they turn grey.
+pub(in crate::stages) struct GreyImages {
+    stored: usize,
+    size: usize,
+    levels: Vec<u8>,
+}
+
+impl GreyImages {
+    /// Gathers images of a dataset as `size`×`size`.
+    ///
+    /// # Errors
+    ///
+    /// [`StageError::Unusable`] where `size` does not divide the stored size.
+    pub(in crate::stages) fn new(
+        input: &Input,
+        dataset: &str,
+        size: usize,
+    ) -> Result<Self, StageError> {
+        let ImageRows { stored, size, .. } = ImageRows::new(image_size(input, dataset)?, size)?;
+        Ok(Self {
+            stored,
+            size,
+            levels: Vec::new(),
+        })
+    }
+
+    /// Adds the rows in `keep`, all of which have an image.
+    pub(in crate::stages) fn push(
+        &mut self,
+        batch: &RecordBatch,
+        keep: &[usize],
+    ) -> Result<(), StageError> {
+        let pixels: &FixedSizeBinaryArray = schema::column(batch, "pixels")?;
+        self.levels.reserve(keep.len() * self.size.pow(2));
+        let mut shrunk = Vec::with_capacity(self.size.pow(2) * 3);
+        for row in keep {
+            shrunk.clear();
+            shrink(pixels.value(*row), self.stored, self.size, &mut shrunk);
+            push_grey(&shrunk, &mut self.levels);
+        }
+        Ok(())
+    }
+
+    /// Number of images.
+    pub(in crate::stages) fn len(&self) -> usize {
+        self.levels.len() / self.size.pow(2)
+    }
+
+    /// Grey levels of all images, one after the other.
+    pub(in crate::stages) fn levels(&self) -> &[u8] {
+        &self.levels
     }
 }
 

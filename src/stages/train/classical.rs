@@ -1,4 +1,4 @@
-//! Classical models on TF-IDF: the choice of their parameters by cross-validation, and the fit.
+//! Classical models on TF-IDF or features of images: the choice of their parameters by cross-validation, and the fit.
 
 use super::optional::Optional;
 use crate::config::{Issue, check};
@@ -7,6 +7,7 @@ use crate::model::classical::{
     ClassicalError, ClassicalModel, ClassicalOptions, FoldScore, MOST_FOLDS, OptionProblem,
     cross_validate,
 };
+use crate::stages::sampling::stratified;
 use crate::stages::{StageError, StageRun};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,8 @@ pub(in crate::stages) struct Classical<P> {
     model: P,
     /// Whether rows weigh inversely to the number of rows of their class.
     class_weights: bool,
+    /// Most training rows that the model is fitted on; none for all.
+    sample: Option<usize>,
     /// Values to try, by cross-validation on the training rows.
     cv: Optional<CrossValidation>,
 }
@@ -63,6 +66,12 @@ pub(super) struct Candidate {
     folds: Vec<FoldScore>,
     /// Mean over the folds of the weighted F1.
     mean_weighted_f1: f64,
+    /// Mean over the folds of the weighted precision.
+    mean_weighted_precision: f64,
+    /// Mean over the folds of the weighted recall.
+    mean_weighted_recall: f64,
+    /// Mean over the folds of the accuracy.
+    mean_accuracy: f64,
     /// Standard deviation over the folds of the weighted F1.
     deviation: f64,
 }
@@ -83,6 +92,10 @@ impl<P: ClassicalParams> Classical<P> {
         let problems = self.model.options(0).problems();
         let issue = |(key, reason): &OptionProblem| Issue::new(format!("{path}.{key}"), *reason);
         issues.extend(problems.iter().map(issue));
+        if self.sample.is_some_and(|sample| sample < 2) {
+            let message = "must be at least 2, or null for all rows";
+            issues.push(Issue::new(format!("{path}.sample"), message));
+        }
         let path = format!("{path}.cv");
         self.cv.report(&path, issues);
         let Some(cv) = self.cv.as_ref() else { return };
@@ -140,6 +153,11 @@ impl<P: ClassicalParams> Classical<P> {
             Some((serde_json::from_value(params).ok()?, chosen))
         };
         all.into_iter().filter_map(place).collect()
+    }
+
+    /// The rows that the model is fitted on, of each class its share.
+    pub(super) fn drawn(&self, ids: &[String], classes: &[u32], seed: u64) -> Vec<usize> {
+        stratified(ids, classes, self.sample.unwrap_or(usize::MAX), seed)
     }
 
     /// Chooses the options by cross-validation, where there is one, and fits the model on all rows.
@@ -234,14 +252,18 @@ fn value_of<'a>(chosen: &'a Map<String, Value>, key: &str) -> Option<&'a Value> 
 impl Candidate {
     fn new(params: Map<String, Value>, folds: Vec<FoldScore>) -> Self {
         let count = folds.len().max(1) as f64;
-        let mean = folds.iter().map(|fold| fold.weighted_f1).sum::<f64>() / count;
-        let square = |fold: &FoldScore| (fold.weighted_f1 - mean).powi(2);
+        let mean = |score: fn(&FoldScore) -> f64| folds.iter().map(score).sum::<f64>() / count;
+        let mean_weighted_f1 = mean(|fold| fold.weighted_f1);
+        let square = |fold: &FoldScore| (fold.weighted_f1 - mean_weighted_f1).powi(2);
         let variance = folds.iter().map(square).sum::<f64>() / count;
         Self {
             params,
-            folds,
-            mean_weighted_f1: mean,
+            mean_weighted_f1,
+            mean_weighted_precision: mean(|fold| fold.weighted_precision),
+            mean_weighted_recall: mean(|fold| fold.weighted_recall),
+            mean_accuracy: mean(|fold| fold.accuracy),
             deviation: variance.sqrt(),
+            folds,
         }
     }
 
@@ -249,6 +271,9 @@ impl Candidate {
     pub(super) fn summary(&self) -> Value {
         json!({
             "params": self.params,
+            "mean_accuracy": self.mean_accuracy,
+            "mean_weighted_precision": self.mean_weighted_precision,
+            "mean_weighted_recall": self.mean_weighted_recall,
             "mean_weighted_f1": self.mean_weighted_f1,
             "deviation": self.deviation,
         })

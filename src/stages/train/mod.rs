@@ -13,10 +13,10 @@ mod params;
 mod soft_vote;
 mod training;
 
-pub(super) use params::Params;
+pub(super) use params::{CLASSICAL_FEATURES, Params};
 
 use super::features::{FeatureInputs, LabelledRows, Presence, labelled_rows};
-use super::models::{ModelFile, Predictor};
+use super::models::{ModelFile, Predictor, classical_rows};
 use super::split::{TEST, TRAIN, VALIDATION};
 use super::{Environment, Input, Kind, Stage, StageError, StageOutput, StageRun};
 use crate::checkpoint::CheckpointWriter;
@@ -159,7 +159,7 @@ fn train_network<'a>(
     Ok(summary)
 }
 
-/// Fits a classical model on TF-IDF.
+/// Fits a classical model on TF-IDF or on features of images.
 fn fit_classical<P: ClassicalParams>(
     run: &StageRun<'_>,
     writer: &CheckpointWriter,
@@ -168,21 +168,24 @@ fn fit_classical<P: ClassicalParams>(
     let split = run.input("split")?;
     let labels = all_labels(split)?;
     let features = FeatureInputs {
-        text: Some(run.input("tfidf")?),
+        text: run.find("tfidf"),
+        embeddings: run.find("pca").or_else(|| run.find("embed_images")),
         ..FeatureInputs::default()
     };
     let train = training_rows(run, split, &features)?;
-    let classes: Vec<u32> = train
+    let mut classes: Vec<u32> = train
         .labels
         .iter()
         .filter_map(|label| labels.index(label))
         .map(|class| class as u32)
         .collect();
     let priors = priors(&train, &labels);
-    let rows = train
-        .inputs
-        .text
-        .ok_or_else(|| StageError::Unusable(format!("{} reads no text", run.id)))?;
+    let mut rows = classical_rows(train.inputs)?;
+    let drawn = params.drawn(&train.ids, &classes, run.seed());
+    if drawn.len() < classes.len() {
+        rows = rows.select(&drawn);
+        classes = drawn.iter().map(|row| classes[*row]).collect();
+    }
     let fitted = params.fit(run, &rows, &classes, labels.len())?;
     let mut summary = Map::new();
     summary.insert("training_rows".to_owned(), json!(rows.len()));

@@ -57,7 +57,7 @@ models! {
     "dense_head" => DenseHead(DenseHeadParams),
     /// The penultimate layers of a text and an image network, side by side.
     "fusion" => Fusion(FusionParams),
-    /// Multinomial logistic regression on TF-IDF.
+    /// Multinomial logistic regression.
     "logistic_regression" => LogisticRegression(Classical<LogisticParams>),
     /// Linear support vector machines, one against the rest, calibrated.
     "linear_svm" => LinearSvm(Classical<SvmParams>),
@@ -71,6 +71,14 @@ models! {
     "gradient_boosting" => GradientBoosting(Classical<BoostingParams>),
     /// The weighted mean of other models' probabilities.
     "soft_vote" => SoftVote(SoftVoteParams),
+}
+
+/// Kinds of stages whose rows a classical model reads: one of them.
+pub(in crate::stages) const CLASSICAL_FEATURES: [&str; 3] = ["tfidf", "pca", "embed_images"];
+
+fn classical_features() -> impl Iterator<Item = NeedRule> {
+    let rows = |kind| at_most_one(kind, &[LABELLED]);
+    CLASSICAL_FEATURES.into_iter().map(rows)
 }
 
 impl Default for Params {
@@ -130,8 +138,14 @@ impl Params {
                 trained(&[FILES], (2, 2)),
             ],
             Self::SoftVote(_) => vec![trained(&[FILES, HELD_OUT], (2, usize::MAX))],
-            _ => vec![split(), one("tfidf", &[LABELLED])],
+            Self::NeuralSimple(_) => vec![split(), one("tfidf", &[LABELLED])],
+            _ => [split()].into_iter().chain(classical_features()).collect(),
         }
+    }
+
+    /// Whether it is a classical model, which reads any of [`CLASSICAL_FEATURES`].
+    pub(in crate::stages) fn is_classical(&self) -> bool {
+        !self.is_network() && !matches!(self, Self::SoftVote(_))
     }
 
     /// Checks what types cannot say.
@@ -262,6 +276,10 @@ mod tests {
             (
                 json!({"model": "linear_svm", "c": 0}),
                 "p.c: must be above 0",
+            ),
+            (
+                json!({"model": "linear_svm", "sample": 1}),
+                "p.sample: must be at least 2, or null for all rows",
             ),
             (
                 json!({"model": "linear_svm", "c": "much"}),
