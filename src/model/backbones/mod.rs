@@ -18,7 +18,7 @@
 //! | EfficientNet-B1 | 40.3 | 27.0 | 1.49 | 1.4e-7 |
 //!
 //! What made it: batch normalisations folded into the convolutions; groups of 8 images, whose maps stay in the caches, whatever the
-//! batch; SiLU in one pass (Burn makes two of it: EfficientNet-B1 was at 0.74 of PyTorch with those).
+//! batch; `SiLU` in one pass (Burn makes two of it: EfficientNet-B1 was at 0.74 of PyTorch with those).
 
 mod backbone;
 mod blocks;
