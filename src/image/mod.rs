@@ -9,9 +9,11 @@ mod jpeg;
 mod pixel_variance;
 mod planes;
 mod prepare;
+mod resample;
 mod scale;
 mod statistics;
 mod status;
+mod vectors;
 
 pub use decode::{DecodeLimits, DecodedImage, ImageDecoder};
 pub use encode::{encode_jpeg, encode_png};

@@ -25,16 +25,15 @@
 //! The result depends on the bytes and the options alone; a preparer can be used for any number of
 //! images, and memory does not grow with their number.
 
-use fast_image_resize::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 
 use super::decode::{DecodeLimits, ImageDecoder, guard};
 use super::jpeg::JpegDecoder;
-use super::planes::ChromaRows;
+use super::planes::Tints;
 use super::scale::Scaler;
 use super::statistics::ImageStatistics;
-use super::status::{ImageError, ImageFault, ImageStatus};
+use super::status::{ImageError, ImageFault};
 
 /// Largest edge of a prepared image.
 const MAX_SIZE: u32 = 4096;
@@ -81,16 +80,6 @@ impl Filter {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|f| f.as_str() == text)
-    }
-
-    const fn kernel(self) -> FilterType {
-        match self {
-            Self::Box => FilterType::Box,
-            Self::Bilinear => FilterType::Bilinear,
-            Self::Hamming => FilterType::Hamming,
-            Self::Bicubic => FilterType::CatmullRom,
-            Self::Lanczos => FilterType::Lanczos3,
-        }
     }
 }
 
@@ -153,7 +142,7 @@ pub struct PreparedImage {
 pub struct ImagePreparer {
     limits: DecodeLimits,
     jpeg: JpegDecoder,
-    chroma: ChromaRows,
+    tints: Tints,
     decoder: ImageDecoder,
     scaler: Scaler,
 }
@@ -165,13 +154,13 @@ impl ImagePreparer {
     /// Where the margin or the size is out of range.
     pub fn new(options: &PrepareOptions) -> Result<Self, ImageError> {
         options.check()?;
-        let (margin, kernel) = (f64::from(options.margin), options.filter.kernel());
+        let margin = f64::from(options.margin);
         Ok(Self {
             limits: options.limits.clone(),
             jpeg: JpegDecoder::default(),
-            chroma: ChromaRows::default(),
+            tints: Tints::default(),
             decoder: ImageDecoder::new(options.limits.clone()),
-            scaler: Scaler::new(margin, options.size, kernel),
+            scaler: Scaler::new(margin, options.size, options.filter),
         })
     }
 
@@ -197,24 +186,20 @@ impl ImagePreparer {
         let Some(source) = self.jpeg.decode(bytes, &self.limits) else {
             return Ok(None);
         };
-        let pixels = self.scaler.scale_planes(&source).map_err(|e| corrupt(&e))?;
+        let pixels = self.scaler.scale_planes(&source);
         let stored = (source.width, source.height);
-        let statistics = source.statistics(&mut self.chroma);
+        let statistics = source.statistics(&mut self.tints);
         Ok(Some(finish(pixels, stored, source.orientation, statistics)))
     }
 
     fn prepare_any(&mut self, bytes: &[u8]) -> Result<PreparedImage, ImageFault> {
         let source = self.decoder.decode(bytes)?;
-        let pixels = self.scaler.scale(&source).map_err(|e| corrupt(&e))?;
+        let pixels = self.scaler.scale(&source);
         let stored = (source.width, source.height);
         let statistics = ImageStatistics::from_rgb(source.rgb);
         let orientation = source.orientation;
         Ok(finish(pixels, stored, orientation, statistics))
     }
-}
-
-fn corrupt(error: &dyn std::error::Error) -> ImageFault {
-    ImageFault::new(ImageStatus::Corrupt, error.to_string())
 }
 
 /// Turns the picture upright.

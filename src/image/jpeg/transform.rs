@@ -60,7 +60,7 @@ impl Transform {
     /// Transforms one block into eight rows of `out`, each `stride` after the other.
     ///
     /// Only the coefficients whose bit is in `mask` are looked at.
-    #[inline]
+    #[inline(always)]
     pub(super) fn block(&self, coefficients: &[i16; 64], mask: u64, out: &mut [u8], stride: usize) {
         if mask <= 1 {
             let level = f32::from(coefficients[0]) * self.flat * mask as f32;
