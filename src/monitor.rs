@@ -42,6 +42,7 @@ impl Monitor {
             unit: Mutex::new("rows"),
             logged: Mutex::new(Instant::now()),
             images: AtomicU64::new(0),
+            reused: AtomicU64::new(0),
             parts_made: AtomicU64::new(0),
             parts_taken_over: AtomicU64::new(0),
         }
@@ -106,6 +107,7 @@ pub struct StageMonitor {
     unit: Mutex<&'static str>,
     logged: Mutex<Instant>,
     images: AtomicU64,
+    reused: AtomicU64,
     parts_made: AtomicU64,
     parts_taken_over: AtomicU64,
 }
@@ -178,15 +180,26 @@ impl StageMonitor {
         (self.done.load(Ordering::Relaxed), unit)
     }
 
-    /// Counts images that were decoded.
+    /// Counts images that were decoded, or went through a network.
     pub fn count_images(&self, count: u64) {
         self.images.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Images that were decoded.
+    /// Images that were decoded, or went through a network.
     #[must_use]
     pub fn images(&self) -> u64 {
         self.images.load(Ordering::Relaxed)
+    }
+
+    /// Counts images whose features were known before.
+    pub fn count_reused(&self, count: u64) {
+        self.reused.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Images whose features were known before.
+    #[must_use]
+    pub fn reused(&self) -> u64 {
+        self.reused.load(Ordering::Relaxed)
     }
 
     /// Takes the stage off the screen.

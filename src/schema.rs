@@ -42,6 +42,11 @@ fn list_of(kind: DataType) -> DataType {
     DataType::List(Arc::new(Field::new("item", kind, false)))
 }
 
+fn fixed_list_of(kind: DataType, length: usize) -> DataType {
+    let length = i32::try_from(length).unwrap_or(i32::MAX);
+    DataType::FixedSizeList(Arc::new(Field::new("item", kind, false)), length)
+}
+
 /// Products as `ingest` writes them; `label` only where it is known.
 #[must_use]
 pub fn products(is_labelled: bool) -> SchemaRef {
@@ -175,7 +180,7 @@ pub fn sequences() -> SchemaRef {
 }
 
 /// Image tensors (`size`×`size`×3, u8, RGB, rows first) with the source's size in pixels and its
-/// statistics; all null where the status is not `ok`.
+/// statistics and the BLAKE3 digest of the tensor; all null where the status is not `ok`.
 #[must_use]
 pub fn images(size: u32) -> SchemaRef {
     let bytes = i32::try_from(size * size * 3).unwrap_or(i32::MAX);
@@ -189,7 +194,19 @@ pub fn images(size: u32) -> SchemaRef {
         ("mean_red", DataType::Float32, true),
         ("mean_green", DataType::Float32, true),
         ("mean_blue", DataType::Float32, true),
+        ("pixels_digest", DataType::Utf8, true),
         ("pixels", DataType::FixedSizeBinary(bytes), true),
+    ])
+}
+
+/// Features of images, null where there is none, with the digest of what they were made from: the network, its weights and
+/// the tensor.
+#[must_use]
+pub fn embeddings(width: usize) -> SchemaRef {
+    schema(vec![
+        ("id", DataType::Utf8, false),
+        ("digest", DataType::Utf8, true),
+        ("features", fixed_list_of(DataType::Float32, width), true),
     ])
 }
 

@@ -12,19 +12,21 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Stages whose parts are taken over one by one, with the dataset that stands for a part.
-const ROW_WISE: [&str; 8] = [
+const ROW_WISE: [&str; 9] = [
     "detect_language",
     "translate",
     "clean_text",
     "tfidf",
     "tokenize",
     "decode_images",
+    "embed_mobilenet_v2",
     "predict",
     "publish",
 ];
 
-/// One model of each form stands for the others: classical, three networks, two that are made of models.
-const MODELS: &str = "linear_svm, neural_simple, neural_embedder, lenet, fusion, soft_vote";
+/// One model of each form stands for the others: classical, four networks, two that are made of models.
+const MODELS: &str =
+    "linear_svm, neural_simple, neural_embedder, lenet, mobilenet_v2, fusion, soft_vote";
 
 struct Clean {
     space: TestSpace,
@@ -38,6 +40,7 @@ fn clean_run() -> Clean {
     for setting in [
         "neural_simple.params.epochs=1",
         "lenet.params.epochs=1",
+        "mobilenet_v2.params.epochs=1",
         "fusion.params.epochs=1",
     ] {
         space.set(setting);
@@ -45,7 +48,7 @@ fn clean_run() -> Clean {
     space.set("soft_vote.needs=[linear_svm, neural_simple]");
     space.set("soft_vote.params.weights={}");
     space.set(&format!("evaluate.needs=[split, {MODELS}]"));
-    let read = "ingest, evaluate, tfidf, tokenize, decode_images";
+    let read = "ingest, evaluate, tfidf, tokenize, decode_images, embed_mobilenet_v2";
     space.set(&format!("predict.needs=[{read}, {MODELS}]"));
     let (recorded, result) = run(&space, &memory());
     result.unwrap();

@@ -142,6 +142,21 @@ fn killed_in_decode_images() {
 }
 
 #[test]
+fn killed_in_embed_images() {
+    let (space, whole, status) = stopped(Signal::Kill, &|space| {
+        is_half_made(space, "embed_mobilenet_v2")
+    });
+    assert_eq!(status.signal(), Some(9));
+    let finished = files(&space.path("checkpoints/embed_mobilenet_v2"), 2, "part-").len() as u64;
+    let record = assert_resumes(&space, &whole);
+    let embedded = stage(&record, "embed_mobilenet_v2");
+    assert_eq!(embedded.parts_taken_over, finished);
+    assert!(embedded.parts_made > 0);
+    let all = stage(&whole.record(), "embed_mobilenet_v2").clone();
+    assert!(embedded.images < all.images, "{embedded:?} of {all:?}");
+}
+
+#[test]
 fn killed_in_train() {
     let (space, whole, status) = stopped(Signal::Kill, &|space| is_begun(space, "lenet"));
     assert_eq!(status.signal(), Some(9));

@@ -10,6 +10,7 @@
 //! | `publication` | the protocol of the sink |
 //! | `translation` | the pending list and the table that comes back |
 //! | `backbones` | a real backbone against PyTorch, where its weights are there |
+//! | `embeddings` | frozen features: no image twice, nothing without weights |
 //! | `blocks` | TF-IDF in blocks: what the stages make is what the kernels make of each field alone |
 //! | `conformance` | every store keeps the same promises |
 //! | `determinism` | the same bytes whatever the threads and the folder |
@@ -24,6 +25,7 @@ mod conformance;
 mod crash;
 mod damage;
 mod determinism;
+mod embeddings;
 mod input;
 mod kill;
 mod models;
@@ -31,3 +33,4 @@ mod parity;
 mod publication;
 mod space;
 mod translation;
+mod weights_file;

@@ -3,6 +3,7 @@
 //!
 //! The program is run with few epochs and small images, and with nothing of the caller's `RAYONNAGE_*` environment.
 
+use crate::weights_file::WeightsFile;
 use rayonnage::cancel::CancelToken;
 use rayonnage::checkpoint::{Catalog, CheckpointReader, Manifest};
 use rayonnage::config::{parse, resolve, set_value};
@@ -24,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tempfile::TempDir;
 
 /// What makes a run of the whole pipeline quick; later settings win.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 12] = [
     "rows_per_part=16",
     "decode_images.params.size=32",
     "lenet.params.image_size=32",
@@ -34,14 +35,16 @@ const SETTINGS: [&str; 10] = [
     "neural_embedder.params.epochs=2",
     "tokenize.params.vocabulary=2000",
     "lenet.params.epochs=2",
+    "mobilenet_v2.params.epochs=2",
+    "mobilenet_v2.params.hidden=[16, 8]",
     "fusion.params.epochs=2",
 ];
 
 /// Stages of the shipped pipeline.
-pub const STAGES: usize = 27;
+pub const STAGES: usize = 29;
 
 /// Stages of the shipped pipeline that fit something on the labelled rows.
-pub const FITTED: [&str; 15] = [
+pub const FITTED: [&str; 16] = [
     "split",
     "fit_tfidf",
     "fit_tfidf_blocks",
@@ -55,6 +58,7 @@ pub const FITTED: [&str; 15] = [
     "neural_simple",
     "neural_embedder",
     "lenet",
+    "mobilenet_v2",
     "fusion",
     "soft_vote",
 ];
@@ -131,7 +135,11 @@ impl TestSpace {
     fn empty() -> Self {
         Self {
             folder: TempDir::new().unwrap(),
-            settings: SETTINGS.map(str::to_owned).to_vec(),
+            settings: SETTINGS
+                .map(str::to_owned)
+                .into_iter()
+                .chain(WeightsFile::shared().settings())
+                .collect(),
             template: None,
         }
     }

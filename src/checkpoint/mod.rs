@@ -10,6 +10,7 @@ mod layout;
 mod manifest;
 pub mod parquet;
 mod reader;
+mod stored;
 mod writer;
 
 pub use catalog::Catalog;
@@ -19,4 +20,5 @@ pub use manifest::{
     DatasetManifest, FILES, FileManifest, Inputs, Manifest, PartManifest, contents_of,
 };
 pub use reader::CheckpointReader;
+pub use stored::StoredPart;
 pub use writer::CheckpointWriter;

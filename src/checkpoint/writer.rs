@@ -11,6 +11,7 @@ use super::manifest::{
     DatasetManifest, FILES, FileManifest, Inputs, Manifest, PartManifest, dataset_content,
 };
 use super::parquet::Shape;
+use super::stored::read_whole;
 use super::{CheckpointError, parquet};
 use crate::fingerprint::{Digest, FORMAT_VERSION, Fields, Fingerprint};
 use crate::store::{SharedStore, StoreError, create_idempotent};
@@ -134,18 +135,9 @@ impl CheckpointWriter {
         &self,
         candidate: &Candidate,
     ) -> Result<Option<(Bytes, Shape)>, CheckpointError> {
-        let bytes = match self.store.get(&candidate.path) {
-            Err(error) if error.is_not_found() => return Ok(None),
-            other => other?,
-        };
-        if Digest::of(&bytes).short() != candidate.short_digest {
-            tracing::warn!(
-                stage = self.stage,
-                part = candidate.path,
-                "part is damaged and is made again"
-            );
+        let Some(bytes) = read_whole(&self.store, &candidate.path, &candidate.short_digest)? else {
             return Ok(None);
-        }
+        };
         // The rows are counted from the file itself: a stopped run left no manifest to tell.
         Ok(parquet::inspect(bytes.clone(), &candidate.path)
             .ok()

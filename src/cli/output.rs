@@ -1,7 +1,9 @@
 //! What commands print on standard output.
 
+use crate::graph::StageId;
 use crate::runner::{Pipeline, RunRecord, StageRecord, StageStatus};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
@@ -81,6 +83,7 @@ pub(super) fn print_record(record: &RunRecord, pipeline: &Pipeline) -> std::io::
         let _ = writeln!(text, "{}", stage_table(record));
     }
     text.push_str(&model_table(record));
+    text.push_str(&skipped(&record.skipped));
     if let Some(rate) = record.text_rows_per_s {
         let _ = writeln!(text, "text: {rate:.0} rows/s");
     }
@@ -114,6 +117,15 @@ pub(super) fn print_record(record: &RunRecord, pipeline: &Pipeline) -> std::io::
         bytes(record.peak_rss_bytes),
     );
     print(&text)
+}
+
+/// The stages that are left out, a line each.
+pub(super) fn skipped(stages: &BTreeMap<StageId, String>) -> String {
+    let mut text = String::new();
+    for (stage, reason) in stages {
+        let _ = writeln!(text, "skipped: {stage} ({reason})");
+    }
+    text
 }
 
 fn stage_table(record: &RunRecord) -> Table {

@@ -1,7 +1,7 @@
 //! `rayonnage plan`, `status` and `validate`.
 
 use super::args::{Common, SelectionArguments};
-use super::output::{Table, bytes, print};
+use super::output::{Table, bytes, print, skipped};
 use super::{CommandError, run, setup};
 use crate::cancel::CancelToken;
 use crate::checkpoint::Catalog;
@@ -38,7 +38,8 @@ pub(super) fn plan(common: &Common, arguments: &SelectionArguments) -> Result<()
             plan.stages.len()
         ),
     };
-    print(&format!("{table}\n{summary}\n"))?;
+    let skipped = skipped(&pipeline.environment.config.skipped);
+    print(&format!("{table}\n{skipped}{summary}\n"))?;
     Ok(())
 }
 
@@ -101,6 +102,10 @@ pub(super) fn status(common: &Common) -> Result<(), CommandError> {
         ]);
     }
     let mut text = table.to_string();
+    let skipped = skipped(&pipeline.environment.config.skipped);
+    if !skipped.is_empty() {
+        let _ = write!(text, "\n{skipped}");
+    }
     let last = latest_record(catalog.store()).map_err(RunError::from)?;
     if let Some(record) = last {
         let _ = write!(
@@ -122,7 +127,7 @@ pub(super) fn validate(common: &Common) -> Result<(), CommandError> {
     setup::logging(common, &Monitor::default());
     let (config, queries) = setup::configuration(common)?;
     for check in queries.checks() {
-        if !config.stages.contains_key(&check.stage) {
+        if !config.skipped.contains_key(&check.stage) && !config.stages.contains_key(&check.stage) {
             tracing::warn!(
                 check = check.name,
                 stage = check.stage,
@@ -131,7 +136,8 @@ pub(super) fn validate(common: &Common) -> Result<(), CommandError> {
         }
     }
     print(&format!(
-        "{}: {} stages, {} checks, no mistakes\n",
+        "{}{}: {} stages, {} checks, no mistakes\n",
+        skipped(&config.skipped),
         common.config.display(),
         config.stages.len(),
         queries.checks().len()

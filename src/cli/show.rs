@@ -23,14 +23,7 @@ pub(super) fn show(common: &Common, options: &ShowArguments) -> Result<(), Comma
     setup::logging(common, &Monitor::default());
     let pipeline = setup::pipeline(common, setup::Access::Read, 1, CancelToken::default())?;
     let stage = options.stage.as_str();
-    if !pipeline.dag().order().iter().any(|known| known == stage) {
-        let known = pipeline.dag().order().join(", ");
-        return Err(RunError::UnknownStage {
-            stage: stage.to_owned(),
-            known,
-        }
-        .into());
-    }
+    pipeline.require(stage)?;
     let store = pipeline.environment.checkpoints.clone();
     let last = last_fingerprints(&store).map_err(RunError::from)?;
     let catalog = Catalog::new(store, last);

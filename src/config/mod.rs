@@ -7,8 +7,10 @@ mod interpolate;
 mod issue;
 mod raw;
 mod resolved;
+mod skipped;
 mod stages;
 mod tree;
+mod weights;
 
 pub use issue::{ConfigError, Issue};
 pub use raw::{parse, set_value};
@@ -17,3 +19,4 @@ pub use resolved::{
 };
 pub use stages::{KindInfo, NeedRule};
 pub use tree::check;
+pub use weights::{VariantConfig, WeightsConfig};

@@ -1,8 +1,9 @@
 //! The validated configuration, and how a tree becomes one.
 
 use super::issue::{ConfigError, Issue};
-use super::stages::{KindInfo, resolve_stages};
+use super::stages::{KindInfo, ResolvedStages, resolve_stages};
 use super::tree::check;
+use super::weights::{WeightsConfig, resolve_weights};
 use crate::graph::{Dag, StageId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,10 +32,14 @@ pub struct PipelineConfig {
     pub source: SourceConfig,
     /// Where predictions go.
     pub sink: SinkConfig,
-    /// The stages by name.
+    /// Weights of frozen networks by name.
+    pub weights: BTreeMap<String, WeightsConfig>,
+    /// The stages by name, but for those that are skipped.
     pub stages: BTreeMap<StageId, StageConfig>,
     /// Their graph.
     pub dag: Dag,
+    /// Stages that are left out, and why.
+    pub skipped: BTreeMap<StageId, String>,
 }
 
 /// One stage, validated.
@@ -96,7 +101,7 @@ pub struct SinkConfig {
     pub root: String,
 }
 
-/// The top of the file as it is written; `stages` is taken apart by hand.
+/// The top of the file as it is written; `weights` and `stages` are taken apart by hand.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct RawPipeline {
     name: String,
@@ -109,6 +114,7 @@ struct RawPipeline {
     sql: String,
     source: SourceConfig,
     sink: SinkConfig,
+    weights: Value,
     stages: Value,
 }
 
@@ -145,6 +151,7 @@ impl Default for RawPipeline {
             sql: text("sql"),
             source,
             sink: SinkConfig { root: text("out") },
+            weights: Value::Null,
             stages: Value::Null,
         }
     }
@@ -163,8 +170,13 @@ pub fn resolve(
 ) -> Result<PipelineConfig, ConfigError> {
     let raw = check::<RawPipeline>(tree, "", &mut issues);
     check_top(&raw, &mut issues);
-    let stages = tree.get("stages").unwrap_or(&Value::Null);
-    let (stages, dag) = resolve_stages(stages, kinds, &mut issues);
+    let section = |name| tree.get(name).unwrap_or(&Value::Null);
+    let weights = resolve_weights(section("weights"), &mut issues);
+    let ResolvedStages {
+        stages,
+        dag,
+        skipped,
+    } = resolve_stages(section("stages"), kinds, &weights, &mut issues);
     let invalid = |mut issues: Vec<Issue>| {
         issues.sort();
         issues.dedup();
@@ -187,8 +199,10 @@ pub fn resolve(
         sql: raw.sql,
         source: raw.source,
         sink: raw.sink,
+        weights,
         stages,
         dag,
+        skipped,
     })
 }
 

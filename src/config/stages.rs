@@ -4,7 +4,9 @@
 
 use super::Issue;
 use super::resolved::StageConfig;
+use super::skipped::{Needing, leave_out};
 use super::tree::{name_of, unknown_key};
+use super::weights::WeightsConfig;
 use crate::graph::{Dag, GraphError, Need, StageId};
 use crate::suggest::suggestion;
 use serde_json::{Map, Value};
@@ -19,6 +21,8 @@ pub struct KindInfo {
     pub check_params: fn(&Value, &str, &mut Vec<Issue>) -> Option<Value>,
     /// What a stage with these parameters reads.
     pub needs: fn(&Value) -> Vec<NeedRule>,
+    /// Name of the weights that a stage with these parameters loads, if it loads any.
+    pub weights: fn(&Value) -> Option<String>,
 }
 
 /// Datasets between which a need may choose: the same rows but for whether they have a label.
@@ -33,6 +37,8 @@ pub struct NeedRule {
     pub datasets: Vec<&'static str>,
     /// How many stages of this kind it takes: least and most.
     pub count: (usize, usize),
+    /// Whether the stage goes on without those of them that are skipped.
+    pub may_be_skipped: bool,
 }
 
 /// A stage as far as it could be understood.
@@ -45,14 +51,23 @@ struct Draft<'a> {
     is_sound: bool,
 }
 
+/// The stages, and their graph where all of them could be understood.
+#[derive(Default)]
+pub(super) struct ResolvedStages {
+    pub(super) stages: BTreeMap<StageId, StageConfig>,
+    pub(super) dag: Option<Dag>,
+    pub(super) skipped: BTreeMap<StageId, String>,
+}
+
 pub(super) fn resolve_stages(
     given: &Value,
     kinds: &[KindInfo],
+    weights: &BTreeMap<String, WeightsConfig>,
     issues: &mut Vec<Issue>,
-) -> (BTreeMap<StageId, StageConfig>, Option<Dag>) {
+) -> ResolvedStages {
     let Some(given) = given.as_object().filter(|stages| !stages.is_empty()) else {
         issues.push(Issue::new("stages", "there are no stages"));
-        return (BTreeMap::new(), None);
+        return ResolvedStages::default();
     };
     let drafts: Vec<Draft<'_>> = given
         .iter()
@@ -63,35 +78,76 @@ pub(super) fn resolve_stages(
         .iter()
         .map(|draft| (draft.id.clone(), draft.kind.name))
         .collect();
-    let mut edges = Vec::new();
+    let mut needing = BTreeMap::new();
+    let mut skipped = BTreeMap::new();
     for draft in &drafts {
         let needs = resolve_needs(draft, given, &kinds_by_stage, issues);
-        edges.push((draft.id.clone(), needs));
+        let rules = (draft.kind.needs)(&draft.params);
+        needing.insert(draft.id.clone(), Needing { rules, needs });
+        skipped.extend(without_weights(draft, weights, issues));
     }
-    let stages = drafts.into_iter().map(|draft| {
-        let stage = StageConfig {
-            id: draft.id.clone(),
-            kind: draft.kind.name.to_owned(),
-            params: draft.params,
-        };
-        (draft.id, stage)
-    });
-    let stages = stages.collect();
-    if !all_understood
-        || edges
-            .iter()
-            .flat_map(|(_, needs)| needs)
-            .any(|need| !kinds_by_stage.contains_key(need.stage.as_str()))
-    {
-        return (stages, None);
+    let mut stages: BTreeMap<StageId, StageConfig> = drafts
+        .into_iter()
+        .map(|draft| {
+            let stage = StageConfig {
+                id: draft.id.clone(),
+                kind: draft.kind.name.to_owned(),
+                params: draft.params,
+            };
+            (draft.id, stage)
+        })
+        .collect();
+    let mut needs = needing.values().flat_map(|stage| &stage.needs);
+    let dag = if all_understood && needs.all(|need| kinds_by_stage.contains_key(&need.stage)) {
+        make_dag(&needing, issues).and_then(|whole| {
+            if skipped.is_empty() {
+                return Some(whole);
+            }
+            leave_out(&mut needing, &kinds_by_stage, &mut skipped);
+            stages.retain(|stage, _| !skipped.contains_key(stage));
+            make_dag(&needing, issues)
+        })
+    } else {
+        None
+    };
+    ResolvedStages {
+        stages,
+        dag,
+        skipped,
     }
-    match Dag::new(edges) {
-        Ok(dag) => (stages, Some(dag)),
+}
+
+fn make_dag(stages: &BTreeMap<StageId, Needing>, issues: &mut Vec<Issue>) -> Option<Dag> {
+    let edges = stages
+        .iter()
+        .map(|(stage, needing)| (stage.clone(), needing.needs.clone()));
+    match Dag::new(edges.collect()) {
+        Ok(dag) => Some(dag),
         Err(errors) => {
             issues.extend(errors.iter().map(describe_graph_error));
-            (stages, None)
+            None
         }
     }
+}
+
+/// Why a stage is skipped, where the weights that it loads are not at hand.
+fn without_weights(
+    draft: &Draft<'_>,
+    weights: &BTreeMap<String, WeightsConfig>,
+    issues: &mut Vec<Issue>,
+) -> Option<(StageId, String)> {
+    let name = (draft.kind.weights)(&draft.params).filter(|_| draft.is_sound)?;
+    let Some(entry) = weights.get(&name) else {
+        let message = match suggestion(&name, weights.keys().map(String::as_str)) {
+            Some(meant) => format!("there are no weights {name:?}; did you mean {meant:?}?"),
+            None => format!("there are no weights {name:?} under `weights`"),
+        };
+        let path = format!("stages.{}.params.weights", draft.id);
+        issues.push(Issue::new(path, message));
+        return None;
+    };
+    let reason = || format!("no weights: weights.{name}.path is empty");
+    entry.path.is_empty().then(|| (draft.id.clone(), reason()))
 }
 
 fn describe_graph_error(error: &GraphError) -> Issue {
@@ -330,6 +386,7 @@ mod tests {
                 name: "ingest",
                 check_params: keep,
                 needs: |_| vec![],
+                weights: |_| None,
             },
             KindInfo {
                 name: "clean_text",
@@ -339,8 +396,10 @@ mod tests {
                         kind: "ingest",
                         datasets: vec!["labelled", "unlabelled"],
                         count: (1, 1),
+                        may_be_skipped: false,
                     }]
                 },
+                weights: |_| None,
             },
         ]
     }
@@ -351,6 +410,7 @@ mod tests {
             name,
             check_params: |params, _, _| Some(params.clone()),
             needs,
+            weights: |_| None,
         }
     }
 
@@ -359,6 +419,7 @@ mod tests {
             kind: "clean_text",
             datasets: vec!["labelled"],
             count,
+            may_be_skipped: false,
         }]
     }
 

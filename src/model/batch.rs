@@ -159,6 +159,87 @@ impl Dense {
     }
 }
 
+/// Features that a frozen network made of images, and which rows have an image.
+///
+/// # Shapes
+/// `[rows, width]`, row after row; a row without image is 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embeddings {
+    dense: Dense,
+    present: Vec<bool>,
+}
+
+impl Embeddings {
+    /// Makes no row.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Inputs`] where `width` is 0.
+    pub fn empty(width: usize) -> Result<Self, ModelError> {
+        Ok(Self {
+            dense: Dense::new(width, Vec::new())?,
+            present: Vec::new(),
+        })
+    }
+
+    /// Adds a row, or one without image.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Inputs`] where it is of another width.
+    pub fn push(&mut self, features: Option<&[f32]>) -> Result<(), ModelError> {
+        let width = self.dense.width;
+        if let Some(features) = features {
+            check(features.len() == width, || {
+                format!("{} features, expected {width}", features.len())
+            })?;
+        }
+        self.present.push(features.is_some());
+        match features {
+            Some(features) => self.dense.values.extend_from_slice(features),
+            None => self.dense.values.resize(self.present.len() * width, 0.0),
+        }
+        Ok(())
+    }
+
+    /// Returns the number of rows, with or without image.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.present.len()
+    }
+
+    /// Returns whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.present.is_empty()
+    }
+
+    /// Returns the features of all rows.
+    #[must_use]
+    pub fn dense(&self) -> &Dense {
+        &self.dense
+    }
+
+    /// Returns for each row whether it has an image.
+    #[must_use]
+    pub fn present(&self) -> &[bool] {
+        &self.present
+    }
+
+    /// Returns the rows named, in that order.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such row.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            dense: self.dense.select(rows),
+            present: rows.iter().map(|&row| self.present[row]).collect(),
+        }
+    }
+}
+
 /// A batch of inputs: of each modality that there is, the same rows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Inputs {
@@ -168,7 +249,9 @@ pub struct Inputs {
     pub sequences: Option<SequenceRows>,
     /// Images.
     pub images: Option<Images>,
-    /// Dense features.
+    /// Features of images.
+    pub embeddings: Option<Embeddings>,
+    /// Dense features of whole rows, such as those of a fusion's branches.
     pub features: Option<Dense>,
 }
 
@@ -179,7 +262,10 @@ impl Inputs {
         let sequences = self.sequences.as_ref().map(SequenceRows::len);
         let images = self.images.as_ref().map(Images::len);
         let features = self.features.as_ref().map(Dense::len);
-        [text, sequences, images, features].into_iter().flatten()
+        let embeddings = self.embeddings.as_ref().map(Embeddings::len);
+        [text, sequences, images, embeddings, features]
+            .into_iter()
+            .flatten()
     }
 
     /// Returns the number of rows, where there is a modality.
@@ -202,6 +288,7 @@ impl Inputs {
             text: self.text.as_ref().map(|text| text.select(rows)),
             sequences: self.sequences.as_ref().map(|text| text.select(rows)),
             images: self.images.as_ref().map(|images| images.select(rows)),
+            embeddings: self.embeddings.as_ref().map(|some| some.select(rows)),
             features: self.features.as_ref().map(|dense| dense.select(rows)),
         }
     }
@@ -322,10 +409,20 @@ mod tests {
         sequences
     }
 
+    fn embeddings() -> Embeddings {
+        let mut rows = Embeddings::empty(2).unwrap();
+        for features in [Some(&[1.0, 2.0][..]), None, Some(&[5.0, 6.0])] {
+            rows.push(features).unwrap();
+        }
+        rows
+    }
+
     #[test]
     fn values_that_are_not_whole_rows_are_refused() {
         assert!(Images::new(2, vec![0; 13], vec![true]).is_err());
         assert!(Dense::new(3, vec![0.0; 4]).is_err());
+        assert!(Embeddings::empty(0).is_err());
+        assert!(embeddings().push(Some(&[1.0])).is_err());
     }
 
     #[test]
@@ -350,6 +447,7 @@ mod tests {
             text: Some(sparse()),
             sequences: Some(sequences(3)),
             images: Some(Images::new(1, (0..9).collect(), vec![true, false, true]).unwrap()),
+            embeddings: Some(embeddings()),
             features: Some(Dense::new(2, (0..6u8).map(f32::from).collect()).unwrap()),
         };
         let rows = MemoryRows::new(3, inputs).unwrap();
@@ -359,6 +457,9 @@ mod tests {
         let images = batch.images.unwrap();
         assert_eq!(images.pixels(), [6, 7, 8, 3, 4, 5]);
         assert_eq!(images.present(), [true, false]);
+        let embeddings = batch.embeddings.unwrap();
+        assert_eq!(embeddings.dense().values(), [5.0, 6.0, 0.0, 0.0]);
+        assert_eq!(embeddings.present(), [true, false]);
         assert_eq!(batch.features.unwrap().values(), [4.0, 5.0, 2.0, 3.0]);
         assert!(rows.inputs(&[3]).is_err());
     }

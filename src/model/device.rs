@@ -1,5 +1,5 @@
-//! The device that networks run on. The only file that calls LibTorch directly, so that another
-//! Burn backend is a matter of this file and a feature.
+//! The device that networks run on. Beside `libtorch.rs` the only file that calls LibTorch directly, so that
+//! another Burn backend is a matter of these files and a feature.
 //!
 //! LibTorch keeps its thread count per calling thread, so whatever computes first calls
 //! [`Runtime::bind_thread`]. The matrix library below it has one count for the process: all

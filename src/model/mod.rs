@@ -11,6 +11,7 @@ pub mod classical;
 mod device;
 mod error;
 mod labels;
+mod libtorch;
 mod metrics;
 mod networks;
 mod optimizer;
@@ -23,7 +24,7 @@ mod table;
 mod trainer;
 mod weights;
 
-pub use batch::{Dense, Examples, Images, Inputs, MemoryExamples, MemoryRows, Rows};
+pub use batch::{Dense, Embeddings, Examples, Images, Inputs, MemoryExamples, MemoryRows, Rows};
 pub use device::{DeviceChoice, Runtime};
 pub use error::ModelError;
 pub use labels::LabelMap;

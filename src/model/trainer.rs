@@ -124,7 +124,7 @@ pub fn fit(
     check_examples(train, "training", classes)?;
     check_examples(validation, "validation", classes)?;
     network.runtime().bind_thread();
-    let evaluation_rows = if network.spec().takes_images() {
+    let evaluation_rows = if network.spec().image_size().is_some() {
         options.batch_size
     } else {
         EVALUATION_ROWS

@@ -41,6 +41,14 @@ pub enum RunError {
         /// The stages there are.
         known: String,
     },
+    /// A stage that was named on the command line is left out.
+    #[error("stage {stage} is skipped: {reason}")]
+    SkippedStage {
+        /// The name.
+        stage: String,
+        /// Why.
+        reason: String,
+    },
     /// Checkpoints or records cannot be read or written.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -66,7 +74,7 @@ impl RunError {
         match self {
             Self::Locked { .. } => exit_code::LOCKED,
             Self::NotSelected { .. } => exit_code::STAGE_FAILED,
-            Self::UnknownStage { .. } => exit_code::USAGE,
+            Self::UnknownStage { .. } | Self::SkippedStage { .. } => exit_code::USAGE,
             Self::Checkpoint(error) => of_checkpoint(error),
             Self::Stage { source, .. } => match &**source {
                 StageError::Interrupted { signal } => {

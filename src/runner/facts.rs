@@ -49,6 +49,29 @@ impl Pipeline {
         &self.environment.config.dag
     }
 
+    /// Checks that a stage that somebody named is there.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::SkippedStage`], [`RunError::UnknownStage`].
+    pub fn require(&self, stage: &str) -> Result<(), RunError> {
+        let known = self.dag().order();
+        if known.iter().any(|known| known == stage) {
+            return Ok(());
+        }
+        let stage = stage.to_owned();
+        Err(match self.environment.config.skipped.get(&stage) {
+            Some(reason) => RunError::SkippedStage {
+                reason: reason.clone(),
+                stage,
+            },
+            None => RunError::UnknownStage {
+                known: known.join(", "),
+                stage,
+            },
+        })
+    }
+
     /// Kind of a stage.
     #[must_use]
     pub fn kind(&self, stage: &str) -> &str {

@@ -55,7 +55,7 @@ pub fn run(
     let _lock = store.lock(LOCK_FILE, &owner).map_err(RunError::from_lock)?;
     let catalog = Catalog::new(store.clone(), last_fingerprints(&store)?);
     let started = Instant::now();
-    let mut record = RunRecord::begin(&options.run_id, &pipeline.environment.config.name);
+    let mut record = RunRecord::begin(&options.run_id, &pipeline.environment.config);
     let (records, mut failure) = match facts_to_run(pipeline, selection) {
         Ok(facts) => {
             let mut execution = Execution {

@@ -5,6 +5,7 @@
 
 use super::RunError;
 use crate::checkpoint::{Catalog, CheckpointError, Manifest, RUNS_FOLDER};
+use crate::config::PipelineConfig;
 use crate::fingerprint::{DirtyReason, Fingerprint};
 use crate::model::Runtime;
 use crate::monitor::StageMonitor;
@@ -58,6 +59,9 @@ pub struct RunRecord {
     pub peak_rss_bytes: u64,
     /// The stages in order.
     pub stages: Vec<StageRecord>,
+    /// Stages that the configuration leaves out, and why.
+    #[serde(default)]
+    pub skipped: BTreeMap<String, String>,
 }
 
 /// The device that models ran on.
@@ -102,8 +106,11 @@ pub struct StageRecord {
     pub unit: String,
     /// The same per second.
     pub done_per_s: f64,
-    /// Images decoded.
+    /// Images that were decoded, or went through a network.
     pub images: u64,
+    /// Images whose features were known before.
+    #[serde(default)]
+    pub images_reused: u64,
     /// Parts that it made.
     pub parts_made: u64,
     /// Parts of earlier runs that it took over.
@@ -128,6 +135,7 @@ impl StageRecord {
             unit: "rows".to_owned(),
             done_per_s: 0.0,
             images: 0,
+            images_reused: 0,
             parts_made: 0,
             parts_taken_over: 0,
             rows: BTreeMap::new(),
@@ -171,6 +179,7 @@ impl StageRecord {
         unit.clone_into(&mut self.unit);
         self.done_per_s = per_second(done, elapsed);
         self.images = monitor.images();
+        self.images_reused = monitor.reused();
         (self.parts_made, self.parts_taken_over) = monitor.parts();
         if let Ok(manifest) = result {
             self.status = StageStatus::Ran;
@@ -180,10 +189,10 @@ impl StageRecord {
 }
 
 impl RunRecord {
-    pub(super) fn begin(run: &str, pipeline: &str) -> Self {
+    pub(super) fn begin(run: &str, config: &PipelineConfig) -> Self {
         Self {
             run: run.to_owned(),
-            pipeline: pipeline.to_owned(),
+            pipeline: config.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: timestamp(SystemTime::now()),
             elapsed_ms: 0,
@@ -195,6 +204,7 @@ impl RunRecord {
             images_per_s: None,
             peak_rss_bytes: 0,
             stages: Vec::new(),
+            skipped: config.skipped.clone(),
         }
     }
 
@@ -245,7 +255,10 @@ impl RunRecord {
     }
 
     fn images_per_s(&self) -> Option<f64> {
-        let decoded = self.stages.iter().find(|stage| stage.images > 0)?;
+        let decoded = self
+            .stages
+            .iter()
+            .find(|stage| stage.stage == "decode_images" && stage.images > 0)?;
         Some(per_second(
             decoded.images,
             Duration::from_millis(decoded.elapsed_ms),

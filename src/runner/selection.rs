@@ -24,20 +24,14 @@ pub struct SelectionOptions {
 ///
 /// # Errors
 ///
-/// [`RunError::UnknownStage`].
+/// Those of [`Pipeline::require`].
 pub fn select(pipeline: &Pipeline, options: &SelectionOptions) -> Result<Selection, RunError> {
     let dag = pipeline.dag();
     for stage in [&options.from, &options.until, &options.only]
         .into_iter()
         .flatten()
     {
-        if !dag.order().contains(stage) {
-            let known = dag.order().join(", ");
-            return Err(RunError::UnknownStage {
-                stage: stage.clone(),
-                known,
-            });
-        }
+        pipeline.require(stage)?;
     }
     let mut stages: BTreeSet<StageId> = dag.order().iter().cloned().collect();
     if let Some(last) = options.until.as_ref().or(options.only.as_ref()) {

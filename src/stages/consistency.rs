@@ -2,6 +2,7 @@
 //! model reads.
 
 use super::train::Train;
+use super::weights::Weights;
 use super::{Kind, predict};
 use crate::config::{Issue, PipelineConfig, StageConfig};
 use crate::suggest::suggestion;
@@ -9,11 +10,11 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Kinds of stages that models read rows of.
-const FEATURES: [&str; 3] = [TFIDF, "tokenize", "decode_images"];
+const FEATURES: [&str; 4] = [TFIDF, "tokenize", "decode_images", "embed_images"];
 const TFIDF: &str = "tfidf";
 /// Models of text and of images that a fusion can take as branches.
 const TEXT_NETWORKS: [&str; 2] = ["neural_simple", "neural_embedder"];
-const IMAGE_NETWORKS: [&str; 1] = ["lenet"];
+const IMAGE_NETWORKS: [&str; 2] = ["lenet", "dense_head"];
 
 /// Checks what can be said only of stages together.
 #[must_use]
@@ -31,6 +32,10 @@ pub fn check_stages(config: &PipelineConfig) -> Vec<Issue> {
             check_branches(config, stage, &mut issues);
             check_weights(config, stage, &mut issues);
         }
+    }
+    for (name, weights) in &config.weights {
+        let checked = Weights::of(weights, &format!("weights.{name}"));
+        issues.extend(checked.err().unwrap_or_default());
     }
     issues
 }
@@ -126,6 +131,11 @@ fn check_members(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<
 fn check_predicted_model(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
     let id = &stage.id;
     let named = text(stage, "model").unwrap_or(predict::BEST);
+    if let Some(reason) = config.skipped.get(named) {
+        let message = format!("{named} is skipped: {reason}");
+        issues.push(Issue::new(format!("stages.{id}.params.model"), message));
+        return;
+    }
     let models: Vec<&StageConfig> = needed(config, stage, Train::NAME).collect();
     if named != predict::BEST && models.iter().all(|model| model.id != named) {
         let known = models.iter().map(|model| model.id.as_str());

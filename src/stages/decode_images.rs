@@ -249,6 +249,11 @@ fn to_batch(ids: ArrayRef, outcomes: Vec<Outcome>, size: u32) -> Result<RecordBa
                 .collect::<Float32Array>(),
         )
     };
+    let digests = outcomes.par_iter().map(|row| {
+        let digest = |image: &PreparedImage| Digest::of(&image.pixels).as_str().to_owned();
+        row.image.as_ref().map(digest)
+    });
+    let digests: ArrayRef = Arc::new(StringArray::from(digests.collect::<Vec<_>>()));
     let mut columns = vec![
         ids,
         Arc::new(
@@ -269,6 +274,7 @@ fn to_batch(ids: ArrayRef, outcomes: Vec<Outcome>, size: u32) -> Result<RecordBa
         means(|image| image.statistics.mean_red),
         means(|image| image.statistics.mean_green),
         means(|image| image.statistics.mean_blue),
+        digests,
     ];
     let valid: Vec<bool> = outcomes.iter().map(|row| row.image.is_some()).collect();
     let mut pixels = vec![0_u8; outcomes.len() * width];

@@ -102,6 +102,16 @@ pub enum StageError {
     /// There is nothing to learn from, or nothing to choose from.
     #[error("{0}")]
     Unusable(String),
+    /// A file of weights is not the one that the configuration names.
+    #[error("{path} has the SHA-256 {found}, not {expected}")]
+    WrongWeights {
+        /// The file.
+        path: String,
+        /// Of the file.
+        found: String,
+        /// As configured.
+        expected: String,
+    },
     /// Two translations of one text differ.
     #[error("{first} and {second} translate the same text differently: {text:?}")]
     ConflictingTranslations {

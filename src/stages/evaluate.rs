@@ -31,6 +31,7 @@ impl Kind for Evaluate {
                 kind: "train",
                 datasets: vec![HELD_OUT],
                 count: (1, usize::MAX),
+                may_be_skipped: true,
             },
         ]
     }

@@ -9,12 +9,14 @@ mod clean_text;
 mod consistency;
 mod decode_images;
 mod detect_language;
+mod embed_images;
 mod environment;
 mod error;
 mod evaluate;
 mod features;
 mod fit_tfidf;
 mod ingest;
+mod known_features;
 mod lookup;
 mod models;
 mod partition;
@@ -28,6 +30,7 @@ mod tfidf;
 mod tokenize;
 mod train;
 mod translate;
+mod weights;
 
 pub use checks::{CheckResult, run_checks};
 pub use consistency::check_stages;
@@ -116,6 +119,11 @@ trait Kind: Stage + Sized + 'static {
 
     fn needs(params: &Self::Params) -> Vec<NeedRule>;
 
+    /// Name of the weights that it loads, if it loads any.
+    fn weights(_params: &Self::Params) -> Option<String> {
+        None
+    }
+
     /// Checks what types cannot say.
     fn validate(_params: &Self::Params, _path: &str, _issues: &mut Vec<Issue>) {}
 
@@ -137,6 +145,10 @@ fn entry<K: Kind>() -> Entry {
         let params: Option<K::Params> = serde_json::from_value(params.clone()).ok();
         K::needs(&params.unwrap_or_default())
     }
+    fn weights<K: Kind>(params: &Value) -> Option<String> {
+        let params: Option<K::Params> = serde_json::from_value(params.clone()).ok();
+        params.and_then(|params| K::weights(&params))
+    }
     fn build<K: Kind>(params: Value) -> Option<Box<dyn Stage>> {
         serde_json::from_value(params)
             .ok()
@@ -146,6 +158,7 @@ fn entry<K: Kind>() -> Entry {
         name: K::NAME,
         check_params: check_params::<K>,
         needs: needs::<K>,
+        weights: weights::<K>,
     };
     Entry {
         info,
@@ -164,6 +177,7 @@ fn registry() -> Vec<Entry> {
         entry::<tfidf::Tfidf>(),
         entry::<tokenize::Tokenize>(),
         entry::<decode_images::DecodeImages>(),
+        entry::<embed_images::EmbedImages>(),
         entry::<train::Train>(),
         entry::<evaluate::Evaluate>(),
         entry::<predict::Predict>(),
@@ -192,15 +206,17 @@ fn one(kind: &'static str, datasets: &[&'static str]) -> NeedRule {
         kind,
         datasets: datasets.to_vec(),
         count: (1, 1),
+        may_be_skipped: false,
     }
 }
 
-/// Shorthand for a need of any number of stages of a kind.
+/// Shorthand for a need of any number of stages of a kind, of which some may be skipped.
 fn any(kind: &'static str, datasets: &[&'static str]) -> NeedRule {
     NeedRule {
         kind,
         datasets: datasets.to_vec(),
         count: (0, usize::MAX),
+        may_be_skipped: true,
     }
 }
 
@@ -210,5 +226,15 @@ fn at_most_one(kind: &'static str, datasets: &[&'static str]) -> NeedRule {
         kind,
         datasets: datasets.to_vec(),
         count: (0, 1),
+        may_be_skipped: false,
     }
+}
+
+/// What LibTorch's arithmetic depends on, as the runner put it into the fingerprint.
+fn device_fields(run: &StageRun<'_>) -> Vec<String> {
+    let fields = run.fields.as_slice().iter();
+    fields
+        .filter(|field| field.name.starts_with("device."))
+        .map(|field| field.value.clone())
+        .collect()
 }

@@ -36,6 +36,8 @@ pub(super) struct Reads {
     pub(super) sequences: Option<String>,
     /// Of kind `decode_images`.
     pub(super) images: Option<String>,
+    /// Of kind `embed_images`.
+    pub(super) embeddings: Option<String>,
 }
 
 /// One of the models that answer together.

@@ -3,7 +3,7 @@
 use super::evaluate::{best_model, read_scores};
 use super::models::{Answers, LoadedModel};
 use super::row_wise::{Aligned, RowWise, process};
-use super::{Input, Kind, Stage, StageError, StageOutput, StageRun, any, one};
+use super::{Input, Kind, Stage, StageError, StageOutput, StageRun, any, device_fields, one};
 use crate::checkpoint::{FILES, contents_of};
 use crate::config::NeedRule;
 use crate::model::LabelMap;
@@ -71,10 +71,12 @@ impl Kind for Predict {
             any("tfidf", &datasets),
             any("tokenize", &[&datasets[..], &[FILES]].concat()),
             any("decode_images", &datasets),
+            any("embed_images", &datasets),
             NeedRule {
                 kind: "train",
                 datasets: vec![FILES],
                 count: (1, usize::MAX),
+                may_be_skipped: true,
             },
             one("evaluate", &[FILES]),
         ]
@@ -143,15 +145,6 @@ impl Stage for Predict {
         summary.insert("modality".to_owned(), json!(modality));
         Ok(StageOutput { writer, summary })
     }
-}
-
-/// What LibTorch's arithmetic depends on, as the runner put it into the fingerprint.
-fn device_fields(run: &StageRun<'_>) -> Vec<String> {
-    let fields = run.fields.as_slice().iter();
-    fields
-        .filter(|field| field.name.starts_with("device."))
-        .map(|field| field.value.clone())
-        .collect()
 }
 
 impl Predict {

@@ -1,7 +1,7 @@
 //! A frozen backbone on a device: images in, features out.
 //!
-//! Images go through in groups of [`ROWS_AT_ONCE`], however many are handed over: that bounds the
-//! memory for the maps, and keeps the features of an image free of how many were beside it.
+//! Images go through in groups of one size, however many are handed over: that bounds the memory
+//! for the maps, and keeps the features of an image free of how many were beside it.
 
 use burn::module::Module;
 use burn::tensor::module::adaptive_avg_pool2d;
@@ -22,7 +22,10 @@ use crate::model::{ModelError, Runtime};
 
 /// The smallest image that leaves a pixel after five halvings.
 const MIN_SIZE: usize = 32;
-const ROWS_AT_ONCE: usize = 8;
+/// Images of a group on a CPU, whose caches hold the maps of few.
+const ROWS_ON_CPU: usize = 8;
+/// Images of a group on a GPU, which wants more work at once.
+const ROWS_ON_GPU: usize = 64;
 
 /// The layers of any backbone.
 #[derive(Module, Debug)]
@@ -168,11 +171,16 @@ impl Backbone {
         let device: &Device = self.runtime.device();
         let length = size * size * 3;
         let mut values = Vec::with_capacity(images.len() * width);
-        for pixels in images.pixels().chunks(ROWS_AT_ONCE * length) {
+        let rows = if self.runtime.kind() == "cpu" {
+            ROWS_ON_CPU
+        } else {
+            ROWS_ON_GPU
+        };
+        for pixels in images.pixels().chunks(rows * length) {
             // LibTorch picks its kernels by the number of rows, and they round differently: a group
             // is always full.
             let mut group = pixels.to_vec();
-            group.resize(ROWS_AT_ONCE * length, 0);
+            group.resize(rows * length, 0);
             let input = input(&group, size, &self.tables, device);
             let found = read(finish(self.layers.maps(input)))?;
             values.extend_from_slice(&found[..pixels.len() / length * width]);

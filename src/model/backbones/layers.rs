@@ -10,6 +10,7 @@ use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, activation};
 
 use super::Padding;
+use crate::model::libtorch;
 
 /// What follows a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +29,7 @@ impl Activation {
             Self::None => maps,
             Self::Relu => activation::relu(maps),
             Self::Relu6 => maps.clamp(0.0, 6.0),
-            Self::Silu => activation::silu(maps),
+            Self::Silu => libtorch::silu(maps),
         }
     }
 }

@@ -109,6 +109,10 @@ fn masked(branch: &Layers, input: HeadInput, inputs: &Inputs) -> Result<Tensor<2
             .images
             .as_ref()
             .map(|images| images.present().to_vec()),
+        Modality::Embeddings => inputs
+            .embeddings
+            .as_ref()
+            .map(|rows| rows.present().to_vec()),
         Modality::Both => None,
     };
     let Some(present) = present else {

@@ -6,6 +6,7 @@ use burn::nn::{Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 
+use super::dense_head::DenseHead;
 use super::fusion::{Fusion, FusionHead, HeadInput};
 use super::lenet::LeNet;
 use super::neural_embedder::{self, NeuralEmbedder};
@@ -55,6 +56,7 @@ pub(in crate::model) enum Layers {
     NeuralSimple(NeuralSimple),
     NeuralEmbedder(NeuralEmbedder),
     LeNet(LeNet),
+    DenseHead(DenseHead),
     Fusion(Fusion),
 }
 
@@ -107,6 +109,17 @@ impl Layers {
                 let classes = with_output.then_some(classes);
                 Self::LeNet(LeNet::new(size, dropout, classes, initializer))
             }
+            NetworkSpec::DenseHead {
+                features,
+                ref hidden,
+                dropout,
+                classes,
+                ..
+            } => {
+                let classes = with_output.then_some(classes);
+                let head = DenseHead::new(features, hidden, dropout, classes, initializer);
+                Self::DenseHead(head)
+            }
             NetworkSpec::Fusion {
                 ref text,
                 ref image,
@@ -154,6 +167,7 @@ impl Layers {
             Self::NeuralSimple(network) => Self::NeuralSimple(network.without_output()),
             Self::NeuralEmbedder(network) => Self::NeuralEmbedder(network.without_output()),
             Self::LeNet(network) => Self::LeNet(network.without_output()),
+            Self::DenseHead(network) => Self::DenseHead(network.without_output()),
             Self::Fusion(_) => self,
         }
     }
@@ -163,6 +177,7 @@ impl Layers {
             Self::NeuralSimple(_) => Modality::Text,
             Self::NeuralEmbedder(_) => Modality::Sequences,
             Self::LeNet(_) => Modality::Image,
+            Self::DenseHead(_) => Modality::Embeddings,
             Self::Fusion(_) => Modality::Both,
         }
     }
@@ -178,7 +193,7 @@ impl Layers {
     pub(super) fn trainable(&self) -> usize {
         match self {
             Self::Fusion(fusion) => fusion.head().num_params(),
-            Self::NeuralSimple(_) | Self::NeuralEmbedder(_) | Self::LeNet(_) => self.num_params(),
+            _ => self.num_params(),
         }
     }
 
@@ -196,6 +211,7 @@ impl Layers {
             Self::NeuralSimple(network) => network.features(inputs),
             Self::NeuralEmbedder(network) => network.features(inputs, dropout),
             Self::LeNet(network) => network.features(inputs, dropout),
+            Self::DenseHead(network) => network.features(inputs, dropout),
             Self::Fusion(network) => network.features(inputs),
         }
     }
@@ -204,7 +220,7 @@ impl Layers {
     pub(in crate::model) fn fusion_head(&self) -> Option<&FusionHead> {
         match self {
             Self::Fusion(fusion) => Some(fusion.head()),
-            Self::NeuralSimple(_) | Self::NeuralEmbedder(_) | Self::LeNet(_) => None,
+            _ => None,
         }
     }
 
@@ -231,6 +247,7 @@ impl Classifier for Layers {
             Self::NeuralSimple(network) => network.logits(inputs, dropout),
             Self::NeuralEmbedder(network) => network.logits(inputs, dropout),
             Self::LeNet(network) => network.logits(inputs, dropout),
+            Self::DenseHead(network) => network.logits(inputs, dropout),
             Self::Fusion(network) => network.logits(inputs, dropout),
         }
     }
@@ -239,7 +256,7 @@ impl Classifier for Layers {
         match self {
             Self::NeuralSimple(network) => Some(network.table()),
             Self::NeuralEmbedder(network) => Some(network.table()),
-            Self::LeNet(_) | Self::Fusion(_) => None,
+            Self::LeNet(_) | Self::DenseHead(_) | Self::Fusion(_) => None,
         }
     }
 
@@ -247,7 +264,7 @@ impl Classifier for Layers {
         match self {
             Self::NeuralSimple(network) => Self::NeuralSimple(network.with_table(table)),
             Self::NeuralEmbedder(network) => Self::NeuralEmbedder(network.with_table(table)),
-            Self::LeNet(_) | Self::Fusion(_) => self,
+            Self::LeNet(_) | Self::DenseHead(_) | Self::Fusion(_) => self,
         }
     }
 
@@ -259,7 +276,7 @@ impl Classifier for Layers {
         match self {
             Self::NeuralSimple(_) => neural_simple::renumbered(inputs, words),
             Self::NeuralEmbedder(_) => neural_embedder::renumbered(inputs, words),
-            Self::LeNet(_) | Self::Fusion(_) => Ok((Vec::new(), inputs)),
+            Self::LeNet(_) | Self::DenseHead(_) | Self::Fusion(_) => Ok((Vec::new(), inputs)),
         }
     }
 }

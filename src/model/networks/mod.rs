@@ -1,5 +1,6 @@
 //! The networks of the pipeline: declarations, layers, and the [`Network`] that holds them.
 
+mod dense_head;
 mod fusion;
 mod layers;
 mod lenet;

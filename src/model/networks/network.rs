@@ -4,6 +4,7 @@ use burn::module::Module;
 
 use super::layers::{Initializer, Layers};
 use super::spec::NetworkSpec;
+use crate::model::backbones::BackboneKind;
 use crate::model::random::{Purpose, generator};
 use crate::model::{ModelError, Runtime, weights};
 
@@ -97,11 +98,15 @@ impl Network {
     }
 
     /// Returns how many parameters there are. The branches of a fusion count without their output
-    /// layers, which it does not have.
+    /// layers, which it does not have; a head of a backbone counts with it.
     #[must_use]
     pub fn parameters(&self) -> ParameterCounts {
+        let frozen = match &self.spec {
+            NetworkSpec::DenseHead { backbone, .. } => backbone.map_or(0, BackboneKind::parameters),
+            _ => 0,
+        };
         ParameterCounts {
-            total: self.layers.num_params(),
+            total: self.layers.num_params() + frozen,
             trainable: self.layers.trainable(),
         }
     }
@@ -186,6 +191,49 @@ mod tests {
         // LeNet's own 32: 28, 14, 10, 5.
         let small = conv + (16 * 25 + 1) * 120 + (120 + 1) * 54 + (54 + 1) * 27;
         assert_eq!(counts(&NetworkSpec::lenet(32, 27)).total, small);
+    }
+
+    #[test]
+    fn heads_of_backbones_have_the_parameters_of_the_report() {
+        for (backbone, total, trainable) in [
+            (BackboneKind::Vgg16, 15_778_651, 1_063_963),
+            (BackboneKind::ResNet50, 26_224_539, 2_636_827),
+            (BackboneKind::MobileNetV2, 4_108_379, 1_850_395),
+        ] {
+            let found = counts(&NetworkSpec::dense_head(backbone, 27));
+            assert_eq!((found.total, found.trainable), (total, trainable));
+        }
+    }
+
+    #[test]
+    fn a_head_answers_from_features_of_its_width_alone() {
+        use crate::model::{Embeddings, Inputs, MemoryRows, predict};
+        let spec = NetworkSpec::DenseHead {
+            backbone: None,
+            features: 3,
+            hidden: vec![5, 4],
+            dropout: 0.5,
+            classes: 2,
+        };
+        let network = Network::new(&spec, &runtime(), 1).unwrap();
+        let answer = |network: &Network, width| {
+            let mut rows = Embeddings::empty(width).unwrap();
+            rows.push(Some(&vec![1.5; width])).unwrap();
+            rows.push(None).unwrap();
+            let inputs = Inputs {
+                embeddings: Some(rows),
+                ..Inputs::default()
+            };
+            predict(network, &MemoryRows::new(2, inputs).unwrap(), 8).map(|found| found.values)
+        };
+        let found = answer(&network, 3).unwrap();
+        assert_ne!(found[..2], found[2..]);
+        // No bias is set yet: nothing in, nothing out.
+        assert_eq!(found[2..], [0.5, 0.5]);
+        assert!(answer(&network, 4).is_err());
+        let loaded = Network::load(&network.save().unwrap(), &runtime()).unwrap();
+        assert_eq!(loaded.spec(), &spec);
+        assert_eq!(answer(&loaded, 3).unwrap(), found);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lenet;
 use crate::model::ModelError;
+use crate::model::backbones::BackboneKind;
 
 /// What a network takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +12,7 @@ pub(super) enum Modality {
     Text,
     Sequences,
     Image,
+    Embeddings,
     Both,
 }
 
@@ -65,6 +67,21 @@ pub enum NetworkSpec {
         /// Number of classes.
         classes: usize,
     },
+    /// Features of a frozen backbone → dense layers, each with ReLU and dropout → classes.
+    DenseHead {
+        /// The backbone that made the features, where one did: its parameters count as frozen ones.
+        backbone: Option<BackboneKind>,
+        /// Number of features.
+        features: usize,
+        /// Widths of the dense layers; at least one.
+        #[serde(default = "head_hidden")]
+        hidden: Vec<usize>,
+        /// Share of each dense layer dropped in training.
+        #[serde(default = "default_dropout")]
+        dropout: f64,
+        /// Number of classes.
+        classes: usize,
+    },
     /// The penultimate layers of a text and an image network, frozen, side by side → dense → ReLU
     /// → dropout → classes.
     Fusion {
@@ -101,6 +118,10 @@ fn embedder_dimensions() -> usize {
 
 fn lenet_size() -> usize {
     224
+}
+
+fn head_hidden() -> Vec<usize> {
+    vec![1024, 512]
 }
 
 fn fusion_hidden() -> usize {
@@ -147,6 +168,18 @@ impl NetworkSpec {
         }
     }
 
+    /// Returns the report's head for the features of a backbone.
+    #[must_use]
+    pub fn dense_head(backbone: BackboneKind, classes: usize) -> Self {
+        Self::DenseHead {
+            backbone: Some(backbone),
+            features: backbone.width(),
+            hidden: head_hidden(),
+            dropout: default_dropout(),
+            classes,
+        }
+    }
+
     /// Returns the name of the network, as in `pipeline.yaml`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -154,6 +187,7 @@ impl NetworkSpec {
             Self::NeuralSimple { .. } => "neural_simple",
             Self::NeuralEmbedder { .. } => "neural_embedder",
             Self::LeNet { .. } => "lenet",
+            Self::DenseHead { .. } => "dense_head",
             Self::Fusion { .. } => "fusion",
         }
     }
@@ -165,6 +199,7 @@ impl NetworkSpec {
             Self::NeuralSimple { classes, .. }
             | Self::NeuralEmbedder { classes, .. }
             | Self::LeNet { classes, .. }
+            | Self::DenseHead { classes, .. }
             | Self::Fusion { classes, .. } => classes,
         }
     }
@@ -173,7 +208,9 @@ impl NetworkSpec {
     #[must_use]
     pub fn image_size(&self) -> Option<usize> {
         match self {
-            Self::NeuralSimple { .. } | Self::NeuralEmbedder { .. } => None,
+            Self::NeuralSimple { .. } | Self::NeuralEmbedder { .. } | Self::DenseHead { .. } => {
+                None
+            }
             Self::LeNet { size, .. } => Some(*size),
             Self::Fusion { text, image, .. } => image.image_size().or_else(|| text.image_size()),
         }
@@ -182,10 +219,11 @@ impl NetworkSpec {
     /// Returns the width of the layer before the classes.
     #[must_use]
     pub fn penultimate_width(&self) -> usize {
-        match *self {
+        match self {
             Self::NeuralSimple { hidden, .. }
             | Self::NeuralEmbedder { hidden, .. }
-            | Self::Fusion { hidden, .. } => hidden,
+            | Self::Fusion { hidden, .. } => *hidden,
+            Self::DenseHead { hidden, .. } => hidden.last().copied().unwrap_or_default(),
             Self::LeNet { .. } => lenet::DENSE_2,
         }
     }
@@ -194,7 +232,7 @@ impl NetworkSpec {
     /// [`takes_sequences`](Self::takes_sequences) says so, else as TF-IDF features.
     #[must_use]
     pub fn takes_text(&self) -> bool {
-        self.modality() != Modality::Image
+        !matches!(self.modality(), Modality::Image | Modality::Embeddings)
     }
 
     /// Returns whether the network takes text as sequences of word numbers.
@@ -203,14 +241,17 @@ impl NetworkSpec {
         match self {
             Self::NeuralEmbedder { .. } => true,
             Self::Fusion { text, .. } => text.takes_sequences(),
-            Self::NeuralSimple { .. } | Self::LeNet { .. } => false,
+            Self::NeuralSimple { .. } | Self::LeNet { .. } | Self::DenseHead { .. } => false,
         }
     }
 
-    /// Returns whether the network takes images.
+    /// Returns whether the network takes images, or features of them.
     #[must_use]
     pub fn takes_images(&self) -> bool {
-        matches!(self.modality(), Modality::Image | Modality::Both)
+        matches!(
+            self.modality(),
+            Modality::Image | Modality::Embeddings | Modality::Both
+        )
     }
 
     pub(super) fn modality(&self) -> Modality {
@@ -218,6 +259,7 @@ impl NetworkSpec {
             Self::NeuralSimple { .. } => Modality::Text,
             Self::NeuralEmbedder { .. } => Modality::Sequences,
             Self::LeNet { .. } => Modality::Image,
+            Self::DenseHead { .. } => Modality::Embeddings,
             Self::Fusion { .. } => Modality::Both,
         }
     }
@@ -227,6 +269,7 @@ impl NetworkSpec {
         match *self {
             Self::NeuralSimple { dropout, .. }
             | Self::NeuralEmbedder { dropout, .. }
+            | Self::DenseHead { dropout, .. }
             | Self::Fusion { dropout, .. } => dropout,
             // Dropout comes before the dense layer of 54 there, none after it.
             Self::LeNet { .. } => 0.0,
@@ -238,6 +281,7 @@ impl NetworkSpec {
             Self::NeuralSimple { dropout, .. }
             | Self::NeuralEmbedder { dropout, .. }
             | Self::LeNet { dropout, .. }
+            | Self::DenseHead { dropout, .. }
             | Self::Fusion { dropout, .. } => dropout,
         }
     }
@@ -276,6 +320,12 @@ impl NetworkSpec {
                 *size >= lenet::MIN_SIZE,
                 "images are smaller than 16 pixels",
             ),
+            Self::DenseHead {
+                features, hidden, ..
+            } => {
+                require(!hidden.is_empty(), "there is no dense layer")?;
+                require(*features > 0 && !hidden.contains(&0), "a width is 0")
+            }
             Self::Fusion {
                 text,
                 image,
@@ -288,7 +338,7 @@ impl NetworkSpec {
                     "the text branch takes no text",
                 )?;
                 require(
-                    image.modality() == Modality::Image,
+                    matches!(image.modality(), Modality::Image | Modality::Embeddings),
                     "the image branch takes no images",
                 )?;
                 text.validate()?;
@@ -349,6 +399,14 @@ mod tests {
         fusion(&text, &image, 0.0).validate().unwrap();
         let embedder = NetworkSpec::neural_embedder(9, 5, 2);
         fusion(&embedder, &image, 0.0).validate().unwrap();
+        let head = |hidden: &[usize], features| NetworkSpec::DenseHead {
+            backbone: None,
+            features,
+            hidden: hidden.to_vec(),
+            dropout: 0.1,
+            classes: 2,
+        };
+        fusion(&text, &head(&[4], 3), 0.0).validate().unwrap();
         for spec in [
             NetworkSpec::neural_simple(0, 2),
             NetworkSpec::neural_simple(5, 0),
@@ -356,6 +414,9 @@ mod tests {
             NetworkSpec::neural_embedder(9, 0, 2),
             NetworkSpec::neural_embedder(1 << 33, 5, 2),
             NetworkSpec::lenet(15, 2),
+            head(&[], 3),
+            head(&[4, 0], 3),
+            head(&[4], 0),
             fusion(&image, &embedder, 0.0),
             fusion(&image, &text, 0.0),
             fusion(&text, &text, 0.0),
@@ -389,6 +450,9 @@ mod tests {
         assert_eq!(takes(&simple), (true, false, false));
         assert_eq!(takes(&embedder), (true, true, false));
         assert_eq!(takes(&lenet), (false, false, true));
+        let head = NetworkSpec::dense_head(BackboneKind::MobileNetV2, 2);
+        assert_eq!(takes(&head), (false, false, true));
+        assert_eq!((head.penultimate_width(), head.image_size()), (512, None));
         assert_eq!(takes(&fusion(&simple)), (true, false, true));
         assert_eq!(takes(&fusion(&embedder)), (true, true, true));
     }

@@ -11,6 +11,7 @@ mod networks;
 mod optional;
 mod params;
 mod soft_vote;
+mod training;
 
 pub(super) use params::Params;
 
@@ -88,6 +89,9 @@ impl Stage for Train {
                 train_network(run, &writer, |classes| params.trainable(run, classes))
             }
             Params::Lenet(params) => {
+                train_network(run, &writer, |classes| params.trainable(run, classes))
+            }
+            Params::DenseHead(params) => {
                 train_network(run, &writer, |classes| params.trainable(run, classes))
             }
             Params::Fusion(params) => train_network(run, &writer, |_| params.trainable(run)),

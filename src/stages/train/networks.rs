@@ -1,126 +1,20 @@
 //! Neural networks: their parameters, how they are made, and their training.
 
+use super::training::{Training, collector, require_width};
 use crate::cancel::CancelToken;
 use crate::config::Issue;
+use crate::model::backbones::BackboneKind;
 use crate::model::{
-    EarlyStopping, EmbeddingOptimizer, EpochRecord, Examples, Fitted, Inputs, LabelMap,
-    MemoryExamples, ModelError, Network, NetworkSpec, Plateau, Rows, TrainOptions, fit,
+    EmbeddingOptimizer, EpochRecord, Examples, Fitted, Inputs, LabelMap, MemoryExamples,
+    ModelError, Network, NetworkSpec, Rows, TrainOptions, fit,
 };
 use crate::schema::IMAGE_SIZE;
-use crate::stages::features::{FeatureInputs, LabelledRows, text_width};
+use crate::stages::features::{FeatureInputs, LabelledRows, embedding_width, text_width};
 use crate::stages::models::Predictor;
 use crate::stages::tokenize::SequenceSize;
 use crate::stages::{StageError, StageRun};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
-
-/// How any network is trained.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Training {
-    dropout: f64,
-    epochs: usize,
-    batch_size: usize,
-    learning_rate: f64,
-    early_stopping: EarlyStoppingParams,
-    plateau: PlateauParams,
-    /// Whether rows weigh inversely to the number of rows of their class.
-    class_weights: bool,
-}
-
-/// When to stop early.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(expecting = "a mapping with patience and start_epoch")]
-struct EarlyStoppingParams {
-    patience: usize,
-    start_epoch: usize,
-}
-
-/// When to lower the learning rate.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(expecting = "a mapping with factor and patience")]
-struct PlateauParams {
-    factor: f64,
-    patience: usize,
-}
-
-impl Default for Training {
-    fn default() -> Self {
-        let options = TrainOptions::default();
-        let (stopping, plateau) = (EarlyStopping::default(), Plateau::default());
-        Self {
-            dropout: 0.2,
-            epochs: options.epochs,
-            batch_size: options.batch_size,
-            learning_rate: options.learning_rate,
-            early_stopping: EarlyStoppingParams {
-                patience: stopping.patience,
-                start_epoch: stopping.start_epoch,
-            },
-            plateau: PlateauParams {
-                factor: plateau.factor,
-                patience: plateau.patience,
-            },
-            class_weights: options.class_weights,
-        }
-    }
-}
-
-impl Training {
-    fn validate(&self, require: &mut dyn FnMut(bool, &str, &str)) {
-        require(
-            (0.0..1.0).contains(&self.dropout),
-            "dropout",
-            "must be at least 0 and below 1",
-        );
-        require(self.epochs > 0, "epochs", "must be at least 1");
-        require(self.batch_size > 0, "batch_size", "must be at least 1");
-        require(self.learning_rate > 0.0, "learning_rate", "must be above 0");
-        let factor = self.plateau.factor;
-        require(
-            factor > 0.0 && factor < 1.0,
-            "plateau.factor",
-            "must be above 0 and below 1",
-        );
-    }
-
-    fn options(&self, seed: u64) -> TrainOptions {
-        TrainOptions {
-            epochs: self.epochs,
-            batch_size: self.batch_size,
-            learning_rate: self.learning_rate,
-            seed,
-            early_stopping: Some(EarlyStopping {
-                patience: self.early_stopping.patience,
-                start_epoch: self.early_stopping.start_epoch,
-            }),
-            plateau: Some(Plateau {
-                factor: self.plateau.factor,
-                patience: self.plateau.patience,
-            }),
-            class_weights: self.class_weights,
-            ..TrainOptions::default()
-        }
-    }
-}
-
-/// Collects what is wrong, under the path of its key.
-fn collector<'a>(
-    path: &'a str,
-    issues: &'a mut Vec<Issue>,
-) -> impl FnMut(bool, &str, &str) + use<'a> {
-    move |holds, key, message| {
-        if !holds {
-            issues.push(Issue::new(format!("{path}.{key}"), message));
-        }
-    }
-}
-
-const WIDEST: usize = 65_536;
-
-fn require_width(require: &mut dyn FnMut(bool, &str, &str), key: &str, width: usize) {
-    let holds = (1..=WIDEST).contains(&width);
-    require(holds, key, "must lie between 1 and 65536");
-}
 
 /// Of `neural_simple`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -233,6 +127,58 @@ impl LenetParams {
     }
 }
 
+/// Of `dense_head`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::stages) struct DenseHeadParams {
+    /// Widths of the dense layers.
+    hidden: Vec<usize>,
+    #[serde(flatten)]
+    training: Training,
+}
+
+impl Default for DenseHeadParams {
+    fn default() -> Self {
+        Self {
+            hidden: vec![1024, 512],
+            training: Training::default(),
+        }
+    }
+}
+
+impl DenseHeadParams {
+    pub(super) fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
+        let mut require = collector(path, issues);
+        require(!self.hidden.is_empty(), "hidden", "there is no layer");
+        for &width in &self.hidden {
+            require_width(&mut require, "hidden", width);
+        }
+        self.training.validate(&mut require);
+    }
+
+    /// Makes the network.
+    pub(super) fn trainable<'a>(
+        &self,
+        run: &StageRun<'a>,
+        classes: usize,
+    ) -> Result<Trainable<'a>, StageError> {
+        let embeddings = run.input("embed_images")?;
+        let backbone = embeddings.reader.manifest().summary.get("backbone");
+        let backbone = backbone.and_then(|name| BackboneKind::deserialize(name).ok());
+        let spec = NetworkSpec::DenseHead {
+            backbone,
+            features: embedding_width(embeddings)?,
+            hidden: self.hidden.clone(),
+            dropout: self.training.dropout,
+            classes,
+        };
+        let features = FeatureInputs {
+            embeddings: Some(embeddings),
+            ..FeatureInputs::default()
+        };
+        Trainable::new(run, &spec, &self.training, features)
+    }
+}
+
 /// Of `fusion`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::stages) struct FusionParams {
@@ -334,6 +280,7 @@ impl FusionParams {
             options: self.training.options(seed),
             features: FeatureInputs {
                 images: image_features.images,
+                embeddings: image_features.embeddings,
                 ..text_features
             },
         })

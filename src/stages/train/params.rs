@@ -4,7 +4,9 @@ use super::classical::Classical;
 use super::classical_params::{
     BoostingParams, ForestParams, LogisticParams, NeighboursParams, SvmParams, TreeParams,
 };
-use super::networks::{FusionParams, LenetParams, NeuralEmbedderParams, NeuralSimpleParams};
+use super::networks::{
+    DenseHeadParams, FusionParams, LenetParams, NeuralEmbedderParams, NeuralSimpleParams,
+};
 use super::soft_vote::SoftVoteParams;
 use crate::checkpoint::FILES;
 use crate::config::{Issue, NeedRule, check};
@@ -51,6 +53,8 @@ models! {
     "neural_embedder" => NeuralEmbedder(NeuralEmbedderParams),
     /// Small convolutional network on images.
     "lenet" => Lenet(LenetParams),
+    /// Dense layers on the features of a frozen network.
+    "dense_head" => DenseHead(DenseHeadParams),
     /// The penultimate layers of a text and an image network, side by side.
     "fusion" => Fusion(FusionParams),
     /// Multinomial logistic regression on TF-IDF.
@@ -108,17 +112,21 @@ impl Params {
             kind: "train",
             datasets: datasets.to_vec(),
             count,
+            may_be_skipped: false,
         };
         let split = || one("split", &[LABELLED]);
         let images = || one("decode_images", &[LABELLED]);
+        let embeddings = || one("embed_images", &[LABELLED]);
         match self {
             Self::NeuralEmbedder(_) => vec![split(), one("tokenize", &[LABELLED, FILES])],
             Self::Lenet(_) => vec![split(), images()],
+            Self::DenseHead(_) => vec![split(), embeddings()],
             Self::Fusion(_) => vec![
                 split(),
                 at_most_one("tfidf", &[LABELLED]),
                 at_most_one("tokenize", &[LABELLED, FILES]),
-                images(),
+                at_most_one("decode_images", &[LABELLED]),
+                at_most_one("embed_images", &[LABELLED]),
                 trained(&[FILES], (2, 2)),
             ],
             Self::SoftVote(_) => vec![trained(&[FILES, HELD_OUT], (2, usize::MAX))],
@@ -132,6 +140,7 @@ impl Params {
             Self::NeuralSimple(params) => params.validate(path, issues),
             Self::NeuralEmbedder(params) => params.validate(path, issues),
             Self::Lenet(params) => params.validate(path, issues),
+            Self::DenseHead(params) => params.validate(path, issues),
             Self::Fusion(params) => params.validate(path, issues),
             Self::LogisticRegression(params) => params.validate(path, issues),
             Self::LinearSvm(params) => params.validate(path, issues),
@@ -147,7 +156,11 @@ impl Params {
     pub(super) fn is_network(&self) -> bool {
         matches!(
             self,
-            Self::NeuralSimple(_) | Self::NeuralEmbedder(_) | Self::Lenet(_) | Self::Fusion(_)
+            Self::NeuralSimple(_)
+                | Self::NeuralEmbedder(_)
+                | Self::Lenet(_)
+                | Self::DenseHead(_)
+                | Self::Fusion(_)
         )
     }
 }

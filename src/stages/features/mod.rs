@@ -1,18 +1,20 @@
 //! What models read, gathered from the checkpoints of several stages and joined row by row.
 
+mod rows;
+
 use super::models::Reads;
 use super::tokenize::SequenceSize;
 use super::{Input, StageError, StageRun};
-use crate::model::{Images, Inputs, SequenceRows, SparseRows};
+use crate::model::{Embeddings, Inputs, SequenceRows, SparseRows};
 use crate::schema::{self, LABELLED};
-use arrow::array::{
-    Array, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, StringArray, UInt32Array,
-};
+use arrow::array::{Array, RecordBatch, StringArray};
+use rows::{ImageRows, embedding_rows, has_image, image_size, sequence_rows, text_rows};
 use std::collections::BTreeMap;
 
 const TEXT_COLUMNS: &[&str] = &["id", "indices", "values"];
 const SEQUENCE_COLUMNS: &[&str] = &["id", "sequence"];
 const IMAGE_COLUMNS: &[&str] = &["id", "pixels"];
+const EMBEDDING_COLUMNS: &[&str] = &["id", "features"];
 
 /// The stages whose rows a model reads.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,6 +25,8 @@ pub(super) struct FeatureInputs<'a> {
     pub(super) sequences: Option<&'a Input>,
     /// Of kind `decode_images`, and the height and width in pixels that the model reads.
     pub(super) images: Option<(&'a Input, usize)>,
+    /// Of kind `embed_images`.
+    pub(super) embeddings: Option<&'a Input>,
 }
 
 impl<'a> FeatureInputs<'a> {
@@ -48,6 +52,7 @@ impl<'a> FeatureInputs<'a> {
             text: reads.text.as_ref().map(find).transpose()?,
             sequences: reads.sequences.as_ref().map(find).transpose()?,
             images: images.zip(image_size),
+            embeddings: reads.embeddings.as_ref().map(find).transpose()?,
         })
     }
 
@@ -57,6 +62,7 @@ impl<'a> FeatureInputs<'a> {
             text: self.text.map(|input| input.stage.clone()),
             sequences: self.sequences.map(|input| input.stage.clone()),
             images: self.images.map(|(input, _)| input.stage.clone()),
+            embeddings: self.embeddings.map(|input| input.stage.clone()),
         }
     }
 
@@ -65,7 +71,11 @@ impl<'a> FeatureInputs<'a> {
         let text = self.text.map(|input| (input, TEXT_COLUMNS));
         let sequences = self.sequences.map(|input| (input, SEQUENCE_COLUMNS));
         let images = self.images.map(|(input, _)| (input, IMAGE_COLUMNS));
-        text.into_iter().chain(sequences).chain(images)
+        let embeddings = self.embeddings.map(|input| (input, EMBEDDING_COLUMNS));
+        text.into_iter()
+            .chain(sequences)
+            .chain(images)
+            .chain(embeddings)
     }
 
     /// Begins to gather rows of a dataset.
@@ -80,10 +90,15 @@ impl<'a> FeatureInputs<'a> {
             let rows = ImageRows::new(image_size(input, dataset)?, size)?;
             Ok::<_, StageError>((input, rows))
         };
+        let embeddings = |input| {
+            let rows = Embeddings::empty(embedding_width(input)?)?;
+            Ok::<_, StageError>((input, rows))
+        };
         Ok(Gathered {
             text: self.text.map(text).transpose()?,
             sequences: self.sequences.map(sequences).transpose()?,
             images: self.images.map(images).transpose()?,
+            embeddings: self.embeddings.map(embeddings).transpose()?,
         })
     }
 }
@@ -93,6 +108,7 @@ pub(super) struct Gathered<'a> {
     text: Option<(&'a Input, SparseRows)>,
     sequences: Option<(&'a Input, SequenceRows)>,
     images: Option<(&'a Input, ImageRows)>,
+    embeddings: Option<(&'a Input, Embeddings)>,
 }
 
 impl Gathered<'_> {
@@ -116,6 +132,9 @@ impl Gathered<'_> {
         if let Some((input, rows)) = &mut self.images {
             rows.push(of(input)?, keep)?;
         }
+        if let Some((input, rows)) = &mut self.embeddings {
+            embedding_rows(of(input)?, keep, rows)?;
+        }
         Ok(())
     }
 
@@ -126,6 +145,7 @@ impl Gathered<'_> {
             text: self.text.map(|(_, rows)| rows),
             sequences: self.sequences.map(|(_, rows)| rows),
             images,
+            embeddings: self.embeddings.map(|(_, rows)| rows),
             features: None,
         })
     }
@@ -150,11 +170,14 @@ impl Presence {
     pub(super) fn of(rows: usize, inputs: &Inputs) -> Self {
         let absent = || vec![false; rows];
         let (sequences, images) = (inputs.sequences.as_ref(), inputs.images.as_ref());
+        let embeddings = inputs.embeddings.as_ref();
         let text = inputs.text.as_ref().map(SparseRows::presence);
         let text = text.or_else(|| sequences.map(SequenceRows::presence));
+        let image = images.map(|images| images.present().to_vec());
+        let image = image.or_else(|| embeddings.map(|rows| rows.present().to_vec()));
         Self {
             text: text.unwrap_or_else(absent),
-            image: images.map_or_else(absent, |images| images.present().to_vec()),
+            image: image.unwrap_or_else(absent),
         }
     }
 
@@ -182,154 +205,21 @@ impl Presence {
     }
 }
 
-/// Sparse rows of a batch of `tfidf`; those in `keep`.
-fn text_rows(batch: &RecordBatch, keep: &[usize], rows: &mut SparseRows) -> Result<(), StageError> {
-    let indices: &ListArray = schema::column(batch, "indices")?;
-    let values: &ListArray = schema::column(batch, "values")?;
-    let all_indices = typed::<UInt32Array>(indices.values(), "indices")?;
-    let all_values = typed::<Float32Array>(values.values(), "values")?;
-    for row in keep {
-        let range = |list: &ListArray| {
-            let offsets = list.value_offsets();
-            let at = |place: usize| usize::try_from(offsets[place]).unwrap_or_default();
-            at(*row)..at(*row + 1)
-        };
-        rows.push(
-            &all_indices.values()[range(indices)],
-            &all_values.values()[range(values)],
-        )?;
-    }
-    Ok(())
-}
-
-/// Sequences of a batch of `tokenize`; those in `keep`.
-fn sequence_rows(
-    batch: &RecordBatch,
-    keep: &[usize],
-    rows: &mut SequenceRows,
-) -> Result<(), StageError> {
-    let lists: &ListArray = schema::column(batch, "sequence")?;
-    let numbers = typed::<UInt32Array>(lists.values(), "sequence")?.values();
-    let offsets = lists.value_offsets();
-    let at = |place: usize| usize::try_from(offsets[place]).unwrap_or_default();
-    for row in keep {
-        rows.push(&numbers[at(*row)..at(*row + 1)])?;
-    }
-    Ok(())
-}
-
-fn typed<'a, A: Array + 'static>(array: &'a dyn Array, column: &str) -> Result<&'a A, StageError> {
-    array.as_any().downcast_ref::<A>().ok_or_else(|| {
-        let expected = std::any::type_name::<A>().to_owned();
-        let column = column.to_owned();
-        crate::checkpoint::CheckpointError::Column { column, expected }.into()
-    })
-}
-
-/// Which rows of a batch of `decode_images` have an image.
-fn has_image(batch: &RecordBatch) -> Result<Vec<bool>, StageError> {
-    let pixels: &FixedSizeBinaryArray = schema::column(batch, "pixels")?;
-    Ok((0..pixels.len()).map(|row| pixels.is_valid(row)).collect())
-}
-
-/// Pixels and presence gathered from batches of `decode_images`, shrunk to the size of a network.
-struct ImageRows {
-    stored: usize,
-    size: usize,
-    pixels: Vec<u8>,
-    present: Vec<bool>,
-}
-
-impl ImageRows {
-    /// Gathers images of `stored`×`stored` pixels as `size`×`size`.
-    ///
-    /// # Errors
-    ///
-    /// [`StageError::Unusable`] where `size` does not divide `stored`.
-    fn new(stored: usize, size: usize) -> Result<Self, StageError> {
-        if size == 0 || !stored.is_multiple_of(size) {
-            let message =
-                format!("image_size {size} does not divide the stored size of {stored} pixels");
-            return Err(StageError::Unusable(message));
-        }
-        Ok(Self {
-            stored,
-            size,
-            pixels: Vec::new(),
-            present: Vec::new(),
-        })
-    }
-
-    /// Adds the rows in `keep`.
-    fn push(&mut self, batch: &RecordBatch, keep: &[usize]) -> Result<(), StageError> {
-        let pixels: &FixedSizeBinaryArray = schema::column(batch, "pixels")?;
-        let width = self.size * self.size * 3;
-        self.pixels.reserve(keep.len() * width);
-        for row in keep {
-            let is_present = pixels.is_valid(*row);
-            self.present.push(is_present);
-            if is_present {
-                shrink(pixels.value(*row), self.stored, self.size, &mut self.pixels);
-            } else {
-                self.pixels.resize(self.pixels.len() + width, 0);
-            }
-        }
-        Ok(())
-    }
-
-    /// The images.
-    fn finish(self) -> Result<Images, StageError> {
-        Ok(Images::new(self.size, self.pixels, self.present)?)
-    }
-}
-
-/// Appends an image shrunk by a whole factor: each pixel the rounded mean of the block it stands for.
-fn shrink(pixels: &[u8], stored: usize, size: usize, shrunk: &mut Vec<u8>) {
-    let factor = stored / size;
-    if factor == 1 {
-        shrunk.extend_from_slice(pixels);
-        return;
-    }
-    let count = factor * factor;
-    for y in 0..size {
-        for x in 0..size {
-            let mut sums = [0_usize; 3];
-            for row in y * factor..(y + 1) * factor {
-                let start = (row * stored + x * factor) * 3;
-                for pixel in pixels[start..start + factor * 3].chunks_exact(3) {
-                    for (sum, value) in sums.iter_mut().zip(pixel) {
-                        *sum += usize::from(*value);
-                    }
-                }
-            }
-            shrunk
-                .extend(sums.map(|sum| u8::try_from((sum + count / 2) / count).unwrap_or(u8::MAX)));
-        }
-    }
-}
-
-/// Height and width in pixels of the images that a `decode_images` stage wrote.
-fn image_size(input: &Input, dataset: &str) -> Result<usize, StageError> {
-    let manifest = input.reader.dataset(dataset)?;
-    let column = manifest
-        .schema
-        .iter()
-        .find(|column| column.starts_with("pixels:"));
-    let bytes = column.and_then(|column| {
-        let digits: String = column.chars().filter(char::is_ascii_digit).collect();
-        digits.parse::<usize>().ok()
-    });
-    let unusable = || StageError::Unusable(format!("{} has no pixels", input.stage));
-    let bytes = bytes.ok_or_else(unusable)?;
-    Ok((bytes / 3).isqrt())
-}
-
 /// Number of columns that a `tfidf` stage wrote.
 pub(super) fn text_width(input: &Input) -> Result<usize, StageError> {
-    let width = input.reader.manifest().summary.get("columns");
-    let unusable = || StageError::Unusable(format!("{} has no columns", input.stage));
-    let width = width.and_then(serde_json::Value::as_u64);
-    Ok(usize::try_from(width.ok_or_else(unusable)?).unwrap_or(usize::MAX))
+    summary_number(input, "columns")
+}
+
+/// Number of features that an `embed_images` stage wrote of each image.
+pub(super) fn embedding_width(input: &Input) -> Result<usize, StageError> {
+    summary_number(input, "width")
+}
+
+fn summary_number(input: &Input, key: &str) -> Result<usize, StageError> {
+    let number = input.reader.manifest().summary.get(key);
+    let unusable = || StageError::Unusable(format!("{} has no {key}", input.stage));
+    let number = number.and_then(serde_json::Value::as_u64);
+    Ok(usize::try_from(number.ok_or_else(unusable)?).unwrap_or(usize::MAX))
 }
 
 /// Labelled rows with what a model reads of them.
@@ -366,7 +256,8 @@ pub(super) fn labelled_rows(
             .map(|(stage, batch)| (*stage, batch))
             .collect();
         let reads_text = features.text.or(features.sequences).is_some();
-        if let (false, Some((images, _))) = (reads_text, features.images) {
+        let images = features.images.map(|(input, _)| input);
+        if let (false, Some(images)) = (reads_text, images.or(features.embeddings)) {
             let present = has_image(batches[images.stage.as_str()])?;
             keep.retain(|row| present[*row]);
         }
@@ -403,29 +294,4 @@ fn same_part(
         return Err(misaligned());
     }
     Ok(batch)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shrinking_takes_rounded_means_of_blocks() {
-        let pixels: Vec<u8> = (0..4 * 4).flat_map(|at| [at, 100, 255]).collect();
-        let mut shrunk = Vec::new();
-        shrink(&pixels, 4, 2, &mut shrunk);
-        // The first block holds 0, 1, 4 and 5: 2.5, rounded up.
-        assert_eq!(shrunk[..3], [3, 100, 255]);
-        assert_eq!(shrunk.len(), 2 * 2 * 3);
-        let mut same = Vec::new();
-        shrink(&pixels, 4, 4, &mut same);
-        assert_eq!(same, pixels);
-    }
-
-    #[test]
-    fn only_whole_factors_shrink() {
-        assert!(ImageRows::new(224, 56).is_ok());
-        assert!(ImageRows::new(224, 60).is_err());
-        assert!(ImageRows::new(224, 0).is_err());
-    }
 }
