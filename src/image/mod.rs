@@ -17,7 +17,7 @@ mod vectors;
 
 pub use decode::{DecodeLimits, DecodedImage, ImageDecoder};
 pub use encode::{encode_jpeg, encode_png};
-pub use pixel_variance::{HashSample, PixelVariance, VarianceError};
+pub use pixel_variance::{PixelVariance, VarianceError};
 pub use prepare::{Filter, ImagePreparer, PrepareOptions, PreparedImage};
 pub use statistics::ImageStatistics;
 pub use status::{ImageError, ImageFault, ImageStatus};

@@ -15,6 +15,7 @@ mod error;
 mod evaluate;
 mod features;
 mod fit_tfidf;
+mod image_variance;
 mod ingest;
 mod known_features;
 mod lookup;
