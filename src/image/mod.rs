@@ -23,4 +23,6 @@ pub use statistics::ImageStatistics;
 pub use status::{ImageError, ImageFault, ImageStatus};
 
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod fuzz;

@@ -24,6 +24,8 @@ const TILE: usize = 16;
 const KEEP_AXES: usize = 8;
 /// Bytes of a buffer kept for the next picture.
 const KEEP_BYTES: usize = 4 << 20;
+/// Lifts a half, and what is a half but for the error of the sum, above it.
+const HALF_UP: f32 = 1.0 / 1024.0;
 /// Added to a number in 0 to 255, leaves it rounded in the lowest byte of the float: 2^23.
 const ROUND: f32 = 8_388_608.0;
 
@@ -285,6 +287,7 @@ fn sum_many(from: &[u8], stride: usize, weights: &[f32], sums: &mut Vec<f32>, ou
 
 #[inline(always)]
 fn round(sum: f32) -> u8 {
+    let sum = sum + HALF_UP;
     let sum = if sum > 0.0 { sum } else { 0.0 };
     let sum = if sum < 255.0 { sum } else { 255.0 };
     (sum + ROUND).to_bits() as u8
