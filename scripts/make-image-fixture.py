@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/fixtures/images again: JPEGs of every kind that the own decoder reads, and what Pillow makes of them.
 
-Usage: make-image-fixture.py (needs pillow)
+Usage: make-image-fixture.py (needs pillow, and for what Pillow does not write opencv)
 
 One drawn picture with smooth areas, edges and grain, of odd width and height. Beside each NAME.jpg stands NAME.rgb: cropped by a
 tenth of each edge and resized to 24x24 (BILINEAR), rows of red, green, blue.
@@ -10,6 +10,8 @@ tenth of each edge and resized to 24x24 (BILINEAR), rows of red, green, blue.
 import pathlib
 import random
 
+import cv2
+import numpy
 from PIL import Image, ImageDraw
 
 WIDTH, HEIGHT, SIZE = 187, 141, 24
@@ -24,6 +26,13 @@ KINDS = {
     "baseline-444": dict(quality=20, subsampling="4:4:4"),
     "baseline-grey": dict(quality=85),
     "baseline-rgb": dict(quality=75, keep_rgb=True),
+}
+
+# Chroma of half the height alone, which cameras make that turn pictures without decoding them.
+OPENCV_KINDS = {
+    "progressive-440": dict(JPEG_QUALITY=80, JPEG_PROGRESSIVE=1, JPEG_SAMPLING_FACTOR=0x121111),
+    "baseline-440": dict(JPEG_QUALITY=60, JPEG_SAMPLING_FACTOR=0x121111),
+    "baseline-411": dict(JPEG_QUALITY=80, JPEG_SAMPLING_FACTOR=0x411111),
 }
 
 
@@ -50,11 +59,21 @@ def main() -> None:
         path = folder / f"{name}.jpg"
         image = picture.convert("L") if name.endswith("grey") else picture
         image.save(path, "JPEG", **options)
-        with Image.open(path) as saved:
-            dx, dy = WIDTH // 10, HEIGHT // 10
-            part = saved.convert("RGB").crop((dx, dy, WIDTH - dx, HEIGHT - dy))
-        small = part.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-        path.with_suffix(".rgb").write_bytes(small.tobytes())
+        prepare(path)
+    pixels = numpy.asarray(picture)[:, :, ::-1]
+    for name, options in OPENCV_KINDS.items():
+        path = folder / f"{name}.jpg"
+        flags = [value for key, of in options.items() for value in (getattr(cv2, f"IMWRITE_{key}"), of)]
+        assert cv2.imwrite(str(path), pixels, flags)
+        prepare(path)
+
+
+def prepare(path: pathlib.Path) -> None:
+    with Image.open(path) as saved:
+        dx, dy = WIDTH // 10, HEIGHT // 10
+        part = saved.convert("RGB").crop((dx, dy, WIDTH - dx, HEIGHT - dy))
+    small = part.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+    path.with_suffix(".rgb").write_bytes(small.tobytes())
 
 
 if __name__ == "__main__":

@@ -201,6 +201,16 @@ pub fn images(size: u32) -> SchemaRef {
     ])
 }
 
+/// Sums over the sampled images of a part: how many they are, and what
+/// [`PixelVariance::to_bytes`](crate::image::PixelVariance::to_bytes) makes of their sums.
+#[must_use]
+pub fn variance_sums() -> SchemaRef {
+    schema(vec![
+        ("images", DataType::UInt32, false),
+        ("sums", DataType::Binary, false),
+    ])
+}
+
 /// Features of images, null where there is none, with the digest of what they were made from: the network, its weights and
 /// the tensor.
 #[must_use]

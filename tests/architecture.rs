@@ -152,7 +152,7 @@ fn only_model_knows_burn_and_libtorch() {
 
 #[test]
 fn only_image_knows_codecs() {
-    only(&["image"], &["fast_image_resize", "image"]);
+    only(&["image"], &["fearless_simd", "image"]);
 }
 
 #[test]

@@ -141,6 +141,7 @@ fn new_unlabelled_rows_train_nothing() {
             "tfidf_blocks",
             "tokenize",
             "decode_images",
+            "embed_mobilenet_v2",
             "pca",
             "predict",
             "publish"

@@ -67,7 +67,7 @@ fn features_are_those_of_the_network_and_rows_without_image_have_none() {
     let file = WeightsFile::shared();
     let bytes = fs::read(&file.path).unwrap();
     let runtime = Runtime::open(DeviceChoice::Cpu, Some(1)).unwrap();
-    let backbone = Backbone::load(&file.source(), &bytes, &runtime).unwrap();
+    let backbone = Backbone::load(&WeightsFile::source(), &bytes, &runtime).unwrap();
     assert!(pixels.len() > 50 && pixels.len() < found.len());
     let mut different = BTreeSet::new();
     for (row, features) in &found {

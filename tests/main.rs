@@ -10,6 +10,7 @@
 //! | `publication` | the protocol of the sink |
 //! | `translation` | the pending list and the table that comes back |
 //! | `backbones` | a real backbone against PyTorch, where its weights are there |
+//! | `images` | every status of an image, to the published row; the variance of the pixels |
 //! | `embeddings` | frozen features: no image twice, nothing without weights |
 //! | `blocks` | TF-IDF in blocks: what the stages make is what the kernels make of each field alone |
 //! | `conformance` | every store keeps the same promises |
@@ -27,6 +28,7 @@ mod crash;
 mod damage;
 mod determinism;
 mod embeddings;
+mod images;
 mod input;
 mod kill;
 mod models;

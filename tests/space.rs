@@ -265,8 +265,21 @@ impl TestSpace {
         found
     }
 
+    /// The store of the catalogue.
+    pub fn source(&self) -> SharedStore {
+        store::open(&self.path("catalogue").display().to_string()).unwrap()
+    }
+
     /// The pipeline on any stores, one thing at a time.
     pub fn pipeline(&self, checkpoints: SharedStore, sink: SharedStore) -> Pipeline {
+        self.pipeline_on(Stores {
+            checkpoints,
+            source: self.source(),
+            sink,
+        })
+    }
+
+    fn pipeline_on(&self, stores: Stores) -> Pipeline {
         let environment = BTreeMap::from([("RAYONNAGE_SOURCE", "unused")]);
         let lookup = |name: &str| environment.get(name).map(|value| (*value).to_owned());
         let (mut tree, issues) =
@@ -277,11 +290,6 @@ impl TestSpace {
         let mut config = resolve(&tree, "pipeline.yaml", &kinds(), issues).unwrap();
         let date = config.dump_date.take();
         config.dump_date = date.or(Some(sample::DUMP_DATE.to_owned()));
-        let stores = Stores {
-            checkpoints,
-            source: store::open(&self.path("catalogue").display().to_string()).unwrap(),
-            sink,
-        };
         let queries = Queries::load(&self.path("sql")).unwrap();
         let cancel = CancelToken::default();
         Pipeline::new(Environment::new(
@@ -301,7 +309,22 @@ impl TestSpace {
         sink: &SharedStore,
         options: &SelectionOptions,
     ) -> Result<RunRecord, RunError> {
-        let pipeline = self.pipeline(checkpoints.clone(), sink.clone());
+        self.run_from(&self.source(), checkpoints, sink, options)
+    }
+
+    /// As [`Self::run_on`], with a source of its own.
+    pub fn run_from(
+        &self,
+        source: &SharedStore,
+        checkpoints: &SharedStore,
+        sink: &SharedStore,
+        options: &SelectionOptions,
+    ) -> Result<RunRecord, RunError> {
+        let pipeline = self.pipeline_on(Stores {
+            checkpoints: checkpoints.clone(),
+            source: source.clone(),
+            sink: sink.clone(),
+        });
         let selection = select(&pipeline, options)?;
         let options = RunOptions {
             run_id: new_run_id(),

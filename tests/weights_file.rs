@@ -122,7 +122,7 @@ impl WeightsFile {
     }
 
     /// What the shipped configuration says of such a file.
-    pub fn source(&self) -> WeightsSource {
+    pub fn source() -> WeightsSource {
         WeightsSource::torchvision(BACKBONE)
     }
 

@@ -10,17 +10,21 @@ mod jpeg;
 mod pixel_variance;
 mod planes;
 mod prepare;
+mod resample;
 mod scale;
 mod statistics;
 mod status;
+mod vectors;
 
 pub use decode::{DecodeLimits, DecodedImage, ImageDecoder};
 pub use encode::{encode_jpeg, encode_png};
 pub use grey::push_grey;
-pub use pixel_variance::{HashSample, PixelVariance, VarianceError};
+pub use pixel_variance::{PixelVariance, VarianceError};
 pub use prepare::{Filter, ImagePreparer, PrepareOptions, PreparedImage};
 pub use statistics::ImageStatistics;
 pub use status::{ImageError, ImageFault, ImageStatus};
 
+#[cfg(test)]
+mod formats;
 #[cfg(test)]
 mod fuzz;

@@ -1,15 +1,11 @@
-//! Mean and variance of each pixel over a sample of prepared images, and which images the sample holds.
+//! Mean and variance of each pixel over a sample of prepared images.
 //!
 //! The report looks at where pictures differ: their edges are alike, their middle is not. That takes one sum
 //! and one sum of squares for each pixel and channel. Both are integers, so the variance is exact: it depends on which
 //! images were added, and not on the order, nor on how they were divided into parts that were merged.
 //!
 //! # Source
-//! Population variance, `E[x²] - E[x]²` in integers (no Welford: there is nothing to lose to rounding). The sample is
-//! the images with the smallest hashes of their ids (bottom-k): whatever the order of the rows and the parts, and
-//! one more row changes at most one image of it.
-
-use std::collections::BTreeSet;
+//! Population variance, `E[x²] - E[x]²` in integers (no Welford: there is nothing to lose to rounding).
 
 /// Most images that can be added: sums fit `u32`, and the formulas 64 bits.
 const MOST_IMAGES: u32 = 1 << 24;
@@ -121,6 +117,29 @@ impl PixelVariance {
             .collect()
     }
 
+    /// Writes means and variances as one array that `numpy.load` reads.
+    ///
+    /// # Shapes
+    /// `2 × size × size × 3`, `f4`: the means, then the variances.
+    ///
+    /// # Source
+    /// NumPy's `.npy` format, version 1.0.
+    #[must_use]
+    pub fn to_npy(&self, size: u32) -> Vec<u8> {
+        // Magic, version and length of the header take 10 bytes; the header ends in a line feed at a multiple of 64.
+        let shape = format!("(2, {size}, {size}, 3)");
+        let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+        let padding = (header.len() + 11).next_multiple_of(64) - header.len() - 11;
+        header.extend(std::iter::repeat_n(' ', padding));
+        header.push('\n');
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.bytes());
+        let values = self.means().into_iter().chain(self.variances());
+        bytes.extend(values.flat_map(f32::to_le_bytes));
+        bytes
+    }
+
     /// Writes the sums, to be kept for each part: the number of images, the sums, the sums of squares, little-endian.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -193,59 +212,6 @@ impl PixelVariance {
     }
 }
 
-/// Chooses which images a sample holds: those with the smallest hashes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HashSample {
-    limit: usize,
-    hashes: BTreeSet<u64>,
-}
-
-impl HashSample {
-    /// Creates a sample of at most `limit` images.
-    #[must_use]
-    pub fn new(limit: usize) -> Self {
-        let hashes = BTreeSet::new();
-        Self { limit, hashes }
-    }
-
-    /// Offers an image by the hash of its id, which has to be spread evenly over all numbers. Ids of one hash count as one.
-    pub fn offer(&mut self, hash: u64) {
-        let is_full = self.hashes.len() >= self.limit;
-        if is_full && self.hashes.last().is_none_or(|&last| hash >= last) {
-            return;
-        }
-        self.hashes.insert(hash);
-        if self.hashes.len() > self.limit {
-            self.hashes.pop_last();
-        }
-    }
-
-    /// Offers all images of another part's sample.
-    pub fn merge(&mut self, other: &Self) {
-        for &hash in &other.hashes {
-            self.offer(hash);
-        }
-    }
-
-    /// Tells whether the sample holds an image.
-    #[must_use]
-    pub fn contains(&self, hash: u64) -> bool {
-        self.hashes.contains(&hash)
-    }
-
-    /// Returns the number of images chosen.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.hashes.len()
-    }
-
-    /// Tells whether nothing was offered, or nothing may be chosen.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.hashes.is_empty()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,6 +244,19 @@ mod tests {
             (none.means(), none.variances()),
             (vec![0.0; 2], vec![0.0; 2])
         );
+    }
+
+    #[test]
+    fn npy_is_as_numpy_writes_it() {
+        let pixels = [vec![0, 1, 2], vec![4, 1, 0]];
+        let bytes = over(&pixels, 3).to_npy(1);
+        // numpy.save of float32 [[[[2, 1, 1]]], [[[4, 0, 1]]]].
+        let mut header = b"\x93NUMPY\x01\x00v\x00".to_vec();
+        header.extend(b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1, 1, 3), }");
+        header.resize(127, b' ');
+        header.push(b'\n');
+        let values = [2.0_f32, 1.0, 1.0, 4.0, 0.0, 1.0].map(f32::to_le_bytes);
+        assert_eq!(bytes, [&header, values.as_flattened()].concat());
     }
 
     #[test]
@@ -340,31 +319,6 @@ mod tests {
                 prop_assert!((f64::from(all.means()[place]) - mean).abs() < 1e-4);
                 prop_assert!((f64::from(all.variances()[place]) - variance).abs() < 1e-2);
             }
-        }
-
-        #[test]
-        fn sample_is_the_smallest_hashes_however_offered(
-            hashes in prop::collection::btree_set(any::<u64>(), 0..60),
-            limit in 0_usize..20,
-            cut in any::<prop::sample::Index>(),
-        ) {
-            let shuffled: Vec<u64> = hashes.iter().copied().rev().collect();
-            let (first, second) = shuffled.split_at(cut.index(shuffled.len() + 1));
-            let of = |hashes: &[u64]| {
-                let mut sample = HashSample::new(limit);
-                for &hash in hashes {
-                    sample.offer(hash);
-                }
-                sample
-            };
-            let mut sample = of(second);
-            sample.merge(&of(first));
-            prop_assert_eq!(&sample, &of(&shuffled));
-            let chosen: Vec<u64> = hashes.iter().copied().filter(|&hash| sample.contains(hash)).collect();
-            let smallest: Vec<u64> = hashes.iter().copied().take(limit).collect();
-            prop_assert_eq!(chosen, smallest);
-            prop_assert_eq!(sample.len(), hashes.len().min(limit));
-            prop_assert_eq!(sample.is_empty(), hashes.len().min(limit) == 0);
         }
     }
 }

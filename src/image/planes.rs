@@ -3,14 +3,15 @@
 //! # Source
 //! The conversion is that of JFIF, as in libjpeg, to within 1.
 
+#![expect(
+    clippy::inline_always,
+    reason = "compiled into each of the functions that `vectors::run` picks from"
+)]
+
 use image::metadata::Orientation;
 
 use super::statistics::{ImageStatistics, Totals};
-
-/// Pixels converted side by side.
-const LANES: usize = 16;
-/// Pixels of a row that are converted and counted at once.
-const RUN: usize = 255 * LANES;
+use super::vectors;
 
 /// Samples of one kind.
 #[derive(Debug, Clone, Copy)]
@@ -47,123 +48,122 @@ pub(super) struct Planes<'a> {
 
 impl Planes<'_> {
     /// Computes the statistics of all pixels; those that share a sample of chroma have it as it is, without interpolation.
-    pub(super) fn statistics(&self, rows: &mut ChromaRows) -> ImageStatistics {
+    pub(super) fn statistics(&self, tints: &mut Tints) -> ImageStatistics {
+        vectors::run(
+            #[inline(always)]
+            || self.count(tints),
+        )
+    }
+
+    #[inline(always)]
+    fn count(&self, tints: &mut Tints) -> ImageStatistics {
         let width = self.width as usize;
         let mut totals = Totals::default();
-        let mut run = [[0; RUN]; 3];
+        tints.clear(width);
         for y in 0..self.height {
-            let luma = self.luma.row(y, width);
-            let Some(chroma) = self.chroma else {
-                totals.add_channels([luma; 3]);
-                continue;
-            };
             let (across, down) = self.samples;
-            if y % down == 0 {
+            if let Some(chroma) = self.chroma.filter(|_| y % down == 0) {
                 let length = width.div_ceil(across as usize);
-                for (row, plane) in rows.0.iter_mut().zip(chroma) {
-                    spread(plane.row(y / down, length), across as usize, row);
-                }
+                tints.fill(chroma.map(|plane| plane.row(y / down, length)), across);
             }
-            let [cb, cr] = rows.0.each_ref().map(|row| &row[..width]);
-            for ((luma, cb), cr) in luma.chunks(RUN).zip(cb.chunks(RUN)).zip(cr.chunks(RUN)) {
-                let [r, g, b] = &mut run;
-                let mut channels = [r, g, b].map(|channel| &mut channel[..luma.len()]);
-                to_channels(luma, [cb, cr], &mut channels);
-                totals.add_channels(channels.map(|channel| &*channel));
-            }
+            let row = tints.0.each_ref().map(|row| &row[..width]);
+            totals.add_tinted(self.luma.row(y, width), row);
         }
         totals.finish(u64::from(self.width) * u64::from(self.height))
     }
 }
 
-/// One row of each plane of chroma, as long as a row of pixels.
+/// For each pixel of a row, what chroma adds to its red, green and blue, in sixteenths of a level.
 #[derive(Debug, Default)]
-pub(super) struct ChromaRows([Vec<u8>; 2]);
+pub(super) struct Tints([Vec<i16>; 3]);
 
-/// Repeats each sample `times` times.
-fn spread(samples: &[u8], times: usize, row: &mut Vec<u8>) {
-    row.clear();
-    if times == 2 {
-        row.resize(samples.len() * 2, 0);
-        for (pair, &sample) in row.as_chunks_mut::<2>().0.iter_mut().zip(samples) {
-            *pair = [sample; 2];
+impl Tints {
+    /// Makes a row of neutral pixels.
+    fn clear(&mut self, width: usize) {
+        for row in &mut self.0 {
+            row.clear();
+            // An odd width has a sample of chroma for one pixel more.
+            row.resize(width + 1, 0);
         }
-    } else {
-        row.extend_from_slice(samples);
+    }
+
+    /// Makes a row of each sample `across` times.
+    #[inline(always)]
+    fn fill(&mut self, [cb, cr]: [&[u8]; 2], across: u32) {
+        let [r, g, b] = &mut self.0;
+        let tints = cb.iter().zip(cr).map(|(&cb, &cr)| tint(cb, cr));
+        if across == 2 {
+            let [r, g, b] = [r, g, b].map(|row| row.as_chunks_mut::<2>().0);
+            for (((r, g), b), tint) in r.iter_mut().zip(g).zip(b).zip(tints) {
+                [*r, *g, *b] = tint.map(|tint| [tint; 2]);
+            }
+        } else {
+            for (((r, g), b), tint) in r.iter_mut().zip(g).zip(b).zip(tints) {
+                [*r, *g, *b] = tint;
+            }
+        }
     }
 }
 
-/// Converts samples to channels.
+/// Converts rows of luma and chroma to pixels.
 ///
 /// # Shapes
-/// All of one length.
-fn to_channels(luma: &[u8], [cb, cr]: [&[u8]; 2], channels: &mut [&mut [u8]; 3]) {
-    let [r, g, b] = channels;
-    let (lumas, luma) = luma.as_chunks();
-    let ((cbs, cb), (crs, cr)) = (cb.as_chunks(), cr.as_chunks());
-    let ((rs, r), (gs, g), (bs, b)) = (r.as_chunks_mut(), g.as_chunks_mut(), b.as_chunks_mut());
-    let from = lumas.iter().zip(cbs).zip(crs);
-    for (((to_r, to_g), to_b), ((y, cb), cr)) in rs.iter_mut().zip(gs).zip(bs).zip(from) {
-        [*to_r, *to_g, *to_b] = convert(y, cb, cr);
-    }
-    let [red, green, blue] = convert(&padded(luma), &padded(cb), &padded(cr));
-    for (to, from) in [(r, red), (g, green), (b, blue)] {
-        to.copy_from_slice(&from[..to.len()]);
-    }
-}
-
-/// Converts planes of one size to pixels.
-///
-/// # Shapes
-/// Each plane `pixels`, `rgb` `pixels × 3`.
+/// Each row `pixels`, `rgb` `pixels × 3`.
 pub(super) fn to_rgb([luma, cb, cr]: [&[u8]; 3], rgb: &mut [u8]) {
-    let from = luma
-        .chunks(LANES)
-        .zip(cb.chunks(LANES))
-        .zip(cr.chunks(LANES));
-    for (to, ((y, cb), cr)) in rgb.chunks_mut(LANES * 3).zip(from) {
-        let [r, g, b] = match (y.try_into(), cb.try_into(), cr.try_into()) {
-            (Ok(y), Ok(cb), Ok(cr)) => convert(y, cb, cr),
-            _ => convert(&padded(y), &padded(cb), &padded(cr)),
-        };
-        for (i, pixel) in to.as_chunks_mut::<3>().0.iter_mut().enumerate() {
-            *pixel = [r[i], g[i], b[i]];
-        }
-    }
+    vectors::run(
+        #[inline(always)]
+        || {
+            let from = luma.iter().zip(cb).zip(cr);
+            for (pixel, ((&y, &cb), &cr)) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(from) {
+                *pixel = tint(cb, cr).map(|tint| level(y, tint) as u8);
+            }
+        },
+    );
 }
 
-fn padded(samples: &[u8]) -> [u8; LANES] {
-    let mut whole = [0; LANES];
-    for (to, from) in whole.iter_mut().zip(samples) {
-        *to = *from;
-    }
-    whole
+/// Puts rows of channels together to pixels.
+///
+/// # Shapes
+/// Each row `pixels`, `rgb` `pixels × 3`.
+pub(super) fn interleave([red, green, blue]: [&[u8]; 3], rgb: &mut [u8]) {
+    vectors::run(
+        #[inline(always)]
+        || {
+            let from = red.iter().zip(green).zip(blue);
+            for (pixel, ((&r, &g), &b)) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(from) {
+                *pixel = [r, g, b];
+            }
+        },
+    );
 }
 
-/// Converts pixels side by side, in 16 bits: sixteenths of a level, and weights in 8192ths.
-#[inline]
-fn convert(y: &[u8; LANES], cb: &[u8; LANES], cr: &[u8; LANES]) -> [[u8; LANES]; 3] {
+/// What chroma adds to red, green and blue, in sixteenths of a level: in 16 bits, with weights in 8192ths.
+#[inline(always)]
+fn tint(cb: u8, cr: u8) -> [i16; 3] {
     const RED: i32 = 11_485; // 1.402
     const GREEN: [i32; 2] = [2_819, 5_850]; // 0.344136, 0.714136
     const BLUE: i32 = 14_516; // 1.772
     // A difference in 128ths times a weight, less 16 bits, is in sixteenths.
     let weigh = |difference: i16, weight: i32| ((i32::from(difference) * weight) >> 16) as i16;
-    let narrow = |value: i16| (value >> 4).clamp(0, 255) as u8;
-    let mut out = [[0; LANES]; 3];
-    for i in 0..LANES {
-        let level = i16::from(y[i]) * 16 + 8;
-        let blue = (i16::from(cb[i]) - 128) * 128;
-        let red = (i16::from(cr[i]) - 128) * 128;
-        out[0][i] = narrow(level + weigh(red, RED));
-        out[1][i] = narrow(level - weigh(blue, GREEN[0]) - weigh(red, GREEN[1]));
-        out[2][i] = narrow(level + weigh(blue, BLUE));
-    }
-    out
+    let blue = (i16::from(cb) - 128) * 128;
+    let red = (i16::from(cr) - 128) * 128;
+    let green = -weigh(blue, GREEN[0]) - weigh(red, GREEN[1]);
+    [weigh(red, RED), green, weigh(blue, BLUE)]
+}
+
+/// A channel of a pixel, 0 to 255, from its luma and its tint.
+#[inline(always)]
+pub(super) fn level(luma: u8, tint: i16) -> i16 {
+    ((i16::from(luma) * 16 + 8 + tint) >> 4).clamp(0, 255)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pixel(y: u8, cb: u8, cr: u8) -> [u8; 3] {
+        tint(cb, cr).map(|tint| u8::try_from(level(y, tint)).unwrap())
+    }
 
     #[test]
     fn colours_are_those_of_jfif() {
@@ -171,7 +171,7 @@ mod tests {
         for y in (0..=255).step_by(3) {
             for cb in (0..=255).step_by(5) {
                 for cr in (0..=255).step_by(5) {
-                    let [r, g, b] = convert(&[y; LANES], &[cb; LANES], &[cr; LANES]);
+                    let colour = pixel(y, cb, cr);
                     let (blue, red) = (f64::from(cb) - 128.0, f64::from(cr) - 128.0);
                     let y = f64::from(y);
                     let expected = [
@@ -179,9 +179,8 @@ mod tests {
                         y - 0.344_136 * blue - 0.714_136 * red,
                         y + 1.772 * blue,
                     ];
-                    for (got, expected) in [r, g, b].iter().zip(expected) {
-                        assert_eq!(*got, [got[0]; LANES]);
-                        worst = worst.max((f64::from(got[0]) - expected.clamp(0.0, 255.0)).abs());
+                    for (got, expected) in colour.into_iter().zip(expected) {
+                        worst = worst.max((f64::from(got) - expected.clamp(0.0, 255.0)).abs());
                     }
                 }
             }
@@ -196,26 +195,19 @@ mod tests {
             let [y, cb, cr] = [plane(5), plane(3), plane(7)];
             let mut rgb = vec![0; pixels * 3];
             to_rgb([&y, &cb, &cr], &mut rgb);
-            let mut channels = [vec![0; pixels], vec![0; pixels], vec![0; pixels]];
-            to_channels(
-                &y,
-                [&cb, &cr],
-                &mut channels.each_mut().map(Vec::as_mut_slice),
-            );
             for i in 0..pixels {
-                let [r, g, b] = convert(&[y[i]; LANES], &[cb[i]; LANES], &[cr[i]; LANES]);
-                assert_eq!(rgb[i * 3..i * 3 + 3], [r[0], g[0], b[0]]);
-                assert_eq!(
-                    channels.each_ref().map(|channel| channel[i]),
-                    [r[0], g[0], b[0]]
-                );
+                assert_eq!(rgb[i * 3..i * 3 + 3], pixel(y[i], cb[i], cr[i]));
+            }
+            interleave([&y, &cb, &cr], &mut rgb);
+            for i in 0..pixels {
+                assert_eq!(rgb[i * 3..i * 3 + 3], [y[i], cb[i], cr[i]]);
             }
         }
     }
 
     #[test]
     fn statistics_are_those_of_the_pixels() {
-        let (width, height) = (4500_u32, 5_u32);
+        let (width, height) = (4499_u32, 5_u32);
         for samples in [(1, 1), (2, 1), (1, 2), (2, 2)] {
             let stride = 4504;
             let plane = |seed: u32, low: u8| -> Vec<u8> {
@@ -239,17 +231,17 @@ mod tests {
                     let at = (y * stride + x) as usize;
                     let chroma = (y / samples.1 * stride + x / samples.0) as usize;
                     let [y, cb, cr] = [buffers[0][at], buffers[1][chroma], buffers[2][chroma]];
-                    rgb.extend(convert(&[y; LANES], &[cb; LANES], &[cr; LANES]).map(|c| c[0]));
+                    rgb.extend(pixel(y, cb, cr));
                 }
             }
             let expected = ImageStatistics::from_rgb(&rgb);
             assert!(expected.white_share > 0.01 && expected.white_share < 0.9);
-            assert_eq!(planes.statistics(&mut ChromaRows::default()), expected);
+            assert_eq!(planes.statistics(&mut Tints::default()), expected);
             let grey = Planes {
                 chroma: None,
                 ..planes
             };
-            let found = grey.statistics(&mut ChromaRows::default());
+            let found = grey.statistics(&mut Tints::default());
             assert!((found.mean_red - found.mean_blue).abs() < f32::EPSILON);
             assert!(found.mean_red > 200.0);
         }

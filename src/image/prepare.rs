@@ -25,16 +25,15 @@
 //! The result depends on the bytes and the options alone; a preparer can be used for any number of
 //! images, and memory does not grow with their number.
 
-use fast_image_resize::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 
 use super::decode::{DecodeLimits, ImageDecoder, guard};
 use super::jpeg::JpegDecoder;
-use super::planes::ChromaRows;
+use super::planes::Tints;
 use super::scale::Scaler;
 use super::statistics::ImageStatistics;
-use super::status::{ImageError, ImageFault, ImageStatus};
+use super::status::{ImageError, ImageFault};
 
 /// Largest edge of a prepared image.
 const MAX_SIZE: u32 = 4096;
@@ -81,16 +80,6 @@ impl Filter {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|f| f.as_str() == text)
-    }
-
-    const fn kernel(self) -> FilterType {
-        match self {
-            Self::Box => FilterType::Box,
-            Self::Bilinear => FilterType::Bilinear,
-            Self::Hamming => FilterType::Hamming,
-            Self::Bicubic => FilterType::CatmullRom,
-            Self::Lanczos => FilterType::Lanczos3,
-        }
     }
 }
 
@@ -153,7 +142,7 @@ pub struct PreparedImage {
 pub struct ImagePreparer {
     limits: DecodeLimits,
     jpeg: JpegDecoder,
-    chroma: ChromaRows,
+    tints: Tints,
     decoder: ImageDecoder,
     scaler: Scaler,
 }
@@ -165,13 +154,13 @@ impl ImagePreparer {
     /// Where the margin or the size is out of range.
     pub fn new(options: &PrepareOptions) -> Result<Self, ImageError> {
         options.check()?;
-        let (margin, kernel) = (f64::from(options.margin), options.filter.kernel());
+        let margin = f64::from(options.margin);
         Ok(Self {
             limits: options.limits.clone(),
             jpeg: JpegDecoder::default(),
-            chroma: ChromaRows::default(),
+            tints: Tints::default(),
             decoder: ImageDecoder::new(options.limits.clone()),
-            scaler: Scaler::new(margin, options.size, kernel),
+            scaler: Scaler::new(margin, options.size, options.filter),
         })
     }
 
@@ -197,24 +186,20 @@ impl ImagePreparer {
         let Some(source) = self.jpeg.decode(bytes, &self.limits) else {
             return Ok(None);
         };
-        let pixels = self.scaler.scale_planes(&source).map_err(|e| corrupt(&e))?;
+        let pixels = self.scaler.scale_planes(&source);
         let stored = (source.width, source.height);
-        let statistics = source.statistics(&mut self.chroma);
+        let statistics = source.statistics(&mut self.tints);
         Ok(Some(finish(pixels, stored, source.orientation, statistics)))
     }
 
     fn prepare_any(&mut self, bytes: &[u8]) -> Result<PreparedImage, ImageFault> {
         let source = self.decoder.decode(bytes)?;
-        let pixels = self.scaler.scale(&source).map_err(|e| corrupt(&e))?;
+        let pixels = self.scaler.scale(&source);
         let stored = (source.width, source.height);
         let statistics = ImageStatistics::from_rgb(source.rgb);
         let orientation = source.orientation;
         Ok(finish(pixels, stored, orientation, statistics))
     }
-}
-
-fn corrupt(error: &dyn std::error::Error) -> ImageFault {
-    ImageFault::new(ImageStatus::Corrupt, error.to_string())
 }
 
 /// Turns the picture upright.
@@ -309,17 +294,30 @@ mod tests {
         assert!(worst(&prepare(&pattern(203, 101), 3).pixels, &small) <= 1);
     }
 
+    fn mean(a: &[u8], b: &[u8]) -> f64 {
+        assert_eq!(a.len(), b.len());
+        let differences = a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(*b)));
+        f64::from(differences.sum::<u32>()) / a.len() as f64
+    }
+
     #[test]
     fn jpegs_equal_pillow() {
         for fixture in fixtures::READ.iter().chain([&fixtures::RGB]) {
             let image = prepare(fixture.jpeg, fixtures::PREPARED_SIZE);
-            let differences = image.pixels.iter().zip(fixture.prepared);
-            let sum: u32 = differences.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
-            let mean = f64::from(sum) / fixture.prepared.len() as f64;
-            assert!(mean < 1.5, "{}: {mean}", fixture.name);
-            // Single pixels of noise in a strong colour: Pillow clamps each to the range of a channel, here their mean is.
             let off = worst(&image.pixels, fixture.prepared);
-            assert!(off <= 40, "{}: {off}", fixture.name);
+            let mean = mean(&image.pixels, fixture.prepared);
+            // Beside saturated edges the samples of a JPEG overshoot. Pillow clamps each pixel to the range of a channel and
+            // then takes their mean, here their mean is clamped: at the white edge of the blue box that makes 10.
+            let (most, most_off) = if fixture.has_colour_planes() {
+                (1.0, 10)
+            } else {
+                (0.1, 1)
+            };
+            assert!(
+                mean < most && off <= most_off,
+                "{}: {mean}, {off}",
+                fixture.name
+            );
         }
     }
 
@@ -342,20 +340,19 @@ mod tests {
                 let mut preparer = ImagePreparer::new(&options).unwrap();
                 let quick = preparer.prepare_jpeg(fixture.jpeg).unwrap().unwrap();
                 let other = preparer.prepare_any(fixture.jpeg).unwrap();
-                let differences = quick.pixels.iter().zip(&other.pixels);
-                let sum: u32 = differences.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
-                let mean = f64::from(sum) / other.pixels.len() as f64;
-                // Enlarged chroma is interpolated, which in the other direction is a little wider than a box.
-                let most = if filter == Filter::Box { 4.0 } else { 2.0 };
+                let mean = mean(&quick.pixels, &other.pixels);
+                // A box is compared with interpolated chroma, which in the other direction is a little wider than a box.
+                let most = if filter == Filter::Box { 2.5 } else { 1.5 };
                 assert!(mean < most, "{}, {filter:?}: {mean}", fixture.name);
                 let (a, b) = (quick.statistics, other.statistics);
-                assert!(
-                    (a.white_share - b.white_share).abs() < 0.02,
-                    "{}",
-                    fixture.name
-                );
-                assert!((a.mean_red - b.mean_red).abs() < 0.5, "{a:?} {b:?}");
-                assert!((a.mean_blue - b.mean_blue).abs() < 0.5, "{a:?} {b:?}");
+                assert!((a.white_share - b.white_share).abs() < 0.003, "{a:?} {b:?}");
+                for (a, b) in [
+                    (a.mean_red, b.mean_red),
+                    (a.mean_green, b.mean_green),
+                    (a.mean_blue, b.mean_blue),
+                ] {
+                    assert!((a - b).abs() < 0.2, "{}: {a} {b}", fixture.name);
+                }
                 assert_eq!((quick.width, quick.height), (other.width, other.height));
             }
         }
@@ -393,25 +390,43 @@ mod tests {
 
     #[test]
     fn orientation_equals_turning_the_source_first() {
-        let jpeg = encode(draw(60, 40), Jpeg);
-        for orientation in 1..=8 {
-            let image = prepare(&with_exif(&jpeg, orientation), 16);
-            let mut turned = image::load_from_memory(&jpeg).unwrap();
-            turned.apply_orientation(Orientation::from_exif(orientation).unwrap());
-            let expected = prepare(&encode(turned, Png), 16);
-            // The expected picture comes through the other decoder.
-            let off = worst(&image.pixels, &expected.pixels);
-            assert!(off <= 8, "{orientation}: {off}");
-            assert_eq!(
-                (image.width, image.height),
-                (expected.width, expected.height)
-            );
-            assert_eq!(image.width, if orientation < 5 { 60 } else { 40 });
+        for fixture in fixtures::READ.iter().chain([&fixtures::RGB]) {
+            for orientation in 1..=8 {
+                let image = prepare(&with_exif(fixture.jpeg, orientation), 24);
+                let mut turned = image::load_from_memory(fixture.jpeg).unwrap();
+                turned.apply_orientation(Orientation::from_exif(orientation).unwrap());
+                let expected = prepare(&encode(turned, Png), 24);
+                // The expected picture comes through the other decoder: as far off as in the tests above.
+                let off = worst(&image.pixels, &expected.pixels);
+                let mean = mean(&image.pixels, &expected.pixels);
+                let (most, most_off) = if fixture.has_colour_planes() {
+                    (1.0, 10)
+                } else {
+                    (0.1, 1)
+                };
+                assert!(
+                    mean < most && off <= most_off,
+                    "{} {orientation}: {mean}, {off}",
+                    fixture.name
+                );
+                let upright = prepare(fixture.jpeg, 24).pixels;
+                let square = RgbImage::from_raw(24, 24, upright).unwrap();
+                let mut small = DynamicImage::from(square);
+                small.apply_orientation(Orientation::from_exif(orientation).unwrap());
+                assert_eq!(image.pixels, small.into_bytes());
+                assert_eq!(
+                    (image.width, image.height),
+                    (expected.width, expected.height)
+                );
+                let (wide, high) = fixtures::SIZE;
+                assert_eq!(image.width, if orientation < 5 { wide } else { high });
+            }
         }
         // 6: the top left corner of the file is the top right one of the picture.
+        let jpeg = encode(draw(60, 40), Jpeg);
         let plain = prepare(&jpeg, 16).pixels;
         let turned = prepare(&with_exif(&jpeg, 6), 16).pixels;
-        assert!(worst(&plain[..3], &turned[45..48]) <= 1);
+        assert_eq!(plain[..3], turned[45..48]);
         assert!(worst(&plain[..3], &turned[..3]) > 20);
     }
 

@@ -2,6 +2,13 @@
 //!
 //! Sums are integers, so the result does not depend on the order of summation or on the CPU.
 
+#![expect(
+    clippy::inline_always,
+    reason = "compiled into each of the functions that `vectors::run` picks from"
+)]
+
+use super::planes::level;
+
 /// Lowest value of all three channels of a near-white pixel.
 const NEAR_WHITE: u8 = 240;
 /// Bytes summed side by side: a multiple of 3 (channels) and of 16 (vector registers).
@@ -92,38 +99,34 @@ impl Totals {
         self.white += whites.iter().step_by(3).map(|&w| u64::from(w)).sum::<u64>();
     }
 
-    /// Adds pixels whose channels stand apart.
+    /// Adds a row of pixels, given as luma and what chroma adds to each channel of it.
     ///
     /// # Shapes
     /// All of one length.
-    pub(super) fn add_channels(&mut self, channels: [&[u8]; 3]) {
-        let [red, green, blue] = channels.map(|channel| channel.as_chunks::<WIDE>());
-        let mut blocks = red.0.iter().zip(green.0).zip(blue.0);
-        loop {
-            let mut sums = [[0_u16; WIDE]; 3];
-            let mut whites = [0_u8; WIDE];
-            let mut taken = 0;
-            for ((red, green), blue) in blocks.by_ref().take(BLOCKS_PER_RUN) {
-                for i in 0..WIDE {
-                    sums[0][i] += u16::from(red[i]);
-                    sums[1][i] += u16::from(green[i]);
-                    sums[2][i] += u16::from(blue[i]);
-                    let darkest = red[i].min(green[i]).min(blue[i]);
-                    whites[i] += u8::from(darkest >= NEAR_WHITE);
-                }
-                taken += 1;
+    #[inline(always)]
+    pub(super) fn add_tinted(&mut self, luma: &[u8], tints: [&[i16]; 3]) {
+        let (lumas, luma) = luma.as_chunks::<WIDE>();
+        let [red, green, blue] = tints.map(|tints| tints.as_chunks::<WIDE>());
+        let mut blocks = lumas.iter().zip(red.0).zip(green.0).zip(blue.0);
+        while blocks.len() > 0 {
+            let mut run = Run::default();
+            for (((luma, red), green), blue) in blocks.by_ref().take(BLOCKS_PER_RUN) {
+                run.add(luma, [red, green, blue]);
             }
-            for (total, sums) in self.channels.iter_mut().zip(&sums) {
-                *total += sums.iter().map(|&sum| u64::from(sum)).sum::<u64>();
-            }
-            self.white += whites.iter().map(|&white| u64::from(white)).sum::<u64>();
-            if taken < BLOCKS_PER_RUN {
-                break;
-            }
+            self.add(&run);
         }
-        for ((&red, &green), &blue) in red.1.iter().zip(green.1).zip(blue.1) {
-            self.add_pixel([red, green, blue]);
+        // Black pixels add nothing.
+        let mut run = Run::default();
+        let [red, green, blue] = [red.1, green.1, blue.1].map(padded);
+        run.add(&padded(luma), [&red, &green, &blue]);
+        self.add(&run);
+    }
+
+    fn add(&mut self, run: &Run) {
+        for (total, sums) in self.channels.iter_mut().zip(&run.sums) {
+            *total += sums.iter().map(|&sum| u64::from(sum)).sum::<u64>();
         }
+        self.white += run.whites.iter().map(|&sum| u64::from(sum)).sum::<u64>();
     }
 
     fn add_pixel(&mut self, pixel: [u8; 3]) {
@@ -143,6 +146,36 @@ impl Totals {
             mean_blue: share(self.channels[2]),
         }
     }
+}
+
+/// Sums over at most [`BLOCKS_PER_RUN`] blocks of pixels side by side.
+#[derive(Default)]
+struct Run {
+    sums: [[u16; WIDE]; 3],
+    whites: [u16; WIDE],
+}
+
+impl Run {
+    #[inline(always)]
+    fn add(&mut self, luma: &[u8; WIDE], tints: [&[i16; WIDE]; 3]) {
+        for i in 0..WIDE {
+            let channels = tints.map(|tints| level(luma[i], tints[i]));
+            let darkest = channels[0].min(channels[1]).min(channels[2]);
+            for (sums, channel) in self.sums.iter_mut().zip(channels) {
+                sums[i] += channel.cast_unsigned();
+            }
+            self.whites[i] += u16::from(darkest >= i16::from(NEAR_WHITE));
+        }
+    }
+}
+
+#[inline(always)]
+fn padded<T: Copy + Default>(values: &[T]) -> [T; WIDE] {
+    let mut whole = [T::default(); WIDE];
+    for (to, from) in whole.iter_mut().zip(values) {
+        *to = *from;
+    }
+    whole
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //!
 //! A broken image is not a bad row: its product is predicted from its text.
 
+use super::image_variance::Sample;
 use super::row_wise::{Aligned, RowWise, process, same_names};
 use super::{Environment, Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::config::{Issue, NeedRule};
 use crate::fingerprint::Digest;
 use crate::image::{
-    DecodeLimits, Filter, ImagePreparer, ImageStatus, PrepareOptions, PreparedImage,
+    DecodeLimits, Filter, ImagePreparer, ImageStatistics, ImageStatus, PrepareOptions,
 };
 use crate::schema::{self, IMAGE_SIZE, LABELLED, UNLABELLED};
 use crate::source::{SourceError, UNREADABLE};
@@ -31,6 +32,8 @@ pub(super) struct Params {
     size: u32,
     /// Kernel of the resize.
     filter: String,
+    /// Share of the images over which the variance of each pixel is computed.
+    variance_share: f64,
     /// Largest file in bytes.
     max_bytes: u64,
     /// Largest width in pixels.
@@ -48,6 +51,7 @@ impl Default for Params {
             margin: options.margin,
             size: IMAGE_SIZE,
             filter: options.filter.as_str().to_owned(),
+            variance_share: 0.25,
             max_bytes: options.limits.max_bytes,
             max_width: options.limits.max_width,
             max_height: options.limits.max_height,
@@ -57,6 +61,13 @@ impl Default for Params {
 }
 
 impl Params {
+    fn sample(&self) -> Sample {
+        Sample {
+            share: self.variance_share,
+            size: self.size,
+        }
+    }
+
     fn options(&self) -> PrepareOptions {
         PrepareOptions {
             margin: self.margin,
@@ -91,6 +102,10 @@ impl Kind for DecodeImages {
             let message = format!("unknown filter {:?}; known: {known}", params.filter);
             issues.push(Issue::new(format!("{path}.filter"), message));
         }
+        if !(0.0..=1.0).contains(&params.variance_share) {
+            let message = format!("must be from 0 to 1, is {}", params.variance_share);
+            issues.push(Issue::new(format!("{path}.variance_share"), message));
+        }
         if let Err(error) = ImagePreparer::new(&params.options()) {
             issues.push(Issue::new(path, error.to_string()));
         }
@@ -103,7 +118,7 @@ impl Kind for DecodeImages {
 
 impl Stage for DecodeImages {
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn external_fields(
@@ -115,7 +130,7 @@ impl Stage for DecodeImages {
     }
 
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
-        let options = self.params.options();
+        let (options, sample) = (self.params.options(), self.params.sample());
         let input = run.input("ingest")?;
         let spec = RowWise {
             aligned: vec![Aligned {
@@ -123,30 +138,49 @@ impl Stage for DecodeImages {
                 columns: &["id", "image", "image_identity", "image_bytes"],
             }],
             datasets: same_names(input),
-            sides: &[],
+            sides: sample.sides(),
             extra: Vec::new(),
             extra_of: None,
             unit: "rows",
         };
         let writer = process(run, &spec, &|_, batches| {
-            let outcomes = decode_part(run.environment, &options, &batches[0])?;
-            let decoded = outcomes.iter().filter(|row| row.image.is_some()).count();
+            let ids = batches[0].column(0).clone();
+            let (outcomes, pixels) = decode_part(run.environment, &options, &batches[0])?;
+            let has_image: Vec<bool> = outcomes.iter().map(|row| row.image.is_some()).collect();
+            let decoded = has_image.iter().filter(|&&has| has).count();
             run.monitor.count_images(decoded as u64);
-            let batch = to_batch(batches[0].column(0).clone(), outcomes, options.size)?;
-            Ok(vec![batch])
+            let mut made = Vec::new();
+            if !sample.sides().is_empty() {
+                let ids = schema::column(&batches[0], "id")?;
+                made.push(sample.side(ids, &has_image, &pixels)?);
+            }
+            made.insert(0, to_batch(ids, &outcomes, pixels, options.size)?);
+            Ok(made)
         })?;
         let statuses = run.count_values(&writer, &[LABELLED, UNLABELLED], "image_status")?;
         check_ratio(&statuses, run.environment.config.max_image_fault_ratio)?;
-        let summary = Map::from_iter([("image_status".to_owned(), json!(statuses))]);
+        let mut summary = Map::from_iter([("image_status".to_owned(), json!(statuses))]);
+        if sample.share > 0.0 {
+            let images = sample.merge(run, &writer)?;
+            summary.insert("variance_images".to_owned(), json!(images));
+        }
         Ok(StageOutput { writer, summary })
     }
 }
 
-/// What became of one row's image.
+/// What became of one row's image, besides its pixels.
 struct Outcome {
     status: ImageStatus,
     detail: Option<String>,
-    image: Option<PreparedImage>,
+    image: Option<Picture>,
+}
+
+/// What is known of an image whose pixels are kept elsewhere.
+struct Picture {
+    width: u32,
+    height: u32,
+    statistics: ImageStatistics,
+    digest: Digest,
 }
 
 impl Outcome {
@@ -159,21 +193,25 @@ impl Outcome {
     }
 }
 
+/// Decodes the images of a part, each right to its place among the pixels of all: no pixel is in memory twice.
 fn decode_part(
     environment: &Environment,
     options: &PrepareOptions,
     batch: &RecordBatch,
-) -> Result<Vec<Outcome>, StageError> {
+) -> Result<(Vec<Outcome>, Vec<u8>), StageError> {
     let paths: &StringArray = schema::column(batch, "image")?;
     let identities: &StringArray = schema::column(batch, "image_identity")?;
     let sizes: &Int64Array = schema::column(batch, "image_bytes")?;
     // The options were checked with the configuration; an error here would be reported once per row.
     ImagePreparer::new(options)?;
-    (0..batch.num_rows())
-        .into_par_iter()
+    let width = options.size as usize * options.size as usize * 3;
+    let mut pixels = vec![0; batch.num_rows() * width];
+    let outcomes = pixels
+        .par_chunks_exact_mut(width)
+        .enumerate()
         .map_init(
             || ImagePreparer::new(options),
-            |preparer, row| {
+            |preparer, (row, pixels)| {
                 environment.check_cancelled()?;
                 if paths.is_null(row) {
                     return Ok(Outcome::without_image(ImageStatus::None, None));
@@ -190,21 +228,22 @@ fn decode_part(
                     Ok(preparer) => decode(
                         environment,
                         preparer,
-                        paths.value(row),
-                        identities.value(row),
+                        (paths.value(row), identities.value(row)),
+                        pixels,
                     ),
                     Err(error) => Err(StageError::Unusable(error.to_string())),
                 }
             },
         )
-        .collect()
+        .collect::<Result<Vec<_>, StageError>>()?;
+    Ok((outcomes, pixels))
 }
 
 fn decode(
     environment: &Environment,
     preparer: &mut ImagePreparer,
-    path: &str,
-    identity: &str,
+    (path, identity): (&str, &str),
+    pixels: &mut [u8],
 ) -> Result<Outcome, StageError> {
     let source = &environment.source;
     if identity.starts_with(UNREADABLE) {
@@ -222,18 +261,31 @@ fn decode(
         .into());
     }
     Ok(match preparer.prepare(&bytes) {
-        Ok(image) => Outcome {
-            status: ImageStatus::Ok,
-            detail: None,
-            image: Some(image),
-        },
+        Ok(image) => {
+            pixels.copy_from_slice(&image.pixels);
+            Outcome {
+                status: ImageStatus::Ok,
+                detail: None,
+                image: Some(Picture {
+                    width: image.width,
+                    height: image.height,
+                    statistics: image.statistics,
+                    digest: Digest::of(&image.pixels),
+                }),
+            }
+        }
         Err(fault) => Outcome::without_image(fault.status, Some(fault.detail)),
     })
 }
 
-fn to_batch(ids: ArrayRef, outcomes: Vec<Outcome>, size: u32) -> Result<RecordBatch, StageError> {
+fn to_batch(
+    ids: ArrayRef,
+    outcomes: &[Outcome],
+    pixels: Vec<u8>,
+    size: u32,
+) -> Result<RecordBatch, StageError> {
     let width = size as usize * size as usize * 3;
-    let sizes = |of: fn(&PreparedImage) -> u32| -> ArrayRef {
+    let sizes = |of: fn(&Picture) -> u32| -> ArrayRef {
         Arc::new(
             outcomes
                 .iter()
@@ -241,7 +293,7 @@ fn to_batch(ids: ArrayRef, outcomes: Vec<Outcome>, size: u32) -> Result<RecordBa
                 .collect::<UInt32Array>(),
         )
     };
-    let means = |of: fn(&PreparedImage) -> f32| -> ArrayRef {
+    let means = |of: fn(&Picture) -> f32| -> ArrayRef {
         Arc::new(
             outcomes
                 .iter()
@@ -249,11 +301,10 @@ fn to_batch(ids: ArrayRef, outcomes: Vec<Outcome>, size: u32) -> Result<RecordBa
                 .collect::<Float32Array>(),
         )
     };
-    let digests = outcomes.par_iter().map(|row| {
-        let digest = |image: &PreparedImage| Digest::of(&image.pixels).as_str().to_owned();
-        row.image.as_ref().map(digest)
-    });
-    let digests: ArrayRef = Arc::new(StringArray::from(digests.collect::<Vec<_>>()));
+    let digests = outcomes
+        .iter()
+        .map(|row| row.image.as_ref().map(|image| image.digest.as_str()));
+    let digests: ArrayRef = Arc::new(digests.collect::<StringArray>());
     let mut columns = vec![
         ids,
         Arc::new(
@@ -277,12 +328,6 @@ fn to_batch(ids: ArrayRef, outcomes: Vec<Outcome>, size: u32) -> Result<RecordBa
         digests,
     ];
     let valid: Vec<bool> = outcomes.iter().map(|row| row.image.is_some()).collect();
-    let mut pixels = vec![0_u8; outcomes.len() * width];
-    for (row, outcome) in pixels.chunks_exact_mut(width).zip(outcomes) {
-        if let Some(image) = outcome.image {
-            row.copy_from_slice(&image.pixels);
-        }
-    }
     let bytes = i32::try_from(width).unwrap_or(i32::MAX);
     let pixels = FixedSizeBinaryArray::new(
         bytes,

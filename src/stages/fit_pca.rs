@@ -1,12 +1,12 @@
 //! `fit_pca`: the principal components of grey training images.
 
 use super::features::{GreyImages, same_part};
-use super::sampling::place;
+use super::sampling::{last_drawn, place};
 use super::split::TRAIN;
 use super::{Environment, Input, Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::config::{Issue, NeedRule};
 use crate::fingerprint::Digest;
-use crate::image::{HashSample, ImageStatus};
+use crate::image::ImageStatus;
 use crate::model::{ModelError, Pca};
 use crate::schema::{self, COMPONENTS, IMAGE_SIZE, LABELLED};
 use arrow::array::{Array, Float64Array, RecordBatch, StringArray, UInt32Array};
@@ -118,19 +118,19 @@ impl FitPca {
     /// The training images that the components are fitted on, in the order of the rows.
     fn training_images(&self, run: &StageRun<'_>) -> Result<GreyImages, StageError> {
         let (images, seed) = (run.input("decode_images")?, run.seed());
-        let mut sample = HashSample::new(self.params.sample.unwrap_or(usize::MAX));
         let parts = training_ids(run, images)?;
-        for id in parts.iter().flatten().flatten() {
-            sample.offer(place(seed, id));
-        }
-        run.monitor.expect(sample.len() as u64, "images");
+        let ids = parts.iter().flatten().flatten();
+        let places: Vec<u64> = ids.map(|id| place(seed, id)).collect();
+        let most = places.len().min(self.params.sample.unwrap_or(usize::MAX));
+        let last = last_drawn(places, most);
+        run.monitor.expect(most as u64, "images");
         let mut grey = GreyImages::new(images, LABELLED, self.params.size)?;
         let manifest = &images.reader.dataset(LABELLED)?.parts;
         for (ids, part) in parts.iter().zip(manifest) {
             run.environment.check_cancelled()?;
             let is_drawn = |id: &Option<String>| {
                 id.as_ref()
-                    .is_some_and(|id| sample.contains(place(seed, id)))
+                    .is_some_and(|id| last.is_some_and(|last| place(seed, id) <= last))
             };
             let keep: Vec<usize> = (0..ids.len()).filter(|row| is_drawn(&ids[*row])).collect();
             if !keep.is_empty() {

@@ -16,6 +16,7 @@ mod evaluate;
 mod features;
 mod fit_pca;
 mod fit_tfidf;
+mod image_variance;
 mod ingest;
 mod known_features;
 mod lookup;

@@ -15,6 +15,12 @@ pub(super) fn place(seed: u64, id: &str) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
+/// The largest place that is drawn, where so many are.
+pub(super) fn last_drawn(mut places: Vec<u64>, most: usize) -> Option<u64> {
+    let last = most.min(places.len()).checked_sub(1)?;
+    Some(*places.select_nth_unstable(last).1)
+}
+
 /// Draws at most so many rows, of each class its share; returns them in ascending order.
 pub(super) fn stratified(ids: &[String], classes: &[u32], most: usize, seed: u64) -> Vec<usize> {
     if ids.len() <= most {
@@ -93,6 +99,14 @@ mod tests {
         // Who is in a small drawing is in a large one.
         let more = names(&ids, stratified(&ids, &classes, 100, 1));
         assert!(drawn.iter().all(|name| more.contains(name)));
+    }
+
+    #[test]
+    fn the_smallest_places_are_drawn() {
+        assert_eq!(last_drawn(vec![5, 1, 9, 3], 2), Some(3));
+        assert_eq!(last_drawn(vec![5, 1], 9), Some(5));
+        assert_eq!(last_drawn(vec![5, 1], 0), None);
+        assert_eq!(last_drawn(vec![], 3), None);
     }
 
     #[test]

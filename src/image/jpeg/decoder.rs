@@ -6,6 +6,7 @@ use super::segments::{EntropyCoded, Segments};
 use super::transform::Transform;
 use crate::image::DecodeLimits;
 use crate::image::planes::{Plane, Planes};
+use crate::image::vectors;
 use image::metadata::Orientation;
 
 /// Shorter sides are left to the other decoder: next to nothing is to be gained.
@@ -50,11 +51,16 @@ impl JpegDecoder {
                 .values
                 .chunks(component.stride)
                 .zip(all.masks.chunks(component.stride));
-            for ((values, masks), out) in rows.zip(plane.chunks_mut(row_samples * 8)) {
-                for (x, (values, &mask)) in values.iter().zip(masks).enumerate() {
-                    transform.block(values, mask, &mut out[x * 8..], row_samples);
-                }
-            }
+            vectors::run(
+                #[inline(always)]
+                || {
+                    for ((values, masks), out) in rows.zip(plane.chunks_mut(row_samples * 8)) {
+                        for (x, (values, &mask)) in values.iter().zip(masks).enumerate() {
+                            transform.block(values, mask, &mut out[x * 8..], row_samples);
+                        }
+                    }
+                },
+            );
         }
         let plane = |index: usize| {
             let component = head.frame.components.get(index)?;

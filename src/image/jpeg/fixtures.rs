@@ -13,6 +13,13 @@ pub struct Fixture {
     pub prepared: &'static [u8],
 }
 
+impl Fixture {
+    /// Tells whether luma and chroma stand apart.
+    pub fn has_colour_planes(&self) -> bool {
+        !self.name.ends_with("grey") && !self.name.ends_with("rgb")
+    }
+}
+
 macro_rules! fixture {
     ($name:literal) => {
         Fixture {
@@ -24,17 +31,22 @@ macro_rules! fixture {
 }
 
 /// Kinds that the decoder of this module reads.
-pub const READ: [Fixture; 9] = [
+pub const READ: [Fixture; 11] = [
     fixture!("progressive-420"),
     fixture!("progressive-422"),
+    fixture!("progressive-440"),
     fixture!("progressive-444"),
     fixture!("progressive-restarts"),
     fixture!("progressive-grey"),
     fixture!("baseline-420"),
     fixture!("baseline-422-restarts"),
+    fixture!("baseline-440"),
     fixture!("baseline-444"),
     fixture!("baseline-grey"),
 ];
+
+/// A kind that it leaves to the `image` crate's decoder: chroma of a quarter of the width.
+pub const QUARTER: Fixture = fixture!("baseline-411");
 
 /// A kind that it leaves to the `image` crate's decoder: channels that are red, green and blue.
 pub const RGB: Fixture = fixture!("baseline-rgb");

@@ -12,6 +12,7 @@
 use super::frame::{Frame, Part, Scan, Tables};
 use super::huffman::{Bits, Huffman};
 use super::segments::EntropyCoded;
+use crate::image::vectors;
 
 /// The coefficients of a component.
 #[derive(Debug, Default)]
@@ -91,51 +92,80 @@ pub(super) fn decode(
         data,
         interval: tables.restart_interval,
     };
-    let dc = |part: &Part| tables.dc.get(part.dc)?.as_ref();
-    let ac = |part: &Part| tables.ac.get(part.ac)?.as_ref();
-    let shift = u32::from(scan.bits.1);
-    let (first, last) = scan.band;
-    if !frame.is_progressive {
-        let tables = in_order(scan, |part| Some((dc(part)?, ac(part)?)))?;
-        return walk.blocks(coefficients, |state, part, block| {
-            let (dc, ac) = tables[part]?;
-            level(state, part, dc, block, 0)?;
-            sequential(&mut state.bits, ac, block)
-        });
-    }
-    match (first, scan.bits.0) {
-        (0, 0) => {
-            let tables = in_order(scan, dc)?;
-            walk.blocks(coefficients, |state, part, block| {
-                level(state, part, tables[part]?, block, shift)
-            })
+    vectors::run(
+        #[inline(always)]
+        || walk.decode(tables, coefficients),
+    )
+}
+
+impl Walk<'_> {
+    #[inline(always)]
+    fn decode(&self, tables: &Tables, coefficients: &mut [Coefficients; 3]) -> Option<()> {
+        let (frame, scan, walk) = (self.frame, self.scan, self);
+        let dc = |part: &Part| tables.dc.get(part.dc)?.as_ref();
+        let ac = |part: &Part| tables.ac.get(part.ac)?.as_ref();
+        let shift = u32::from(scan.bits.1);
+        let (first, last) = scan.band;
+        if !frame.is_progressive {
+            let tables = in_order(scan, |part| Some((dc(part)?, ac(part)?)))?;
+            return walk.blocks(
+                coefficients,
+                #[inline(always)]
+                |state, part, block| {
+                    let (dc, ac) = tables[part]?;
+                    level(state, part, dc, block, 0)?;
+                    sequential(&mut state.bits, ac, block)
+                },
+            );
         }
-        (0, _) => walk.blocks(coefficients, |state, _, block| {
-            state.bits.refill();
-            block.values[0] |= (state.bits.take(1) as i16) << shift;
-            Some(())
-        }),
-        (_, 0) => {
-            let part = scan.parts.first()?;
-            let table = ac(part)?;
-            // A band is of one component.
-            let coefficients = coefficients.get_mut(part.component)?;
-            walk.alone(part.component, coefficients, |state, _, block| {
-                if state.empty > 0 {
-                    state.empty -= 1;
-                    return Some(());
-                }
-                band(state, table, block, (first, last), shift)
-            })
-        }
-        _ => {
-            let part = scan.parts.first()?;
-            let table = ac(part)?;
-            // A band is of one component.
-            let coefficients = coefficients.get_mut(part.component)?;
-            walk.alone(part.component, coefficients, |state, _, block| {
-                refinement(state, table, block, (first, last), 1 << shift)
-            })
+        match (first, scan.bits.0) {
+            (0, 0) => {
+                let tables = in_order(scan, dc)?;
+                walk.blocks(
+                    coefficients,
+                    #[inline(always)]
+                    |state, part, block| level(state, part, tables[part]?, block, shift),
+                )
+            }
+            (0, _) => walk.blocks(
+                coefficients,
+                #[inline(always)]
+                |state, _, block| {
+                    state.bits.refill();
+                    block.values[0] |= (state.bits.take(1) as i16) << shift;
+                    Some(())
+                },
+            ),
+            (_, 0) => {
+                let part = scan.parts.first()?;
+                let table = ac(part)?;
+                // A band is of one component.
+                let coefficients = coefficients.get_mut(part.component)?;
+                walk.alone(
+                    part.component,
+                    coefficients,
+                    #[inline(always)]
+                    |state, _, block| {
+                        if state.empty > 0 {
+                            state.empty -= 1;
+                            return Some(());
+                        }
+                        band(state, table, block, (first, last), shift)
+                    },
+                )
+            }
+            _ => {
+                let part = scan.parts.first()?;
+                let table = ac(part)?;
+                // A band is of one component.
+                let coefficients = coefficients.get_mut(part.component)?;
+                walk.alone(
+                    part.component,
+                    coefficients,
+                    #[inline(always)]
+                    |state, _, block| refinement(state, table, block, (first, last), 1 << shift),
+                )
+            }
         }
     }
 }
@@ -324,6 +354,9 @@ fn band(
 }
 
 /// A later pass over a band: one more bit of what is there, and what becomes ±1 (G.1.2.3).
+///
+/// The bits of what is there come between the symbols, but in order: they are collected, and applied when the block is done.
+/// How many come is counted, not tried, since no branch on it can be predicted.
 #[inline(always)]
 fn refinement(
     state: &mut State<'_>,
@@ -332,9 +365,11 @@ fn refinement(
     (first, last): (u32, u32),
     unit: i16,
 ) -> Option<()> {
-    let band = u64::MAX >> (63 - last);
-    let from = |place: u32| band & u64::MAX << place;
+    let band = u64::MAX >> (63 - last) & u64::MAX << first;
+    let there = *block.mask & band;
+    let mut zeros = band & !there;
     let mut place = first;
+    let mut more = 0_u64;
     if state.empty == 0 {
         while place <= last {
             state.bits.refill();
@@ -347,54 +382,125 @@ fn refinement(
             if coded.size > 1 {
                 return None;
             }
-            // Where the zero after so many zeros stands; what is passed on the way is refined.
-            let mut zeros = !*block.mask & from(place);
-            for _ in 0..coded.run {
-                zeros &= zeros.wrapping_sub(1);
-            }
-            let passed = zeros.wrapping_sub(1) & !zeros & from(place) & *block.mask;
-            refine(&mut state.bits, block.values, passed, unit);
-            if coded.size == 1 {
-                if zeros == 0 {
+            if zeros.count_ones() <= coded.run {
+                // A run of 16 to the end of the band, or past it.
+                if coded.size == 1 {
                     return None;
                 }
-                block.set(zeros.trailing_zeros(), coded.value * i32::from(unit));
-            } else if zeros == 0 {
-                // A run of 16 to the end of the band, or past it.
-                return Some(());
+                let passed = (there & u64::MAX << place).count_ones();
+                more = collect(&mut state.bits, more, passed);
+                place = last + 1;
+                break;
             }
-            place = zeros.trailing_zeros() + 1;
+            // Where the zero after so many zeros stands.
+            let zero = select(zeros, coded.run);
+            more = collect(&mut state.bits, more, zero - place - coded.run);
+            if coded.size == 1 {
+                block.set(zero, coded.value * i32::from(unit));
+            }
+            zeros &= u64::MAX << zero << 1;
+            place = zero + 1;
         }
     }
     if state.empty > 0 {
         state.empty -= 1;
-        if place <= last {
-            refine(
-                &mut state.bits,
-                block.values,
-                *block.mask & from(place),
-                unit,
-            );
+        if place <= last && there >> place != 0 {
+            let passed = (there & u64::MAX << place).count_ones();
+            state.bits.refill();
+            more = collect(&mut state.bits, more, passed);
         }
+    }
+    if more != 0 {
+        refine(block.values, there, more, unit);
     }
     Some(())
 }
 
-/// Reads one bit for each of some coefficients, and where it is set moves the coefficient away from 0.
+/// Appends some of the next bits to those collected.
 #[inline(always)]
-fn refine(bits: &mut Bits<'_>, values: &mut [i16; 64], mut places: u64, unit: i16) {
-    let mut ready = 0;
+fn collect(bits: &mut Bits<'_>, collected: u64, mut count: u32) -> u64 {
+    // After a symbol, or a refill, so many bits are ready.
+    const READY: u32 = 32;
+    let mut collected = collected;
+    while count > READY {
+        collected = collected << READY | u64::from(bits.take(READY));
+        bits.refill();
+        count -= READY;
+    }
+    collected << count | u64::from(bits.take(count))
+}
+
+/// Moves each coefficient that is there away from 0 where its bit is set. The last of them has the lowest bit.
+#[inline(always)]
+fn refine(values: &mut [i16; 64], there: u64, more: u64, unit: i16) {
+    let mut places = there;
+    let mut more = more << (64 - there.count_ones());
     while places != 0 {
-        if ready == 0 {
-            bits.refill();
-            ready = 56;
-        }
-        ready -= 1;
         let value = &mut values[places.trailing_zeros() as usize & 63];
         places &= places - 1;
         // Without a branch: no bit is likelier than the other.
         let sign = *value >> 15;
-        let step = (unit ^ sign).wrapping_sub(sign) & (bits.take(1) as i16).wrapping_neg();
+        let step = (unit ^ sign).wrapping_sub(sign) & ((more >> 63) as i16).wrapping_neg();
         *value = value.wrapping_add(step);
+        more <<= 1;
+    }
+}
+
+/// For each byte, the place of its first set bit, of its second, and so on.
+static PLACES: [[u8; 8]; 256] = {
+    let mut places = [[0; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut bit, mut rank) = (0, 0);
+        while bit < 8 {
+            if byte >> bit & 1 == 1 {
+                places[byte][rank] = bit;
+                rank += 1;
+            }
+            bit += 1;
+        }
+        byte += 1;
+    }
+    places
+};
+
+/// The place of a set bit that has so many set bits below it; there must be one.
+///
+/// # Source
+/// Vigna, "Broadword implementation of rank/select queries", 2008: counts in all bytes at once.
+#[inline(always)]
+fn select(word: u64, rank: u32) -> u32 {
+    const ONES: u64 = u64::MAX / 255;
+    const TOPS: u64 = ONES << 7;
+    let pairs = word - (word >> 1 & 0x5555_5555_5555_5555);
+    let fours = (pairs & 0x3333_3333_3333_3333) + (pairs >> 2 & 0x3333_3333_3333_3333);
+    let bytes = (fours + (fours >> 4)) & 0x0F0F_0F0F_0F0F_0F0F;
+    // In each byte, the bits set up to its end.
+    let up_to = bytes.wrapping_mul(ONES);
+    let before = ((u64::from(rank) * ONES | TOPS).wrapping_sub(up_to) & TOPS).count_ones() * 8;
+    let rank = u64::from(rank).wrapping_sub(up_to << 8 >> (before & 63)) & 7;
+    before + u32::from(PLACES[(word >> (before & 63)) as usize & 255][rank as usize])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn set_bits_are_found() {
+        let mut word = 0x9E37_79B9_7F4A_7C15_u64;
+        for turn in 0..1000 {
+            word = word.rotate_left(7).wrapping_mul(0xBF58_476D_1CE4_E5B9) ^ turn;
+            let word = if turn % 3 == 0 {
+                word & word >> 7 & word << 5
+            } else {
+                word
+            };
+            let places: Vec<u32> = (0..64).filter(|place| word >> place & 1 == 1).collect();
+            for (rank, place) in (0..).zip(places) {
+                assert_eq!(select(word, rank), place, "{word:x} {rank}");
+            }
+        }
+        assert_eq!([0, 63].map(|rank| select(u64::MAX, rank)), [0, 63]);
     }
 }

@@ -34,6 +34,9 @@ static COSINES: LazyLock<[[f64; 8]; 8]> =
 /// For each frequency, [`column_scale`].
 static SCALES: LazyLock<[f64; 8]> = LazyLock::new(|| from_fn(|v| column_scale(v as u8)));
 
+/// Makes the samples positive, and rounds a half up as libjpeg does: a level alone is often just between two values.
+const SHIFT: f32 = 128.0 + 1.0 / 1024.0;
+
 type Lanes = [f32; 8];
 
 /// What one unit of each coefficient adds to its row, for one quantisation table.
@@ -60,7 +63,7 @@ impl Transform {
     /// Transforms one block into eight rows of `out`, each `stride` after the other.
     ///
     /// Only the coefficients whose bit is in `mask` are looked at.
-    #[inline]
+    #[inline(always)]
     pub(super) fn block(&self, coefficients: &[i16; 64], mask: u64, out: &mut [u8], stride: usize) {
         if mask <= 1 {
             let level = f32::from(coefficients[0]) * self.flat * mask as f32;
@@ -92,7 +95,7 @@ impl Transform {
 fn to_bytes(row: &Lanes) -> [u8; 8] {
     let mut bytes = [0; 8];
     for (byte, &value) in bytes.iter_mut().zip(row) {
-        let value = value + 128.0;
+        let value = value + SHIFT;
         let value = if value > 0.0 { value } else { 0.0 };
         let value = if value < 255.0 { value } else { 255.0 };
         *byte = (value + ROUND).to_bits() as u8;
@@ -223,6 +226,17 @@ mod tests {
                     assert_eq!(row[8..], [77; 12]);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn halves_are_rounded_up() {
+        let mut coefficients = [0; 64];
+        for (level, expected) in [(1, 129), (3, 130), (-1, 128), (-3, 127)] {
+            coefficients[0] = level;
+            let mut out = [0; 64];
+            Transform::new(&[4; 64]).block(&coefficients, 1, &mut out, 8);
+            assert_eq!(out, [expected; 64]);
         }
     }
 
