@@ -108,13 +108,24 @@ image-fixture: ## make tests/fixtures/images again, with Pillow
 
 .PHONY: bench-images
 bench-images: REPORT = $(CARGO_TARGET)/bench-images.md
-bench-images: ## decode, crop and resize against Pillow, OpenCV and torchvision (7 GB with PyTorch): DATA=… (or sample images) LIMIT=… ROUNDS=… REPORT=…
+bench-images: ## all tables of images; decode, crop and resize against Pillow, OpenCV and torchvision (7 GB with PyTorch): DATA=… (or sample images) LIMIT=… ROUNDS=… REPORT=…, and what bench-image-models takes
 	@$(WITH_LIBTORCH) \
 	PYTHONPATH=$$(scripts/setup-python.sh scripts/image-requirements.txt); export PYTHONPATH; \
 	cargo build --release --locked; \
 	data="$(DATA)"; \
 	if [ -z "$$data" ]; then data=$(CARGO_TARGET)/bench-sample; "$(RAYONNAGE)" sample "$$data" --rows 10000; fi; \
 	cargo bench --locked --bench images -- --data "$$data" --report "$(REPORT)" --rounds $(ROUNDS) --limit $(LIMIT)
+	@$(MAKE) --no-print-directory bench-image-models DATA="$(DATA)" WEIGHTS="$(WEIGHTS)" ARGS="$(ARGS)"
+	@$(MAKE) --no-print-directory bench-backbones ROUNDS="$(ROUNDS)"
+
+.PHONY: bench-image-models
+bench-image-models: REPORT = $(CARGO_TARGET)/bench-image-models.md
+bench-image-models: ## models of pixels, and transfer learning: DATA=… WEIGHTS=mobilenet_v2.pth (or .safetensors) ARGS='--set …' REPORT=…
+	@$(WITH_LIBTORCH) cargo build --release --locked; \
+	data="$(DATA)"; \
+	if [ -z "$$data" ]; then data=$(CARGO_TARGET)/bench-sample; "$(RAYONNAGE)" sample "$$data" --rows 10000; fi; \
+	weights=; $(if $(WEIGHTS),weights="--weights $(WEIGHTS) --sha256 $$(sha256sum < "$(WEIGHTS)" | cut -c1-64)";) \
+	cargo bench --locked --bench image_models -- --data "$$data" --report "$(REPORT)" $$weights $(ARGS)
 
 .PHONY: lint
 lint: ## rustfmt and clippy, warnings are errors

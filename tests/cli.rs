@@ -136,15 +136,15 @@ fn new_unlabelled_rows_train_nothing() {
             "detect_language",
             "translate",
             "clean_text",
-            "tfidf",
             "clean_text_light",
-            "tfidf_blocks",
-            "tokenize",
+            "tfidf",
             "decode_images",
             "embed_mobilenet_v2",
+            "tfidf_blocks",
+            "tokenize",
             "pca",
             "predict",
-            "publish"
+            "publish",
         ]
     );
     for (name, made) in [

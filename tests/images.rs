@@ -155,6 +155,8 @@ fn published(space: &TestSpace) -> BTreeMap<String, [String; 3]> {
 fn every_trouble_has_its_status_and_its_product_is_predicted_from_its_text() {
     let mut space = TestSpace::finished();
     LIMITS.iter().for_each(|setting| space.set(setting));
+    // A model that reads both.
+    space.set("predict.params.model=fusion");
     let images = objects(&space.path(FOLDER));
     let photograph = images.values().max_by_key(|bytes| bytes.len()).unwrap();
     // Only files that are a row's.
@@ -308,7 +310,9 @@ impl Store for Refusing {
 
 #[test]
 fn an_image_that_cannot_be_read_is_unreadable_and_its_product_is_predicted_from_its_text() {
-    let space = TestSpace::finished();
+    let mut space = TestSpace::finished();
+    space.set("predict.params.model=fusion");
+    space.run(&[]);
     let before = published(&space);
     let images = objects(&space.path(FOLDER));
     let has_image = |name: &&String| {

@@ -271,14 +271,6 @@ impl TestSpace {
     }
 
     /// The pipeline on any stores, one thing at a time.
-    pub fn pipeline(&self, checkpoints: SharedStore, sink: SharedStore) -> Pipeline {
-        self.pipeline_on(Stores {
-            checkpoints,
-            source: self.source(),
-            sink,
-        })
-    }
-
     fn pipeline_on(&self, stores: Stores) -> Pipeline {
         let environment = BTreeMap::from([("RAYONNAGE_SOURCE", "unused")]);
         let lookup = |name: &str| environment.get(name).map(|value| (*value).to_owned());

@@ -24,7 +24,10 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
     seeds.push(("png of 16 bits".to_owned(), encode(wide, Png)));
     seeds.push(("cmyk".to_owned(), CMYK_JPEG.to_vec()));
     seeds.push(("progressive".to_owned(), PROGRESSIVE_JPEG.to_vec()));
-    for fixture in fixtures::READ.iter().chain([&fixtures::RGB]) {
+    for fixture in fixtures::READ
+        .iter()
+        .chain([&fixtures::RGB, &fixtures::QUARTER])
+    {
         seeds.push((fixture.name.to_owned(), fixture.jpeg.to_vec()));
     }
     seeds

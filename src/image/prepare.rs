@@ -10,16 +10,24 @@
 //! gives the same pixels as turning the large one first, up to rounding.
 //!
 //! # Speed
-//! Images per second, one thread, 100 photos of a catalogue (500×500, progressive, 4:2:0, 26 kB), margin 0.10, size 224: the best pass
-//! of each side, taken in turns on a busy virtual machine (2 cores). torchvision decodes, crops and resizes; ours computes the
-//! statistics as well. `make bench-images` measures again, with Pillow and `OpenCV`.
+//! Images per second, 150 photos of a catalogue (500×500, progressive, 4:2:0, 26 kB), margin 0.10, size 224: the best of 15 passes of
+//! each side, taken in turns on a busy virtual machine (2 cores). All decode, crop and resize; ours computes the statistics as
+//! well. libjpeg-turbo 3.1 with its assembler code, resized by the crate `fast_image_resize`, was tried in a crate of its own.
+//! `make bench-images` measures the three libraries again.
 //!
-//! | | here | torchvision 0.24 | ratio |
-//! |---|---|---|---|
-//! | wall, best pass | 654 | 529 | 1.24 |
+//! | | 1 thread | 2 threads |
+//! |---|---|---|
+//! | here | 894 | 1007 |
+//! | torchvision 0.24 | 534 | 508 |
+//! | Pillow 13 | 327 | 313 |
+//! | `OpenCV` 5 | 317 | 368 |
+//! | libjpeg-turbo, whole picture | 628 | 616 |
+//! | libjpeg-turbo, cropped while decoding | 665 | 639 |
+//! | libjpeg-turbo, cropped, at 5/8 of the size | 591 | |
+//! | here, to the best of the three libraries | 1.67 | 1.98 |
 //!
-//! By profile: entropy-coded data 37 %, resize 22 %, transform 14 %, statistics 14 %, colours 5 %. Mean absolute difference to
-//! Pillow 0.38 of 255 over 382 photos, 1.55 for the worst of them.
+//! By profile: entropy-coded data 46 %, transform 19 %, resize 14 %, statistics 8 %, colours 3 %. Mean absolute difference to
+//! Pillow 0.38 of 255, 1.56 for the worst photo of them.
 //!
 //! # Invariants
 //! The result depends on the bytes and the options alone; a preparer can be used for any number of
@@ -351,7 +359,13 @@ mod tests {
                     (a.mean_green, b.mean_green),
                     (a.mean_blue, b.mean_blue),
                 ] {
-                    assert!((a - b).abs() < 0.2, "{}: {a} {b}", fixture.name);
+                    // Chroma that pixels share is repeated here, and interpolated there.
+                    let most = if fixture.name.ends_with("444") {
+                        0.05
+                    } else {
+                        0.35
+                    };
+                    assert!((a - b).abs() < most, "{}: {a} {b}", fixture.name);
                 }
                 assert_eq!((quick.width, quick.height), (other.width, other.height));
             }

@@ -1,7 +1,6 @@
 //! Principal components of images: the directions in which rows of bytes differ most, and rows seen from them.
 //!
-//! Pure Rust, without LibTorch. Invariant: the same rows give the same bits, whatever the number of threads and the
-//! processor.
+//! Without LibTorch. Invariant: the same rows give the same bits, whatever the number of threads.
 //!
 //! # Source
 //!
@@ -16,8 +15,8 @@ mod products;
 use super::ModelError;
 use super::batch::check;
 
-/// Most rows or columns, whichever are fewer: the products are a square of as many `f64`.
-pub const MOST_DIRECTIONS: usize = 16_384;
+/// Most rows or columns, whichever are fewer: the time to find the directions grows with the cube, some minutes for as many.
+pub const MOST_DIRECTIONS: usize = 4096;
 
 /// What a byte is divided by.
 const WHITE: f32 = 255.0;
@@ -70,8 +69,10 @@ impl Pca {
         let products = products.ok_or(ModelError::Interrupted)?;
         let trace: f64 = (0..smaller).map(|at| products[at * smaller + at]).sum();
         check(trace > 0.0, || format!("{count} rows are all alike"))?;
-        let pairs = eigen::largest(products, smaller, components, cancel);
-        let mut pairs = pairs.ok_or(ModelError::Interrupted)?;
+        if cancel() {
+            return Err(ModelError::Interrupted);
+        }
+        let mut pairs = eigen::largest(products, smaller, components);
         // What is below this is rounding, and no direction.
         let least = pairs.first().map_or(0.0, |pair| pair.value) * f64::EPSILON * smaller as f64;
         pairs.retain(|pair| pair.value > least);

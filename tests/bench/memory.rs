@@ -1,0 +1,79 @@
+//! Peak memory of the stage `decode_images` in the real program, on sample catalogues of several sizes.
+
+use crate::report::{Report, Row};
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// How many times the memory for the smallest catalogue any other may take.
+const MOST_GROWTH: f64 = 1.1;
+
+/// Measures each number of rows; tells whether memory is bounded.
+pub fn measure(rows: &[usize], report: &mut Report) -> Result<bool, Box<dyn Error>> {
+    let mut peaks = Vec::new();
+    for &rows in rows {
+        eprintln!("memory of decode_images on {rows} rows");
+        let folder = tempfile::tempdir()?;
+        let catalogue = folder.path().join("catalogue");
+        let sample = [
+            "sample".as_ref(),
+            catalogue.as_os_str(),
+            "--rows".as_ref(),
+            rows.to_string().as_ref(),
+        ]
+        .map(std::ffi::OsStr::to_owned);
+        peak_mib(folder.path(), &sample)?;
+        // Another process for what comes before, whose memory is its own matter.
+        peak_mib(folder.path(), &["run", "--until", "ingest"].map(Into::into))?;
+        let peak = peak_mib(
+            folder.path(),
+            &["run", "--until", "decode_images"].map(Into::into),
+        )?;
+        report.push(Row::memory(
+            &format!("peak memory of decode_images, {rows} rows"),
+            peak,
+            None,
+        ));
+        peaks.push(peak);
+    }
+    let (first, most) = (peaks[0], peaks.iter().copied().fold(0.0, f64::max));
+    let grown = most / first;
+    let shown = format!("{grown:.2}, bar {MOST_GROWTH}");
+    report.push(Row::note(
+        "the most memory to that of the smallest",
+        shown,
+        String::new(),
+    ));
+    Ok(grown <= MOST_GROWTH)
+}
+
+/// Runs the program to its end, and returns the most memory that it held.
+fn peak_mib(folder: &Path, arguments: &[std::ffi::OsString]) -> Result<f64, Box<dyn Error>> {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rayonnage"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("RAYONNAGE_SOURCE", folder.join("catalogue"))
+        .env("RAYONNAGE_CHECKPOINTS", folder.join("checkpoints"))
+        .env("RAYONNAGE_SINK", folder.join("out"))
+        .env("RAYONNAGE_DEVICE", "cpu")
+        .args(arguments)
+        .stdout(Stdio::null())
+        .spawn()?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0.0_f64;
+    loop {
+        // It only grows, so the last reading is as good as the whole.
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
+        peak = peak.max(kib.unwrap_or(0.0) / 1024.0);
+        if let Some(status) = child.try_wait()? {
+            if !status.success() {
+                return Err(format!("{arguments:?} ended with {status}").into());
+            }
+            return Ok(peak);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
