@@ -108,7 +108,7 @@ fn troubles(photograph: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>, ImageStatu
             "bomb",
             Some(bomb(photograph)),
             ImageStatus::TooLarge,
-            "65000",
+            "exceeds limit",
         ),
         (
             "too wide",
