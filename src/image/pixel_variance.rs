@@ -123,7 +123,7 @@ impl PixelVariance {
     /// `2 × size × size × 3`, `f4`: the means, then the variances.
     ///
     /// # Source
-    /// NumPy's `.npy` format, version 1.0.
+    /// `NumPy`'s `.npy` format, version 1.0.
     #[must_use]
     pub fn to_npy(&self, size: u32) -> Vec<u8> {
         // Magic, version and length of the header take 10 bytes; the header ends in a line feed at a multiple of 64.

@@ -179,7 +179,7 @@ impl ImagePreparer {
     /// found.
     pub fn prepare(&mut self, bytes: &[u8]) -> Result<PreparedImage, ImageFault> {
         // What goes wrong there goes wrong, or right, and is given its name, here.
-        let quick = guard(|| self.prepare_jpeg(bytes)).ok().flatten();
+        let quick = guard(|| Ok(self.prepare_jpeg(bytes))).ok().flatten();
         quick.map_or_else(
             || {
                 self.jpeg.shrink();
@@ -190,14 +190,12 @@ impl ImagePreparer {
     }
 
     /// Prepares a JPEG of the usual kind; nothing where it is anything else.
-    fn prepare_jpeg(&mut self, bytes: &[u8]) -> Result<Option<PreparedImage>, ImageFault> {
-        let Some(source) = self.jpeg.decode(bytes, &self.limits) else {
-            return Ok(None);
-        };
+    fn prepare_jpeg(&mut self, bytes: &[u8]) -> Option<PreparedImage> {
+        let source = self.jpeg.decode(bytes, &self.limits)?;
         let pixels = self.scaler.scale_planes(&source);
         let stored = (source.width, source.height);
         let statistics = source.statistics(&mut self.tints);
-        Ok(Some(finish(pixels, stored, source.orientation, statistics)))
+        Some(finish(pixels, stored, source.orientation, statistics))
     }
 
     fn prepare_any(&mut self, bytes: &[u8]) -> Result<PreparedImage, ImageFault> {
@@ -346,7 +344,7 @@ mod tests {
                     ..PrepareOptions::default()
                 };
                 let mut preparer = ImagePreparer::new(&options).unwrap();
-                let quick = preparer.prepare_jpeg(fixture.jpeg).unwrap().unwrap();
+                let quick = preparer.prepare_jpeg(fixture.jpeg).unwrap();
                 let other = preparer.prepare_any(fixture.jpeg).unwrap();
                 let mean = mean(&quick.pixels, &other.pixels);
                 // A box is compared with interpolated chroma, which in the other direction is a little wider than a box.

@@ -216,12 +216,12 @@ impl Axis {
         for place in 0..size {
             let center = part.start + (place as f64 + 0.5) * scale;
             let first = (center - support + 0.5).max(0.0) as u32;
-            let past = ((center + support + 0.5) as u32).min(part.samples);
-            let first = first.min(past.saturating_sub(1));
+            let end = ((center + support + 0.5) as u32).min(part.samples);
+            let first = first.min(end.saturating_sub(1));
             let weight = |sample: u32| kernel(filter, (f64::from(sample) - center + 0.5) / widened);
-            let sum: f64 = (first..past).map(weight).sum();
+            let sum: f64 = (first..end).map(weight).sum();
             axis.windows.push((first as usize, axis.weights.len()));
-            let weights = (first..past).map(|sample| (weight(sample) / sum) as f32);
+            let weights = (first..end).map(|sample| (weight(sample) / sum) as f32);
             axis.weights.extend(weights);
         }
         axis.windows.push((0, axis.weights.len()));

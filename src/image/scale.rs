@@ -44,7 +44,7 @@ impl Scaler {
         let from = (source.rgb, source.width as usize);
         self.resampler
             .resize_rgb(from, parts, self.filter, &mut self.planes);
-        self.finish(|channels, row| planes::interleave(channels, row))
+        self.finish(planes::interleave)
     }
 
     /// Scales planes, each from its own resolution, and then computes the colours of the result alone.
@@ -58,7 +58,7 @@ impl Scaler {
         }
         self.planes = buffers;
         if source.chroma.is_some() {
-            return self.finish(|planes, row| planes::to_rgb(planes, row));
+            return self.finish(planes::to_rgb);
         }
         self.finish(|[luma, ..], row| planes::interleave([luma; 3], row))
     }

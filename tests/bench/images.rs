@@ -1,6 +1,6 @@
 //! `make bench-images`: decode, crop and resize against the Python libraries, on one machine, in turns.
 //!
-//! Each round measures ours, then Pillow, OpenCV and torchvision, on the same files, each reading them from the disk's cache; with one
+//! Each round measures ours, then Pillow, `OpenCV` and torchvision, on the same files, each reading them from the disk's cache; with one
 //! thread and with all. Of each measurement the best round counts. Then ours is compared with Pillow's pixels. Prints a
 //! table, writes it as Markdown, and fails where a bar is missed. The last rows are the peak memory of the stage `decode_images`, on a
 //! small and a large catalogue. Ours computes the statistics too, which the others do not.

@@ -477,7 +477,7 @@ fn select(word: u64, rank: u32) -> u32 {
     let bytes = (fours + (fours >> 4)) & 0x0F0F_0F0F_0F0F_0F0F;
     // In each byte, the bits set up to its end.
     let up_to = bytes.wrapping_mul(ONES);
-    let before = ((u64::from(rank) * ONES | TOPS).wrapping_sub(up_to) & TOPS).count_ones() * 8;
+    let before = (((u64::from(rank) * ONES) | TOPS).wrapping_sub(up_to) & TOPS).count_ones() * 8;
     let rank = u64::from(rank).wrapping_sub(up_to << 8 >> (before & 63)) & 7;
     before + u32::from(PLACES[(word >> (before & 63)) as usize & 255][rank as usize])
 }
