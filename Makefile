@@ -17,6 +17,8 @@ export RAYONNAGE_SINK := $(OUT)
 export RAYONNAGE_CHECKPOINTS := $(CHECKPOINTS)
 # Spinning threads of OpenMP make each other slow on a busy machine.
 export OMP_WAIT_POLICY ?= passive
+# Blocks of this size go back to the system at once. By itself, glibc keeps ever larger ones the more parts have been made.
+export MALLOC_MMAP_THRESHOLD_ ?= 131072
 
 # Sets LIBTORCH, and LD_LIBRARY_PATH where there is an NVIDIA driver, for the commands that follow it.
 WITH_LIBTORCH = set -euo pipefail; \
