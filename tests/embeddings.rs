@@ -194,18 +194,45 @@ fn a_file_that_is_not_the_one_that_is_meant_is_refused() {
         .rayonnage(&["run", "--until", STAGE])
         .expect(10, &said);
     space.set(&format!("weights.mobilenet_v2.sha256={digest}"));
-    let said = ["safetensors"];
+    let said =
+        ["other.safetensors does not hold the weights of mobilenet_v2 in the layout torchvision"];
     space
         .rayonnage(&["run", "--until", STAGE])
         .expect(11, &said);
+}
+
+#[test]
+fn weights_that_are_gone_stop_a_run_before_it_begins_unless_it_has_no_use_for_them() {
+    let mut space = embedded();
     space.set("weights.mobilenet_v2.path=nowhere.safetensors");
-    // Said at once, before any stage runs.
-    let space = TestSpace::new();
-    let mut elsewhere = space;
-    elsewhere.set("weights.mobilenet_v2.path=nowhere.safetensors");
-    let said = ["there is no file of weights nowhere.safetensors"];
-    elsewhere.rayonnage(&["run"]).expect(11, &said);
-    assert!(!elsewhere.path("checkpoints/ingest").exists());
+    assert!(ran(&space.run(&["--until", STAGE])).is_empty());
+    let mut space = TestSpace::new();
+    space.set("weights.mobilenet_v2.path=nowhere.safetensors");
+    space
+        .rayonnage(&["run"])
+        .expect(11, &["stage embed_mobilenet_v2", "nowhere.safetensors"]);
+    assert!(!space.path("checkpoints/ingest").exists());
+}
+
+#[test]
+fn a_pipeline_that_nothing_is_left_of_is_a_mistake() {
+    let mut space = TestSpace::new();
+    space.set("weights.mobilenet_v2.path=");
+    space.set("evaluate.needs=[split, mobilenet_v2]");
+    let said = [
+        "stages.evaluate.needs: nothing is left for it to read: needs mobilenet_v2, which is skipped",
+    ];
+    space.rayonnage(&["run"]).expect(10, &said);
+}
+
+#[test]
+fn a_change_of_variant_is_said_as_one() {
+    let mut space = embedded();
+    space.set("weights.mobilenet_v2.preprocessing=tf");
+    space
+        .rayonnage(&["explain", STAGE])
+        .expect(0, &[])
+        .printed(&["weights.preprocessing: torch -> tf"]);
 }
 
 #[test]

@@ -133,7 +133,10 @@ fn stage_table(record: &RunRecord) -> Table {
     for stage in &record.stages {
         let is_fresh = stage.status == StageStatus::Fresh;
         let dash = || "-".to_owned();
-        let work = || format!("{} {}", stage.done, stage.unit);
+        let work = || match stage.images_reused {
+            0 => format!("{} {}", stage.done, stage.unit),
+            known => format!("{} {}, {known} images known", stage.done, stage.unit),
+        };
         table.row([
             stage.stage.clone(),
             if is_fresh {

@@ -13,12 +13,14 @@ pub(super) struct Needing {
     pub(super) needs: Vec<Need>,
 }
 
-/// Takes out of `stages` those that are skipped, and those that cannot do without them; `skipped` says why.
+/// Takes out of `stages` those that are skipped, and those that cannot do without them; `skipped` says why. Returns those
+/// that would go on without some, had not all of them been skipped: a run without them is not what anybody wants.
 pub(super) fn leave_out(
     stages: &mut BTreeMap<StageId, Needing>,
     kinds: &BTreeMap<StageId, &str>,
     skipped: &mut BTreeMap<StageId, String>,
-) {
+) -> Vec<StageId> {
+    let mut starved = Vec::new();
     let mut is_changed = true;
     while is_changed {
         stages.retain(|stage, _| !skipped.contains_key(stage));
@@ -27,9 +29,13 @@ pub(super) fn leave_out(
             if let Some(lacking) = drop_skipped(needing, kinds, skipped) {
                 skipped.insert(stage.clone(), format!("needs {lacking}, which is skipped"));
                 is_changed = true;
+                if needing.rules.iter().any(|rule| rule.may_be_skipped) {
+                    starved.push(stage.clone());
+                }
             }
         }
     }
+    starved
 }
 
 /// Drops the needs that are skipped; returns one that the stage cannot do without.
@@ -104,7 +110,7 @@ mod tests {
             ),
         ]);
         let mut skipped = BTreeMap::from([(skipped.to_owned(), "no path".to_owned())]);
-        leave_out(&mut stages, &kinds, &mut skipped);
+        assert!(leave_out(&mut stages, &kinds, &mut skipped).is_empty());
         let needs = stages.get("best").map(|best| best.needs.clone());
         let needs = needs.into_iter().flatten().map(|need| need.stage);
         (stages.into_keys().collect(), needs.collect())
@@ -132,7 +138,7 @@ mod tests {
         };
         let mut stages = BTreeMap::from([("b".to_owned(), needing)]);
         let mut skipped = BTreeMap::from([("a".to_owned(), String::new())]);
-        leave_out(&mut stages, &kinds, &mut skipped);
+        assert_eq!(leave_out(&mut stages, &kinds, &mut skipped), ["b"]);
         assert!(stages.is_empty());
         assert_eq!(skipped["b"], "needs a, which is skipped");
     }

@@ -103,7 +103,10 @@ pub(super) fn resolve_stages(
             if skipped.is_empty() {
                 return Some(whole);
             }
-            leave_out(&mut needing, &kinds_by_stage, &mut skipped);
+            for stage in leave_out(&mut needing, &kinds_by_stage, &mut skipped) {
+                let message = format!("nothing is left for it to read: {}", skipped[&stage]);
+                issues.push(Issue::new(format!("stages.{stage}.needs"), message));
+            }
             stages.retain(|stage, _| !skipped.contains_key(stage));
             make_dag(&needing, issues)
         })

@@ -21,7 +21,7 @@ use crate::checkpoint::{Catalog, LOCK_FILE, Manifest, contents_of};
 use crate::fingerprint::{DirtyReason, Fields, Fingerprint};
 use crate::graph::StageId;
 use crate::monitor::{Monitor, StageMonitor, peak_rss_bytes};
-use crate::plan::{Contents, Selection, StageFacts, Status, complete_fields, judge};
+use crate::plan::{Contents, Selection, StageFacts, Status, complete_fields, judge, plan};
 use crate::stages::{Input, StageError, StageOutput, StageRun, run_checks};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,7 +56,10 @@ pub fn run(
     let catalog = Catalog::new(store.clone(), last_fingerprints(&store)?);
     let started = Instant::now();
     let mut record = RunRecord::begin(&options.run_id, &pipeline.environment.config);
-    let (records, mut failure) = match facts_to_run(pipeline, selection) {
+    for (stage, reason) in &pipeline.environment.config.skipped {
+        tracing::info!(stage, reason, "stage is skipped");
+    }
+    let (records, mut failure) = match facts_to_run(pipeline, selection, &catalog) {
         Ok(facts) => {
             let mut execution = Execution {
                 pipeline,
@@ -101,16 +104,26 @@ pub fn run(
 fn facts_to_run(
     pipeline: &Pipeline,
     selection: &Selection,
+    catalog: &Catalog,
 ) -> Result<BTreeMap<StageId, StageFacts>, RunError> {
+    let failed = |stage: &StageId, source| RunError::Stage {
+        stage: stage.clone(),
+        source: Box::new(source),
+    };
+    let environment = &pipeline.environment;
     for stage in &selection.stages {
-        let ready = pipeline.stage(stage).check_ready(&pipeline.environment);
-        let failed = |source| RunError::Stage {
-            stage: stage.clone(),
-            source: Box::new(source),
-        };
-        ready.map_err(failed)?;
+        let ready = pipeline.stage(stage).check_ready(environment);
+        ready.map_err(|error| failed(stage, error))?;
     }
-    gather_facts(pipeline, &selection.stages)
+    let facts = gather_facts(pipeline, &selection.stages)?;
+    let plan = plan(pipeline.dag(), &facts, selection, catalog);
+    for (stage, status) in &plan.stages {
+        if !status.is_fresh() {
+            let checked = pipeline.stage(stage).check_inputs(environment);
+            checked.map_err(|error| failed(stage, error))?;
+        }
+    }
+    Ok(facts)
 }
 
 /// A finished stage as its dependants see it.

@@ -148,6 +148,7 @@ impl Stage for CleanText {
             extra: Vec::new(),
             extra_of: None,
             unit: "rows",
+            most_workers: usize::MAX,
         };
         let writer = process(run, &spec, &|_, batches| clean_part(&cleaner, &batches[0]))?;
         Ok(StageOutput {

@@ -142,6 +142,7 @@ impl Stage for DecodeImages {
             extra: Vec::new(),
             extra_of: None,
             unit: "rows",
+            most_workers: usize::MAX,
         };
         let writer = process(run, &spec, &|_, batches| {
             let ids = batches[0].column(0).clone();

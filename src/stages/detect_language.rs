@@ -142,6 +142,7 @@ impl Stage for DetectLanguage {
             extra: Vec::new(),
             extra_of: None,
             unit: "rows",
+            most_workers: usize::MAX,
         };
         let writer = process(run, &spec, &|_, batches| {
             let texts = merged_texts(run, &batches[0])?;

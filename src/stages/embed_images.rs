@@ -4,7 +4,7 @@
 //! these, and features of that digest are taken over from wherever they lie: from this run, an earlier one, or one that was stopped.
 
 use super::known_features::KnownFeatures;
-use super::row_wise::{Aligned, RowWise, Unit, process, same_names};
+use super::row_wise::{Aligned, ON_DEVICE, RowWise, Unit, process, same_names};
 use super::weights::Weights;
 use super::{Environment, Kind, Stage, StageError, StageOutput, StageRun, device_fields, one};
 use crate::config::{Issue, NeedRule};
@@ -75,11 +75,13 @@ impl Stage for EmbedImages {
         environment: &Environment,
     ) -> Result<Vec<(String, String)>, StageError> {
         let weights = Weights::named(environment, &self.params.weights)?;
-        Ok(vec![("weights".to_owned(), weights.identity())])
+        Ok(weights.fields())
     }
 
-    fn check_ready(&self, environment: &Environment) -> Result<(), StageError> {
-        Weights::named(environment, &self.params.weights)?.check_there()
+    fn check_inputs(&self, environment: &Environment) -> Result<(), StageError> {
+        Weights::named(environment, &self.params.weights)?
+            .read()
+            .map(drop)
     }
 
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
@@ -105,6 +107,7 @@ impl Stage for EmbedImages {
             extra: origin,
             extra_of: None,
             unit: "rows",
+            most_workers: ON_DEVICE,
         };
         let writer = process(run, &spec, &|unit, batches| {
             Ok(vec![embedder.part(unit, &batches[0])?])

@@ -112,6 +112,18 @@ pub enum StageError {
         /// As configured.
         expected: String,
     },
+    /// A file of weights does not hold the network that the configuration names.
+    #[error("{path} does not hold the weights of {backbone} in the layout {layout}")]
+    Weights {
+        /// The file.
+        path: String,
+        /// The network.
+        backbone: &'static str,
+        /// Whose names and shapes were expected.
+        layout: String,
+        /// What is wrong.
+        source: Box<ModelError>,
+    },
     /// Two translations of one text differ.
     #[error("{first} and {second} translate the same text differently: {text:?}")]
     ConflictingTranslations {

@@ -7,7 +7,7 @@ use super::{Environment, Input, Kind, Stage, StageError, StageOutput, StageRun, 
 use crate::config::{Issue, NeedRule};
 use crate::fingerprint::Digest;
 use crate::image::ImageStatus;
-use crate::model::{ModelError, Pca};
+use crate::model::{MOST_DIRECTIONS, ModelError, Pca};
 use crate::schema::{self, COMPONENTS, IMAGE_SIZE, LABELLED};
 use arrow::array::{Array, Float64Array, RecordBatch, StringArray, UInt32Array};
 use bytes::Bytes;
@@ -58,6 +58,11 @@ impl Kind for FitPca {
         }
         if params.sample.is_some_and(|sample| sample < 2) {
             let message = "must be at least 2, or null for all";
+            issues.push(Issue::new(format!("{path}.sample"), message));
+        }
+        let is_large = params.size.saturating_pow(2) > MOST_DIRECTIONS;
+        if is_large && params.sample.is_some_and(|sample| sample > MOST_DIRECTIONS) {
+            let message = format!("must be at most {MOST_DIRECTIONS} for images of this size");
             issues.push(Issue::new(format!("{path}.sample"), message));
         }
     }
@@ -122,6 +127,10 @@ impl FitPca {
         let ids = parts.iter().flatten().flatten();
         let places: Vec<u64> = ids.map(|id| place(seed, id)).collect();
         let most = places.len().min(self.params.sample.unwrap_or(usize::MAX));
+        if most > MOST_DIRECTIONS && self.params.size.pow(2) > MOST_DIRECTIONS {
+            let message = format!("{most} images are more than {MOST_DIRECTIONS}: set sample");
+            return Err(StageError::Unusable(message));
+        }
         let last = last_drawn(places, most);
         run.monitor.expect(most as u64, "images");
         let mut grey = GreyImages::new(images, LABELLED, self.params.size)?;

@@ -94,6 +94,15 @@ pub trait Stage: Send + Sync {
         Ok(())
     }
 
+    /// Says before any stage runs what would keep this one from finishing, where it is to run.
+    ///
+    /// # Errors
+    ///
+    /// What is missing or wrong.
+    fn check_inputs(&self, _environment: &Environment) -> Result<(), StageError> {
+        Ok(())
+    }
+
     /// Brings what the stage made to where others see it, once its checks have passed and before its manifest is written.
     ///
     /// # Errors

@@ -65,6 +65,7 @@ impl Stage for ApplyPca {
                 .collect(),
             extra_of: None,
             unit: "rows",
+            most_workers: usize::MAX,
         };
         let writer = process(run, &spec, &|unit, batches| {
             let mut images = GreyImages::new(input, unit.dataset, size)?;

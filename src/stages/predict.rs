@@ -2,7 +2,7 @@
 
 use super::evaluate::{best_model, read_scores};
 use super::models::{Answers, LoadedModel};
-use super::row_wise::{Aligned, RowWise, process};
+use super::row_wise::{Aligned, ON_DEVICE, RowWise, process};
 use super::{Input, Kind, Stage, StageError, StageOutput, StageRun, any, device_fields, one};
 use crate::checkpoint::{FILES, contents_of};
 use crate::config::NeedRule;
@@ -131,6 +131,7 @@ impl Stage for Predict {
             extra,
             extra_of: None,
             unit: "rows",
+            most_workers: ON_DEVICE,
         };
         let writer = process(run, &spec, &|unit, batches| {
             let by_stage = features.keys().copied().zip(&batches[1..]).collect();

@@ -172,6 +172,7 @@ impl Publish {
             extra: Vec::new(),
             extra_of: Some(&|index| lookups.digests(index)),
             unit: "rows",
+            most_workers: usize::MAX,
         };
         process(run, &spec, &|unit, batches| {
             let (products, languages) = lookups.of(unit.index(), &batches[0])?;

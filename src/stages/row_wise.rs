@@ -34,7 +34,12 @@ pub(super) struct RowWise<'a> {
     pub(super) extra_of: Option<&'a PartExtra<'a>>,
     /// What the rows are called in the progress.
     pub(super) unit: &'static str,
+    /// Most parts that are in work at once, whatever the number of workers.
+    pub(super) most_workers: usize,
 }
+
+/// Parts at once where the device works on one: the next is read meanwhile.
+pub(super) const ON_DEVICE: usize = 2;
 
 /// Digests of what one part depends on beside its rows.
 pub(super) type PartExtra<'a> = dyn Fn(usize) -> Result<Vec<String>, StageError> + Sync + 'a;
@@ -106,7 +111,8 @@ pub(super) fn process(
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..run.environment.workers.min(units.len()) {
+        let workers = run.environment.workers.min(spec.most_workers);
+        for _ in 1..workers.min(units.len()) {
             scope.spawn(work);
         }
         work();

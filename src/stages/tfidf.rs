@@ -67,6 +67,7 @@ impl Stage for Tfidf {
             extra: contents.values().map(ToString::to_string).collect(),
             extra_of: None,
             unit: "rows",
+            most_workers: usize::MAX,
         };
         let writer = process(run, &spec, &|_, batches| {
             let batch = &batches[0];

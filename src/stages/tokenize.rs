@@ -111,6 +111,7 @@ impl Stage for Tokenize {
             extra: vec![Digest::of_strings(words).to_string()],
             extra_of: None,
             unit: "rows",
+            most_workers: usize::MAX,
         };
         let writer = process(run, &spec, &|_, batches| {
             let tokens: &StringArray = schema::column(&batches[0], "tokens")?;

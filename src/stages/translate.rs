@@ -120,6 +120,7 @@ impl Stage for Translate {
             extra: vec![lookup.digest().to_string()],
             extra_of: None,
             unit: "rows",
+            most_workers: usize::MAX,
         };
         let writer = process(run, &spec, &|_, batches| self.part(run, &lookup, batches))?;
         let pending = write_pending(run, &writer)?;

@@ -74,6 +74,12 @@ impl Weights {
             let message = "must lie between 0 and 1";
             issues.push(Issue::new(format!("{path}.variant.epsilon"), message));
         }
+        if let Some((scheme, _)) = config.path.split_once("://")
+            && scheme != "file"
+        {
+            let message = format!("{scheme}:// is not read yet; give a path or a file:// URL");
+            issues.push(Issue::new(format!("{path}.path"), message));
+        }
         let sha256 = config.sha256.to_ascii_lowercase();
         let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !config.path.is_empty() && !is_digest {
@@ -82,7 +88,9 @@ impl Weights {
                     "must be the SHA-256 of the file, 64 hexadecimal digits; that of {} is {found}",
                     config.path
                 ),
-                Err(_) => "must be the SHA-256 of the file, 64 hexadecimal digits".to_owned(),
+                Err(error) => {
+                    format!("must be the SHA-256 of the file, 64 hexadecimal digits ({error})")
+                }
             };
             issues.push(Issue::new(format!("{path}.sha256"), message));
         }
@@ -107,37 +115,57 @@ impl Weights {
         })
     }
 
-    /// Checks that the file is there.
-    pub(super) fn check_there(&self) -> Result<(), StageError> {
-        let (store, name) = open(&self.location)?;
-        match store.head(&name)? {
-            Some(_) => Ok(()),
-            None => Err(StageError::Unusable(format!(
-                "there is no file of weights {}",
-                self.location
-            ))),
+    /// Everything that features depend on beside the pixels and the device, by name.
+    pub(super) fn fields(&self) -> Vec<(String, String)> {
+        let mut fields = vec![("weights.sha256".to_owned(), self.sha256.clone())];
+        if let Ok(serde_json::Value::Object(source)) = serde_json::to_value(self.source) {
+            let value = |value: &serde_json::Value| {
+                value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned)
+            };
+            let source = source.iter();
+            fields.extend(source.map(|(name, found)| (format!("weights.{name}"), value(found))));
         }
+        fields
     }
 
-    /// Everything that features depend on beside the pixels and the device.
+    /// The same as one text.
     pub(super) fn identity(&self) -> String {
         let source = serde_json::to_string(&self.source).unwrap_or_default();
         format!("{} {source}", self.sha256)
     }
 
-    /// Loads the network, once the file is the one that is meant.
-    pub(super) fn load(&self, runtime: &Runtime) -> Result<Backbone, StageError> {
+    /// Reads the file, which must be the one that is meant.
+    pub(super) fn read(&self) -> Result<Bytes, StageError> {
         let bytes = read(&self.location)?;
         let found = hex(&bytes);
-        if found != self.sha256 {
-            return Err(StageError::WrongWeights {
-                path: self.location.clone(),
-                found,
-                expected: self.sha256.clone(),
-            });
+        if found == self.sha256 {
+            return Ok(bytes);
         }
-        Ok(Backbone::load(&self.source, &bytes, runtime)?)
+        Err(StageError::WrongWeights {
+            path: self.location.clone(),
+            found,
+            expected: self.sha256.clone(),
+        })
     }
+
+    /// Loads the network.
+    pub(super) fn load(&self, runtime: &Runtime) -> Result<Backbone, StageError> {
+        let bytes = self.read()?;
+        Backbone::load(&self.source, &bytes, runtime).map_err(|source| StageError::Weights {
+            path: self.location.clone(),
+            backbone: self.source.backbone.name(),
+            layout: name_of(&self.source.layout),
+            source: Box::new(source),
+        })
+    }
+}
+
+/// What a value is written as.
+fn name_of<T: Serialize>(value: &T) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// Reads one of some values by the name that it is written with.
@@ -266,8 +294,14 @@ mod tests {
             preprocessing: Some("tff".to_owned()),
             ..config()
         };
+        let mut found = issues(&config);
+        let digest = found.pop().unwrap();
+        assert!(
+            digest.starts_with("weights.w.sha256: must be the SHA-256 of the file, 64 hexa"),
+            "{digest}"
+        );
         assert_eq!(
-            issues(&config),
+            found,
             [
                 "weights.w.backbone: unknown \"mobilenetv2\"; did you mean \"mobilenet_v2\"?",
                 "weights.w.layout: unknown \"caffe\"; known: torchvision, keras",
@@ -275,8 +309,19 @@ mod tests {
                 "weights.w.variant.padding: unknown \"valid\"; known: symmetric, same",
                 "weights.w.preprocessing: unknown \"tff\"; did you mean \"tf\"?",
                 "weights.w.variant.epsilon: must lie between 0 and 1",
-                "weights.w.sha256: must be the SHA-256 of the file, 64 hexadecimal digits",
             ]
+        );
+    }
+
+    #[test]
+    fn a_url_that_is_not_read_is_said() {
+        let config = WeightsConfig {
+            path: "https://models/w.pth".to_owned(),
+            ..config()
+        };
+        assert_eq!(
+            issues(&config),
+            ["weights.w.path: https:// is not read yet; give a path or a file:// URL"]
         );
     }
 

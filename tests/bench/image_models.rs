@@ -78,16 +78,15 @@ fn main() -> ExitCode {
 
 fn bench(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    let pipeline = Pipeline::new(&arguments.data, folder.path());
     let mut settings = arguments.settings.clone();
     if let Some(weights) = &arguments.weights {
         settings.push(format!("weights.mobilenet_v2.path={}", weights.display()));
         let sha256 = arguments.sha256.as_deref().unwrap_or_default();
         settings.push(format!("weights.mobilenet_v2.sha256={sha256}"));
     }
-    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
-    let mut text = classical(&pipeline, folder.path(), &settings)?;
-    let (transfer, is_ahead) = transfer(&pipeline, arguments.weights.is_some(), &settings)?;
+    let pipeline = Pipeline::new(&arguments.data, folder.path(), &settings);
+    let mut text = classical(&pipeline, folder.path())?;
+    let (transfer, is_ahead) = transfer(&pipeline, arguments.weights.is_some())?;
     text.push_str(&transfer);
     println!("{text}");
     if let Some(report) = &arguments.report {
@@ -101,18 +100,14 @@ fn bench(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-fn classical(
-    pipeline: &Pipeline,
-    checkpoints: &Path,
-    settings: &[&str],
-) -> Result<String, Box<dyn Error>> {
+fn classical(pipeline: &Pipeline, checkpoints: &Path) -> Result<String, Box<dyn Error>> {
     let mut text = "Classical models on principal components of grey pixels, stratified 3-fold; in brackets the report's:\n\n\
                     | model | images | accuracy | precision, weighted | recall, weighted | F1, weighted |\n\
                     |---|---|---|---|---|---|\n"
         .to_owned();
     for (stage, report) in CLASSICAL {
         eprintln!("  {stage}");
-        pipeline.run(stage, settings)?;
+        pipeline.run(stage, &[])?;
         let folds = folds(&checkpoints.join(stage))?;
         let mean = |of: fn(&Fold) -> f64| folds.iter().map(of).sum::<f64>() / folds.len() as f64;
         let found = [
@@ -145,11 +140,7 @@ fn folds(stage: &Path) -> Result<Vec<Fold>, Box<dyn Error>> {
 }
 
 /// The table, and whether the frozen network is far ahead of the others, if there is one.
-fn transfer(
-    pipeline: &Pipeline,
-    has_weights: bool,
-    settings: &[&str],
-) -> Result<(String, bool), Box<dyn Error>> {
+fn transfer(pipeline: &Pipeline, has_weights: bool) -> Result<(String, bool), Box<dyn Error>> {
     let mut text = "\nTest rows with an image, trained on the training rows with one (pixels: on a sample of them):\n\n\
                     | model | test rows | weighted F1 |\n|---|---|---|\n"
         .to_owned();
@@ -165,14 +156,14 @@ fn transfer(
         "pixels_linear_svm",
     )?;
     eprintln!("  lenet");
-    pipeline.run("lenet", settings)?;
+    pipeline.run("lenet", &[])?;
     let lenet = row("LeNet from scratch", "lenet")?;
     if !has_weights {
         text.push_str("\nNo weights are given (WEIGHTS=…), so no frozen network is compared.\n");
         return Ok((text, true));
     }
     eprintln!("  mobilenet_v2");
-    pipeline.run("mobilenet_v2", settings)?;
+    pipeline.run("mobilenet_v2", &[])?;
     let head = row("MobileNetV2, frozen, with a dense head", "mobilenet_v2")?;
     eprintln!("  mobilenet_v2, linear SVM");
     let on_features = [
@@ -181,7 +172,7 @@ fn transfer(
         "pixels_linear_svm.params.cv=null",
         "pixels_linear_svm.params.c=0.001",
     ];
-    pipeline.run("pixels_linear_svm", &[settings, &on_features].concat())?;
+    pipeline.run("pixels_linear_svm", &on_features)?;
     row(
         "MobileNetV2, frozen, with a linear SVM",
         "pixels_linear_svm",

@@ -10,13 +10,16 @@ use std::process::{Command, Stdio};
 pub struct Pipeline {
     catalogue: PathBuf,
     checkpoints: PathBuf,
+    settings: Vec<String>,
 }
 
 impl Pipeline {
-    pub fn new(catalogue: &Path, checkpoints: &Path) -> Self {
+    /// Settings are those of `--set`, for every command.
+    pub fn new(catalogue: &Path, checkpoints: &Path, settings: &[String]) -> Self {
         Self {
             catalogue: catalogue.to_owned(),
             checkpoints: checkpoints.to_owned(),
+            settings: settings.to_vec(),
         }
     }
 
@@ -78,6 +81,9 @@ impl Pipeline {
             // Asked for, and without effect on what is measured.
             .env("RAYONNAGE_DATE", "2000-01-01")
             .env("RAYONNAGE_LOG", "warn");
+        for setting in &self.settings {
+            command.args(["--set", setting]);
+        }
         command
     }
 }

@@ -72,7 +72,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         .num_threads(arguments.threads)
         .build_global()?;
     let work = tempfile::tempdir()?;
-    let pipeline = Pipeline::new(&arguments.data, &work.path().join("checkpoints"));
+    let pipeline = Pipeline::new(&arguments.data, &work.path().join("checkpoints"), &[]);
     pipeline.run("split", &[])?;
     let split = work.path().join("split.csv");
     pipeline.export("split", "labelled", &split)?;
