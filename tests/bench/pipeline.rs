@@ -26,15 +26,14 @@ impl Pipeline {
     /// Runs a stage and what it needs; settings are those of `--set`.
     pub fn run(&self, until: &str, settings: &[&str]) -> Result<(), Box<dyn Error>> {
         let settings = settings.iter().flat_map(|setting| ["--set", setting]);
-        let mut command = self.command();
-        command.args(["run", "--until", until]).args(settings);
+        let mut command = self.command(&["run", "--until", until]);
+        command.args(settings);
         succeeds(command.stdout(Stdio::null()))
     }
 
     /// Writes a dataset of a stage's last checkpoint as CSV.
     pub fn export(&self, stage: &str, dataset: &str, path: &Path) -> Result<(), Box<dyn Error>> {
-        let mut command = self.command();
-        command.args(["show", stage, dataset, "--format", "csv"]);
+        let mut command = self.command(&["show", stage, dataset, "--format", "csv"]);
         succeeds(command.stdout(File::create(path)?))
     }
 
@@ -73,17 +72,17 @@ impl Pipeline {
         Ok(Confusion::from_pairs(labels.len(), pairs).weighted_f1())
     }
 
-    fn command(&self) -> Command {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rayonnage"));
+        let settings = self.settings.iter().flat_map(|setting| ["--set", setting]);
         command
+            .args(arguments)
+            .args(settings)
             .env("RAYONNAGE_SOURCE", &self.catalogue)
             .env("RAYONNAGE_CHECKPOINTS", &self.checkpoints)
             // Asked for, and without effect on what is measured.
             .env("RAYONNAGE_DATE", "2000-01-01")
             .env("RAYONNAGE_LOG", "warn");
-        for setting in &self.settings {
-            command.args(["--set", setting]);
-        }
         command
     }
 }
