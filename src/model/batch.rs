@@ -251,8 +251,8 @@ pub struct Inputs {
     pub images: Option<Images>,
     /// Features of images.
     pub embeddings: Option<Embeddings>,
-    /// Dense features of whole rows, such as those of a fusion's branches.
-    pub features: Option<Dense>,
+    /// What the models of a fusion made of the rows, model by model.
+    pub branches: Vec<Embeddings>,
 }
 
 impl Inputs {
@@ -261,16 +261,31 @@ impl Inputs {
         let text = self.text.as_ref().map(SparseRows::len);
         let sequences = self.sequences.as_ref().map(SequenceRows::len);
         let images = self.images.as_ref().map(Images::len);
-        let features = self.features.as_ref().map(Dense::len);
+        let branches = self.branches.iter().map(Embeddings::len);
         let embeddings = self.embeddings.as_ref().map(Embeddings::len);
-        [text, sequences, images, embeddings, features]
-            .into_iter()
-            .flatten()
+        let modalities = [text, sequences, images, embeddings];
+        modalities.into_iter().flatten().chain(branches)
     }
 
     /// Returns the number of rows, where there is a modality.
     pub(super) fn rows(&self) -> Option<usize> {
         self.lengths().next()
+    }
+
+    /// Returns for each row whether anything is known of it: a text with a known word, an image. `None` where there is no
+    /// modality.
+    pub(super) fn presence(&self) -> Option<Vec<bool>> {
+        let text = self.text.as_ref().map(SparseRows::presence);
+        let text = text.or_else(|| self.sequences.as_ref().map(SequenceRows::presence));
+        let images = self.images.as_ref().map(|images| images.present().to_vec());
+        let images = images.or_else(|| self.embeddings.as_ref().map(|rows| rows.present().to_vec()));
+        match (text, images) {
+            (Some(text), Some(images)) => {
+                let either = text.iter().zip(images).map(|(text, image)| *text || image);
+                Some(either.collect())
+            }
+            (text, images) => text.or(images),
+        }
     }
 
     /// Checks that every modality has that many rows.
@@ -289,7 +304,11 @@ impl Inputs {
             sequences: self.sequences.as_ref().map(|text| text.select(rows)),
             images: self.images.as_ref().map(|images| images.select(rows)),
             embeddings: self.embeddings.as_ref().map(|some| some.select(rows)),
-            features: self.features.as_ref().map(|dense| dense.select(rows)),
+            branches: self
+                .branches
+                .iter()
+                .map(|some| some.select(rows))
+                .collect(),
         }
     }
 }
@@ -448,7 +467,7 @@ mod tests {
             sequences: Some(sequences(3)),
             images: Some(Images::new(1, (0..9).collect(), vec![true, false, true]).unwrap()),
             embeddings: Some(embeddings()),
-            features: Some(Dense::new(2, (0..6u8).map(f32::from).collect()).unwrap()),
+            branches: vec![embeddings()],
         };
         let rows = MemoryRows::new(3, inputs).unwrap();
         let batch = rows.inputs(&[2, 1]).unwrap();
@@ -460,7 +479,7 @@ mod tests {
         let embeddings = batch.embeddings.unwrap();
         assert_eq!(embeddings.dense().values(), [5.0, 6.0, 0.0, 0.0]);
         assert_eq!(embeddings.present(), [true, false]);
-        assert_eq!(batch.features.unwrap().values(), [4.0, 5.0, 2.0, 3.0]);
+        assert_eq!(batch.branches[0].dense().values(), [5.0, 6.0, 0.0, 0.0]);
         assert!(rows.inputs(&[3]).is_err());
     }
 }

@@ -30,7 +30,9 @@ pub use device::{DeviceChoice, Runtime};
 pub use error::ModelError;
 pub use labels::LabelMap;
 pub use metrics::{ClassScores, Confusion};
-pub use networks::{Network, NetworkSpec, ParameterCounts};
+pub use networks::{
+    Branch, BranchSpec, FusionOptions, Modality, Network, NetworkSpec, ParameterCounts, scores_of,
+};
 pub use pca::{MOST_DIRECTIONS, Pca};
 pub use predict::{Probabilities, predict};
 pub use schedule::{EarlyStopping, Plateau};

@@ -67,6 +67,15 @@ pub(super) fn dropout_mask(generator: &mut ChaCha8Rng, count: usize, probability
         .collect()
 }
 
+/// Draws whether a row loses one of two modalities, and which.
+pub(super) fn lost_modality(generator: &mut ChaCha8Rng, probability: f64) -> (bool, bool) {
+    let lost_below = (probability * 2f64.powi(32)) as u32;
+    (
+        generator.next_u32() < lost_below,
+        generator.next_u32() & 1 == 1,
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

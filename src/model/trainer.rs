@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use burn::tensor::{Tensor, TensorData, activation};
 
-use super::batch::{Dense, Examples, Inputs, MemoryExamples};
+use super::batch::Examples;
 use super::networks::{Classifier, Dropout, Layers};
 use super::optimizer::Optimizer;
 use super::predict::{argmax, checked_inputs, in_batches, log_sum_exp, read};
@@ -103,7 +103,7 @@ pub struct Fitted {
     pub stopped: Stopped,
 }
 
-/// Trains a network; of a fusion, its head on the features of its branches.
+/// Trains a network.
 ///
 /// The observer sees each epoch when it ends; `Break` ends the training.
 ///
@@ -137,21 +137,8 @@ pub fn fit(
         evaluation_rows,
         observer,
     };
-    let layers = network.layers().clone();
-    let Some(head) = layers.fusion_head().cloned() else {
-        let run = training.run(layers)?;
-        return Ok(run.fitted(|layers| network.with_layers(layers)));
-    };
-    let train = cached_features(&layers, train, evaluation_rows)?;
-    let validation = cached_features(&layers, validation, evaluation_rows)?;
-    let mut training = Training {
-        train: &train,
-        validation: &validation,
-        evaluation_rows: EVALUATION_ROWS,
-        ..training
-    };
-    let run = training.run(head)?;
-    Ok(run.fitted(|head| network.with_layers(layers.with_fusion_head(head))))
+    let run = training.run(network.layers().clone())?;
+    Ok(run.fitted(|layers| network.with_layers(layers)))
 }
 
 fn check_options(options: &TrainOptions) -> Result<(), ModelError> {
@@ -193,27 +180,6 @@ fn check_examples(
         }),
         None => Ok(()),
     }
-}
-
-/// Computes what the head of a fusion takes, once for all epochs.
-fn cached_features(
-    layers: &Layers,
-    examples: &dyn Examples,
-    batch_size: usize,
-) -> Result<MemoryExamples, ModelError> {
-    let mut width = 1;
-    let mut values = Vec::new();
-    in_batches(examples, batch_size, |inputs, _| {
-        let features = layers.head_features(inputs)?;
-        width = features.dims()[1];
-        values.extend(read(features)?);
-        Ok(())
-    })?;
-    let inputs = Inputs {
-        features: Some(Dense::new(width, values)?),
-        ..Inputs::default()
-    };
-    MemoryExamples::new(examples.labels().to_vec(), inputs)
 }
 
 struct Training<'a> {
@@ -426,6 +392,8 @@ impl Scores {
     }
 }
 
+#[cfg(test)]
+mod fusion_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

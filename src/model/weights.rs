@@ -225,7 +225,7 @@ fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DeviceChoice, Network, Runtime};
+    use crate::model::{Branch, DeviceChoice, FusionOptions, Modality, Network, Runtime};
 
     fn runtime() -> Runtime {
         Runtime::open(DeviceChoice::Cpu, Some(1)).unwrap()
@@ -233,8 +233,22 @@ mod tests {
 
     fn network() -> Network {
         let text = Network::new(&NetworkSpec::neural_simple(3, 2), &runtime(), 1).unwrap();
-        let image = Network::new(&NetworkSpec::lenet(16, 2), &runtime(), 2).unwrap();
-        Network::fusion(text, image, 4, 0.1, 3).unwrap()
+        let branches = vec![
+            text.branch().unwrap(),
+            Branch::probabilities(Modality::Image, 2).with_dense(5),
+        ];
+        let options = FusionOptions {
+            hidden: 4,
+            dropout: 0.1,
+            modality_dropout: 0.0,
+            mask: true,
+            classes: 2,
+        };
+        Network::fusion(branches, options, &runtime(), 3).unwrap()
+    }
+
+    fn lenet() -> Network {
+        Network::new(&NetworkSpec::lenet(16, 2), &runtime(), 2).unwrap()
     }
 
     /// Serializes the tensors of a file after a change to them.
@@ -256,31 +270,41 @@ mod tests {
 
     #[test]
     fn tensors_have_the_names_and_shapes_of_pytorch() {
-        let bytes = network().save().unwrap();
-        let file = SafeTensors::deserialize(&bytes).unwrap();
-        let mut found: Vec<_> = file
-            .iter()
-            .map(|(name, view)| (name.to_owned(), view.shape().to_vec()))
-            .collect();
-        found.sort();
+        let names = |network: &Network| {
+            let bytes = network.save().unwrap();
+            let file = SafeTensors::deserialize(&bytes).unwrap();
+            let mut found: Vec<_> = file
+                .iter()
+                .map(|(name, view)| (name.to_owned(), view.shape().to_vec()))
+                .collect();
+            found.sort();
+            found
+        };
         let expected = [
-            ("branches.0.dense.bias", vec![54]),
-            ("branches.0.dense.weight", vec![54, 3]),
-            ("branches.1.conv_1.bias", vec![6]),
-            ("branches.1.conv_1.weight", vec![6, 3, 5, 5]),
-            ("branches.1.conv_2.bias", vec![16]),
-            ("branches.1.conv_2.weight", vec![16, 6, 5, 5]),
-            ("branches.1.dense_1.bias", vec![120]),
-            ("branches.1.dense_1.weight", vec![120, 16]),
-            ("branches.1.dense_2.bias", vec![54]),
-            ("branches.1.dense_2.weight", vec![54, 120]),
-            ("head.dense.bias", vec![4]),
-            ("head.dense.weight", vec![4, 108]),
-            ("head.output.bias", vec![2]),
-            ("head.output.weight", vec![2, 4]),
+            ("conv_1.bias", vec![6]),
+            ("conv_1.weight", vec![6, 3, 5, 5]),
+            ("conv_2.bias", vec![16]),
+            ("conv_2.weight", vec![16, 6, 5, 5]),
+            ("dense_1.bias", vec![120]),
+            ("dense_1.weight", vec![120, 16]),
+            ("dense_2.bias", vec![54]),
+            ("dense_2.weight", vec![54, 120]),
+            ("output.bias", vec![2]),
+            ("output.weight", vec![2, 54]),
         ]
         .map(|(name, shape)| (name.to_owned(), shape));
-        assert_eq!(found, expected);
+        assert_eq!(names(&lenet()), expected);
+        // 54 of the text, 5 of the image, and a column each that says whether there is one.
+        let expected = [
+            ("branches.1.dense.bias", vec![5]),
+            ("branches.1.dense.weight", vec![5, 2]),
+            ("dense.bias", vec![4]),
+            ("dense.weight", vec![4, 61]),
+            ("output.bias", vec![2]),
+            ("output.weight", vec![2, 4]),
+        ]
+        .map(|(name, shape)| (name.to_owned(), shape));
+        assert_eq!(names(&network()), expected);
     }
 
     #[test]
@@ -305,20 +329,20 @@ mod tests {
         let plain = safetensors::serialize(Vec::<(&str, TensorView<'_>)>::new(), None).unwrap();
         assert!(matches!(load(&plain), ModelError::NoSpec));
 
-        let name = "head.dense.weight";
+        let name = "dense.weight";
         let missing = changed(|tensors| drop(tensors.remove(name)));
         assert!(matches!(load(&missing), ModelError::MissingTensor { name: n } if n == name));
         let extra = changed(|tensors| {
-            tensors.insert("head.extra".to_owned(), (vec![1], vec![0; 4]));
+            tensors.insert("extra".to_owned(), (vec![1], vec![0; 4]));
         });
         let error = load(&extra);
-        assert!(matches!(error, ModelError::UnexpectedTensor { name } if name == "head.extra"));
+        assert!(matches!(error, ModelError::UnexpectedTensor { name } if name == "extra"));
         let misshapen = changed(|tensors| {
-            tensors.get_mut(name).unwrap().0 = vec![108, 4];
+            tensors.get_mut(name).unwrap().0 = vec![61, 4];
         });
         assert_eq!(
             load(&misshapen).to_string(),
-            "tensor head.dense.weight is F32 [108, 4], expected F32 [4, 108]"
+            "tensor dense.weight is F32 [61, 4], expected F32 [4, 61]"
         );
     }
 

@@ -4,25 +4,27 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Tensor, TensorData, activation};
 
-use super::layers::{Dropout, Initializer, linear, output};
+use super::layers::{Dropout, Initializer, linear};
 use crate::model::ModelError;
 use crate::model::batch::{Inputs, check};
 
-/// The layers; without `output` where another network takes the features.
+/// The layers.
 #[derive(Module, Debug)]
 pub(in crate::model) struct DenseHead {
     dense: Vec<Linear>,
-    output: Option<Linear>,
+    output: Linear,
     dropout: f64,
+    drops_features: bool,
 }
 
 impl DenseHead {
-    /// Makes layers of the widths `hidden`, of which there is at least one.
+    /// Makes layers of the widths `hidden`, of which there is at least one; `dropout` is of these layers, and says whether
+    /// it is of the features, too.
     pub(super) fn new(
         features: usize,
         hidden: &[usize],
-        dropout: f64,
-        classes: Option<usize>,
+        (dropout, drops_features): (f64, bool),
+        classes: usize,
         initializer: &mut Initializer<'_>,
     ) -> Self {
         let mut width = features;
@@ -33,16 +35,15 @@ impl DenseHead {
         }
         Self {
             dense,
-            output: classes.map(|classes| linear(width, classes, initializer)),
+            output: linear(width, classes, initializer),
             dropout,
+            drops_features,
         }
     }
 
-    pub(super) fn without_output(self) -> Self {
-        Self {
-            output: None,
-            ..self
-        }
+    /// Returns the layers before the classes.
+    pub(super) fn dense(&self) -> &[Linear] {
+        &self.dense
     }
 
     /// # Shapes
@@ -55,7 +56,7 @@ impl DenseHead {
     ) -> Result<Tensor<2>, ModelError> {
         let mut hidden = self.embeddings(inputs)?;
         for (place, layer) in self.dense.iter().enumerate() {
-            if place > 0 {
+            if place > 0 || self.drops_features {
                 hidden = dropout.apply(hidden, self.dropout);
             }
             hidden = activation::relu(layer.forward(hidden));
@@ -73,7 +74,7 @@ impl DenseHead {
     ) -> Result<Tensor<2>, ModelError> {
         let features = self.features(inputs, dropout)?;
         let features = dropout.apply(features, self.dropout);
-        Ok(output(self.output.as_ref(), features))
+        Ok(self.output.forward(features))
     }
 
     fn embeddings(&self, inputs: &Inputs) -> Result<Tensor<2>, ModelError> {

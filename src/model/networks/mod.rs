@@ -10,5 +10,6 @@ mod neural_simple;
 mod spec;
 
 pub(super) use layers::{Classifier, Dropout, Initializer, Layers};
+pub use fusion::{Branch, BranchSpec, FusionOptions, Modality, scores_of};
 pub use network::{Network, ParameterCounts};
 pub use spec::NetworkSpec;

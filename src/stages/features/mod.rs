@@ -5,7 +5,7 @@ mod rows;
 use super::models::Reads;
 use super::tokenize::SequenceSize;
 use super::{Input, StageError, StageRun};
-use crate::model::{Embeddings, Inputs, SequenceRows, SparseRows};
+use crate::model::{Embeddings, Inputs, Modality, SequenceRows, SparseRows};
 use crate::schema::{self, LABELLED};
 use arrow::array::{Array, RecordBatch, StringArray};
 pub(super) use rows::GreyImages;
@@ -55,6 +55,11 @@ impl<'a> FeatureInputs<'a> {
             images: images.zip(image_size),
             embeddings: reads.embeddings.as_ref().map(find).transpose()?,
         })
+    }
+
+    /// What they tell of a product.
+    pub(super) fn modality(&self) -> Modality {
+        self.reads().modality()
     }
 
     /// Their names.
@@ -147,7 +152,7 @@ impl Gathered<'_> {
             sequences: self.sequences.map(|(_, rows)| rows),
             images,
             embeddings: self.embeddings.map(|(_, rows)| rows),
-            features: None,
+            branches: Vec::new(),
         })
     }
 }
@@ -182,12 +187,20 @@ impl Presence {
         }
     }
 
-    /// Adds what is known otherwise.
-    pub(super) fn join(&mut self, other: &Self) {
-        let all = self.text.iter_mut().chain(&mut self.image);
-        for (mine, theirs) in all.zip(other.text.iter().chain(&other.image)) {
-            *mine |= theirs;
+    /// Adds what a model that reads one modality knows of each row.
+    pub(super) fn add(&mut self, modality: Modality, known: &[bool]) {
+        let mine = match modality {
+            Modality::Text => &mut self.text,
+            Modality::Image => &mut self.image,
+        };
+        for (mine, known) in mine.iter_mut().zip(known) {
+            *mine |= known;
         }
+    }
+
+    /// Whether text and image of a row are known.
+    pub(super) fn both(&self, row: usize) -> bool {
+        self.text[row] && self.image[row]
     }
 
     /// Whether anything is known of a row.
@@ -231,11 +244,21 @@ pub(super) struct LabelledRows {
     pub(super) inputs: Inputs,
 }
 
-/// Gathers the labelled rows of some folds; for a model that reads images alone, only rows that have an image.
+/// Which labelled rows are gathered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gather {
+    /// For a model that reads images alone, only rows that have an image.
+    Known,
+    /// All of them.
+    All,
+}
+
+/// Gathers the labelled rows of some folds.
 pub(super) fn labelled_rows(
     split: &Input,
     features: &FeatureInputs<'_>,
     folds: &[&str],
+    which: Gather,
 ) -> Result<LabelledRows, StageError> {
     let mut gathered = features.gather(LABELLED)?;
     let (mut ids, mut found_folds, mut labels) = (Vec::new(), Vec::new(), Vec::new());
@@ -256,9 +279,9 @@ pub(super) fn labelled_rows(
             .iter()
             .map(|(stage, batch)| (*stage, batch))
             .collect();
-        let reads_text = features.text.or(features.sequences).is_some();
+        let keeps_all = which == Gather::All || features.modality() == Modality::Text;
         let images = features.images.map(|(input, _)| input);
-        if let (false, Some(images)) = (reads_text, images.or(features.embeddings)) {
+        if let (false, Some(images)) = (keeps_all, images.or(features.embeddings)) {
             let present = has_image(batches[images.stage.as_str()])?;
             keep.retain(|row| present[*row]);
         }
