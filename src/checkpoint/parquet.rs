@@ -134,9 +134,7 @@ pub fn decode(
     let reader = reader.map_err(decoding(what))?;
     let schema = reader.schema();
     let assemble = assembling(what);
-    let batches = reader
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(&assemble)?;
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(&assemble)?;
     match <[RecordBatch; 1]>::try_from(batches) {
         Ok([batch]) => Ok(batch),
         Err(batches) => concat_batches(&schema, &batches).map_err(assemble),
@@ -244,8 +242,7 @@ mod tests {
             Field::new("other", DataType::Int64, true),
         ]);
         let column = std::sync::Arc::new(Int64Array::from(values.clone()));
-        let batch =
-            RecordBatch::try_new(Arc::new(schema), vec![column.clone(), column]).unwrap();
+        let batch = RecordBatch::try_new(Arc::new(schema), vec![column.clone(), column]).unwrap();
         let bytes = encode(&batch, "test").unwrap();
         let rows = [0, 1, 5, 8, 500, 501, 502, 503, 999];
         let read = |rows: &[usize]| decode_rows(bytes.clone(), &["n"], rows, 4, "test");

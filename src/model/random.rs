@@ -102,7 +102,13 @@ mod tests {
     fn rows_have_generators_of_their_own() {
         let first = |epoch, row| row_generator(123, Purpose::Augmentation, epoch, row).next_u64();
         let own = generator(123, Purpose::Augmentation, 1).next_u64();
-        let found = [own, first(1, 0), first(1, 1), first(2, 0), first(1, 1 << 40)];
+        let found = [
+            own,
+            first(1, 0),
+            first(1, 1),
+            first(2, 0),
+            first(1, 1 << 40),
+        ];
         let distinct: std::collections::BTreeSet<_> = found.iter().collect();
         assert_eq!(distinct.len(), found.len());
         assert_eq!(first(1, 1), found[2]);

@@ -3,7 +3,7 @@
 //! A model has one member, or, voting, several. Invariant: a member names the stages whose rows it was
 //! fitted on, and is applied to rows of those stages only.
 
-use super::features::{FeatureInputs, Presence};
+use super::features::{FeatureInputs, LabelledRows, Loading, Presence, model_error};
 use super::{Input, StageError, StageRun};
 use crate::checkpoint::{CheckpointReader, CheckpointWriter};
 use crate::model::classical::ClassicalModel;
@@ -18,6 +18,9 @@ const MODEL_FILE: &str = "model.json";
 
 /// Rows that go through a network at once.
 const BATCH_ROWS: usize = 256;
+
+/// Pixels that go through a network at once: 32 images of 224×224.
+const BATCH_PIXELS: usize = 32 * 224 * 224;
 
 /// What can be asked for its probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,6 +168,27 @@ impl Predictor {
         }
     }
 
+    /// Rows that go through it at once.
+    fn batch_rows(&self) -> usize {
+        let pixels = self.image_size().map_or(1, |size| size * size);
+        (BATCH_PIXELS / pixels.max(1)).clamp(1, BATCH_ROWS)
+    }
+
+    /// Returns the probabilities of the classes for labelled rows, whose images are read as it goes.
+    pub(super) fn predict_labelled(
+        &self,
+        run: &StageRun<'_>,
+        rows: LabelledRows,
+    ) -> Result<Probabilities, StageError> {
+        let Self::Network(network) = self else {
+            return self.predict(run, rows.ids.len(), rows.inputs);
+        };
+        let _alone = run.environment.device_alone();
+        let rows = rows.into_rows(&Loading::once(run))?;
+        let answers = predict(network, &rows, self.batch_rows());
+        answers.map_err(|error| model_error(error, &run.environment.cancel))
+    }
+
     /// Returns the probabilities of the classes for some rows.
     pub(super) fn predict(
         &self,
@@ -176,7 +200,7 @@ impl Predictor {
             Self::Network(network) => {
                 let _alone = run.environment.device_alone();
                 let rows = MemoryRows::new(rows, inputs)?;
-                Ok(predict(network, &rows, BATCH_ROWS)?)
+                Ok(predict(network, &rows, self.batch_rows())?)
             }
             Self::Classical(model) => {
                 let rows = classical_rows(inputs)?;

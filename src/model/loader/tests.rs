@@ -195,7 +195,9 @@ fn images_are_kept_where_the_buffer_is_for_all_and_else_read_again() {
 fn rows_in_memory_come_in_the_same_order() {
     let rows = streamed(Fake::default(), options(100, 2, 2));
     let memory = MemoryRows::new(ROWS, Inputs::default()).unwrap();
-    let expected = memory.batches(epoch(3), 16).map(|batch| batch.unwrap().rows);
+    let expected = memory
+        .batches(epoch(3), 16)
+        .map(|batch| batch.unwrap().rows);
     let found = batches(&rows, epoch(3)).into_iter().map(|batch| batch.rows);
     assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 }
@@ -279,7 +281,10 @@ fn a_panic_in_a_thread_is_the_callers() {
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         rows.batches(EpochOrder::Sequential, 2).count()
     }));
-    assert_eq!(*caught.unwrap_err().downcast_ref::<&str>().unwrap(), "of the reader");
+    assert_eq!(
+        *caught.unwrap_err().downcast_ref::<&str>().unwrap(),
+        "of the reader"
+    );
 }
 
 #[test]

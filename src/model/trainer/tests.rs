@@ -7,8 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::model::random::{permutation, uniform};
 use crate::model::{
-    Batches, DeviceChoice, Images, MemoryRows, NetworkSpec, Probabilities, Rows, Runtime, SparseRows,
-    predict,
+    Batches, DeviceChoice, Images, MemoryRows, NetworkSpec, Probabilities, Rows, Runtime,
+    SparseRows, predict,
 };
 
 const WIDTH: usize = 40;
