@@ -1,9 +1,10 @@
 //! What networks eat, on the host and in plain Rust.
 //!
-//! [`Rows`] is asked for batches of its rows, so that a stage can stream images from disk;
-//! [`MemoryRows`] holds everything. Invariant: an [`Inputs`] is checked when it is made, so that
-//! what reaches the device has the lengths it claims.
+//! [`Rows`] hands them out in batches, so that a stage can stream images from disk
+//! ([`StreamedRows`](super::StreamedRows)); [`MemoryRows`] holds everything. Invariant: an [`Inputs`]
+//! is checked when it is made, so that what reaches the device has the lengths it claims.
 
+use super::order::EpochOrder;
 use super::{ModelError, SequenceRows, SparseRows};
 
 /// Square colour images, and which rows have one.
@@ -313,18 +314,39 @@ impl Inputs {
     }
 }
 
-/// Rows that can be asked for in batches.
+/// Some rows, and what they hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// Numbers of the rows.
+    pub rows: Vec<usize>,
+    /// Their inputs, in the same order.
+    pub inputs: Inputs,
+}
+
+impl Batch {
+    /// Returns the batch after a check that every modality has as many rows as it names.
+    pub(super) fn checked(self) -> Result<Self, ModelError> {
+        self.inputs.check_rows(self.rows.len())?;
+        Ok(self)
+    }
+}
+
+/// Batches one after the other; an error is the last.
+pub type Batches<'a> = Box<dyn Iterator<Item = Result<Batch, ModelError>> + 'a>;
+
+/// Rows that are handed out in batches.
 pub trait Rows: Sync {
     /// Returns the number of rows.
     fn len(&self) -> usize;
 
-    /// Returns the inputs of the rows named (each below [`len`](Self::len)), in that order.
+    /// Hands out every row once, `batch_size` at a time (the last time, what is left). The same
+    /// order is the same batches, always.
     ///
     /// # Errors
     ///
-    /// [`ModelError::Source`] where they cannot be read, [`ModelError::Interrupted`] to end a
-    /// training or prediction before the next batch.
-    fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError>;
+    /// Of an item: [`ModelError::Source`] where rows cannot be read, [`ModelError::Interrupted`]
+    /// to end a training or prediction before the next batch.
+    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_>;
 
     /// Returns whether there is no row.
     fn is_empty(&self) -> bool {
@@ -355,6 +377,17 @@ impl MemoryRows {
         inputs.check_rows(rows)?;
         Ok(Self { rows, inputs })
     }
+
+    /// Returns the inputs of the rows named, in that order.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Inputs`] where there is no such row.
+    pub fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
+        let inside = rows.iter().all(|&row| row < self.rows);
+        check(inside, || format!("a row is not below {}", self.rows))?;
+        Ok(self.inputs.select(rows))
+    }
 }
 
 impl Rows for MemoryRows {
@@ -362,10 +395,15 @@ impl Rows for MemoryRows {
         self.rows
     }
 
-    fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
-        let inside = rows.iter().all(|&row| row < self.rows);
-        check(inside, || format!("a row is not below {}", self.rows))?;
-        Ok(self.inputs.select(rows))
+    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_> {
+        let mut order = order.of_all(self.rows).into_iter();
+        Box::new(std::iter::from_fn(move || {
+            let rows: Vec<usize> = order.by_ref().take(batch_size.max(1)).collect();
+            if rows.is_empty() {
+                return None;
+            }
+            Some(self.inputs(&rows).map(|inputs| Batch { rows, inputs }))
+        }))
     }
 }
 
@@ -386,6 +424,15 @@ impl MemoryExamples {
         let rows = MemoryRows::new(labels.len(), inputs)?;
         Ok(Self { rows, labels })
     }
+
+    /// Returns the inputs of the rows named, as [`MemoryRows::inputs`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Inputs`] where there is no such row.
+    pub fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
+        self.rows.inputs(rows)
+    }
 }
 
 impl Rows for MemoryExamples {
@@ -393,8 +440,8 @@ impl Rows for MemoryExamples {
         self.rows.len()
     }
 
-    fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
-        self.rows.inputs(rows)
+    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_> {
+        self.rows.batches(order, batch_size)
     }
 }
 
@@ -481,5 +528,35 @@ mod tests {
         assert_eq!(embeddings.present(), [true, false]);
         assert_eq!(batch.branches[0].dense().values(), [5.0, 6.0, 0.0, 0.0]);
         assert!(rows.inputs(&[3]).is_err());
+    }
+    #[test]
+    fn batches_hold_every_row_once_in_the_order_asked_for() {
+        let inputs = Inputs {
+            features: Some(Dense::new(1, (0..7u8).map(f32::from).collect()).unwrap()),
+            ..Inputs::default()
+        };
+        let rows = MemoryRows::new(7, inputs).unwrap();
+        let batches = |order| -> Vec<Batch> {
+            let batches = rows.batches(order, 3);
+            batches
+                .map(|batch| batch.unwrap().checked().unwrap())
+                .collect()
+        };
+        let sequential = batches(EpochOrder::Sequential);
+        let numbers = sequential.iter().map(|batch| batch.rows.clone());
+        assert_eq!(
+            numbers.collect::<Vec<_>>(),
+            [vec![0, 1, 2], vec![3, 4, 5], vec![6]]
+        );
+        let shuffled = batches(EpochOrder::Shuffled { seed: 1, epoch: 1 });
+        for batch in &shuffled {
+            let values = batch.inputs.features.as_ref().unwrap().values();
+            let expected: Vec<f32> = batch.rows.iter().map(|&row| row as f32).collect();
+            assert_eq!(values, expected);
+        }
+        let mut all: Vec<usize> = shuffled.into_iter().flat_map(|batch| batch.rows).collect();
+        assert_ne!(all, (0..7).collect::<Vec<_>>());
+        all.sort_unstable();
+        assert_eq!(all, (0..7).collect::<Vec<_>>());
     }
 }

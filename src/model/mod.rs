@@ -12,9 +12,11 @@ mod device;
 mod error;
 mod labels;
 mod libtorch;
+mod loader;
 mod metrics;
 mod networks;
 mod optimizer;
+mod order;
 mod pca;
 mod predict;
 mod random;
@@ -25,14 +27,18 @@ mod table;
 mod trainer;
 mod weights;
 
-pub use batch::{Dense, Embeddings, Examples, Images, Inputs, MemoryExamples, MemoryRows, Rows};
+pub use batch::{
+    Batch, Batches, Dense, Embeddings, Examples, Images, Inputs, MemoryExamples, MemoryRows, Rows,
+};
 pub use device::{DeviceChoice, Runtime};
 pub use error::ModelError;
 pub use labels::LabelMap;
+pub use loader::{ImageParts, LoaderOptions, PartImages, StreamedRows, Uniform, Vary};
 pub use metrics::{ClassScores, Confusion};
 pub use networks::{
     Branch, BranchSpec, FusionOptions, Modality, Network, NetworkSpec, ParameterCounts, scores_of,
 };
+pub use order::EpochOrder;
 pub use pca::{MOST_DIRECTIONS, Pca};
 pub use predict::{Probabilities, predict};
 pub use schedule::{EarlyStopping, Plateau};

@@ -9,11 +9,12 @@ use std::ops::ControlFlow;
 
 use burn::tensor::{Tensor, TensorData, activation};
 
-use super::batch::Examples;
+use super::batch::{Batch, Examples};
 use super::networks::{Classifier, Dropout, Layers};
 use super::optimizer::Optimizer;
-use super::predict::{argmax, checked_inputs, in_batches, log_sum_exp, read};
-use super::random::{Purpose, generator, permutation};
+use super::order::EpochOrder;
+use super::predict::{argmax, in_batches, log_sum_exp, read};
+use super::random::{Purpose, generator};
 use super::schedule::{EarlyStopping, Plateau, Schedule};
 use super::table::EmbeddingOptimizer;
 use super::{Confusion, ModelError, Network};
@@ -111,7 +112,7 @@ pub struct Fitted {
 ///
 /// [`ModelError::Interrupted`] on `Break`, [`ModelError::Diverged`] where a loss is not finite,
 /// [`ModelError::Empty`], [`ModelError::Class`] and [`ModelError::Inputs`] where the examples do
-/// not fit, and what [`Rows::inputs`](super::Rows::inputs) returns.
+/// not fit, and what [`Rows::batches`](super::Rows::batches) returns.
 pub fn fit(
     network: Network,
     train: &dyn Examples,
@@ -265,16 +266,13 @@ impl Training<'_> {
         weights: &[f64],
     ) -> Result<(C, Scores), ModelError> {
         let seed = self.options.seed;
-        let order = permutation(
-            &mut generator(seed, Purpose::Order, epoch),
-            self.train.len(),
-        );
+        let order = EpochOrder::Shuffled { seed, epoch };
         let mut dropout = generator(seed, Purpose::Dropout, epoch);
         let mut scores = Scores::new(self.classes, weights);
         let mut pending = Pending::default();
-        for batch in order.chunks(self.options.batch_size) {
-            let inputs = checked_inputs(self.train, batch)?;
-            let classes: Vec<usize> = batch.iter().map(|&row| self.train.labels()[row]).collect();
+        for batch in self.train.batches(order, self.options.batch_size) {
+            let Batch { rows, inputs } = batch?.checked()?;
+            let classes: Vec<usize> = rows.iter().map(|&row| self.train.labels()[row]).collect();
             let (network, inputs) = optimizer.begin(classifier, inputs)?;
             let logits = network.logits(&inputs, &mut Dropout::on(&mut dropout))?;
             let loss = cross_entropy(logits.clone(), &classes, weights);

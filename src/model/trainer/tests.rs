@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::model::random::uniform;
+use crate::model::random::{permutation, uniform};
 use crate::model::{
-    DeviceChoice, Images, MemoryRows, NetworkSpec, Probabilities, Rows, Runtime, SparseRows,
-    predict,
+    Batches, DeviceChoice, Images, MemoryRows, NetworkSpec, Probabilities, Rows, Runtime,
+    SparseRows, predict,
 };
 
 pub(super) const WIDTH: usize = 40;
@@ -249,12 +249,15 @@ impl Rows for Failing {
         self.examples.len()
     }
 
-    fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
-        let taken = self
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
-        taken.map_err(|_| ModelError::Interrupted)?;
-        self.examples.inputs(rows)
+    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_> {
+        let batches = self.examples.batches(order, batch_size);
+        Box::new(batches.map(|batch| {
+            let taken = self
+                .left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+            taken.map_err(|_| ModelError::Interrupted)?;
+            batch
+        }))
     }
 }
 

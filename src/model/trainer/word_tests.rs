@@ -3,6 +3,7 @@
 use burn::module::Module;
 
 use super::*;
+use crate::model::random::permutation;
 use crate::model::{
     DeviceChoice, EmbeddingOptimizer, Images, MemoryRows, NetworkSpec, Rows, Runtime, SequenceRows,
     SparseRows, predict,

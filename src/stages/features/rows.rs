@@ -195,7 +195,7 @@ impl GreyImages {
 }
 
 /// Appends an image shrunk by a whole factor: each pixel the rounded mean of the block it stands for.
-fn shrink(pixels: &[u8], stored: usize, size: usize, shrunk: &mut Vec<u8>) {
+pub(super) fn shrink(pixels: &[u8], stored: usize, size: usize, shrunk: &mut Vec<u8>) {
     let factor = stored / size;
     if factor == 1 {
         shrunk.extend_from_slice(pixels);

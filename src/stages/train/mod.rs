@@ -7,6 +7,7 @@
 mod classical;
 mod classical_params;
 mod held_out;
+mod loading;
 mod networks;
 mod optional;
 mod params;
@@ -15,7 +16,7 @@ mod training;
 
 pub(super) use params::{CLASSICAL_FEATURES, Params};
 
-use super::features::{FeatureInputs, LabelledRows, Presence, labelled_rows};
+use super::features::{FeatureInputs, LabelledRows, labelled_rows};
 use super::models::{ModelFile, Predictor, classical_rows};
 use super::split::{TEST, TRAIN, VALIDATION};
 use super::{Environment, Input, Kind, Stage, StageError, StageOutput, StageRun};
@@ -218,9 +219,11 @@ fn finish(
     for fold in [VALIDATION, TEST] {
         run.environment.check_cancelled()?;
         let rows = labelled_rows(split, features, &[fold])?;
-        let count = rows.ids.len();
-        let presence = Presence::of(count, &rows.inputs);
-        let answers = predictor.predict(run, count, rows.inputs)?;
+        let presence = rows.presence();
+        held_out.ids.extend_from_slice(&rows.ids);
+        held_out.folds.extend_from_slice(&rows.folds);
+        held_out.labels.extend_from_slice(&rows.labels);
+        let answers = predictor.predict_labelled(run, rows)?;
         for (row, answer) in answers.rows().enumerate() {
             // As `predict` answers: what nothing is known of gets the shares of the classes.
             let is_known = presence.any(row);
@@ -228,9 +231,6 @@ fn finish(
             let answer = if is_known { answer } else { &priors };
             held_out.probabilities.extend_from_slice(answer);
         }
-        held_out.ids.extend(rows.ids);
-        held_out.folds.extend(rows.folds);
-        held_out.labels.extend(rows.labels);
     }
     held_out.write(writer, &labels)?;
     let file = ModelFile {

@@ -1,15 +1,17 @@
 //! Neural networks: their parameters, how they are made, and their training.
 
+use super::loading::LoadingParams;
 use super::training::{Training, collector, require_width};
-use crate::cancel::CancelToken;
 use crate::config::Issue;
 use crate::model::backbones::BackboneKind;
 use crate::model::{
-    EmbeddingOptimizer, EpochRecord, Examples, Fitted, Inputs, LabelMap, MemoryExamples,
-    ModelError, Network, NetworkSpec, Rows, TrainOptions, fit,
+    Batches, EmbeddingOptimizer, EpochOrder, EpochRecord, Examples, Fitted, LabelMap, Network,
+    NetworkSpec, Rows, TrainOptions, fit,
 };
 use crate::schema::IMAGE_SIZE;
-use crate::stages::features::{FeatureInputs, LabelledRows, embedding_width, text_width};
+use crate::stages::features::{
+    FeatureInputs, LabelledRows, LoadedRows, Loading, embedding_width, model_error, text_width,
+};
 use crate::stages::models::Predictor;
 use crate::stages::tokenize::SequenceSize;
 use crate::stages::{StageError, StageRun};
@@ -106,6 +108,8 @@ pub(in crate::stages) struct LenetParams {
     /// Height and width in pixels that the network reads; divides the size of the tensors.
     image_size: usize,
     #[serde(flatten)]
+    loading: LoadingParams,
+    #[serde(flatten)]
     training: Training,
 }
 
@@ -113,6 +117,7 @@ impl Default for LenetParams {
     fn default() -> Self {
         Self {
             image_size: IMAGE_SIZE as usize,
+            loading: LoadingParams::default(),
             training: Training::default(),
         }
     }
@@ -120,6 +125,7 @@ impl Default for LenetParams {
 
 impl LenetParams {
     pub(super) fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
+        self.loading.validate(path, issues);
         let mut require = collector(path, issues);
         let is_large = self.image_size >= 16;
         require(is_large, "image_size", "must be at least 16");
@@ -211,6 +217,7 @@ pub(super) struct Trainable<'a> {
     options: TrainOptions,
     /// What it reads.
     pub(super) features: FeatureInputs<'a>,
+    loading: Loading,
 }
 
 impl NeuralSimpleParams {
@@ -251,7 +258,8 @@ impl LenetParams {
             images: Some((run.input("decode_images")?, self.image_size)),
             ..FeatureInputs::default()
         };
-        Trainable::new(run, &spec, &self.training, features)
+        let trainable = Trainable::new(run, &spec, &self.training, features)?;
+        Ok(trainable.loading(self.loading.loading(run)))
     }
 }
 
@@ -278,6 +286,8 @@ impl FusionParams {
         Ok(Trainable {
             network: Network::fusion(text, image, hidden, dropout, seed)?,
             options: self.training.options(seed),
+            // A branch sees each image once: its head is trained on what it made of them.
+            loading: Loading::once(run),
             features: FeatureInputs {
                 images: image_features.images,
                 embeddings: image_features.embeddings,
@@ -299,7 +309,13 @@ impl<'a> Trainable<'a> {
             network: Network::new(spec, run.environment.runtime()?, seed)?,
             options: training.options(seed),
             features,
+            loading: Loading::once(run),
         })
+    }
+
+    /// The same, with images that are read in another way.
+    pub(super) fn loading(self, loading: Loading) -> Self {
+        Self { loading, ..self }
     }
 
     /// Trains the network.
@@ -311,14 +327,9 @@ impl<'a> Trainable<'a> {
         validation: LabelledRows,
     ) -> Result<Fitted, StageError> {
         let cancel = &run.environment.cancel;
-        let train = Cancellable {
-            examples: examples(train, labels)?,
-            cancel,
-        };
-        let validation = Cancellable {
-            examples: examples(validation, labels)?,
-            cancel,
-        };
+        let train = Labelled::new(train, labels, &self.loading)?;
+        let still = self.loading.augmented(None);
+        let validation = Labelled::new(validation, labels, &still)?;
         run.monitor.expect(self.options.epochs as u64, "epochs");
         let mut observer = |record: &EpochRecord| {
             run.monitor.advance(1);
@@ -335,10 +346,7 @@ impl<'a> Trainable<'a> {
             &self.options,
             &mut observer,
         )
-        .map_err(|error| match (error, cancel.signal()) {
-            (ModelError::Interrupted, Some(signal)) => StageError::Interrupted { signal },
-            (error, _) => StageError::Model(error),
-        })
+        .map_err(|error| model_error(error, cancel))
     }
 }
 
@@ -349,35 +357,34 @@ fn describe(record: &EpochRecord) -> String {
     )
 }
 
-/// Examples that end a training between two batches once the run should stop.
-struct Cancellable<'a> {
-    examples: MemoryExamples,
-    cancel: &'a CancelToken,
+/// Rows with the number of their class.
+struct Labelled {
+    rows: LoadedRows,
+    classes: Vec<usize>,
 }
 
-impl Rows for Cancellable<'_> {
+impl Labelled {
+    fn new(rows: LabelledRows, labels: &LabelMap, loading: &Loading) -> Result<Self, StageError> {
+        let class = |label: &String| labels.index(label).unwrap_or_default();
+        Ok(Self {
+            classes: rows.labels.iter().map(class).collect(),
+            rows: rows.into_rows(loading)?,
+        })
+    }
+}
+
+impl Rows for Labelled {
     fn len(&self) -> usize {
-        self.examples.len()
+        self.rows.len()
     }
 
-    fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
-        match self.cancel.signal() {
-            Some(_) => Err(ModelError::Interrupted),
-            None => self.examples.inputs(rows),
-        }
+    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_> {
+        self.rows.batches(order, batch_size)
     }
 }
 
-impl Examples for Cancellable<'_> {
+impl Examples for Labelled {
     fn labels(&self) -> &[usize] {
-        self.examples.labels()
+        &self.classes
     }
-}
-
-fn examples(rows: LabelledRows, labels: &LabelMap) -> Result<MemoryExamples, StageError> {
-    let classes = rows
-        .labels
-        .iter()
-        .map(|label| labels.index(label).unwrap_or_default());
-    Ok(MemoryExamples::new(classes.collect(), rows.inputs)?)
 }

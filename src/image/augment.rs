@@ -1,0 +1,558 @@
+//! Varies an image as if it had been photographed anew: flip, rotation, shift, zoom, brightness.
+//!
+//! Everything that moves pixels is one affine map, sampled once (bilinear), not a pass per operation: an image is blurred at most
+//! once, whatever is asked for.
+//!
+//! # Invariants
+//! The result is a function of the image and the [`Variation`] alone. What does not move pixels changes none: an identity gives
+//! the same bytes, a flip and a shift by whole pixels give bytes of the source.
+//!
+//! # Source
+//! Keras' `ImageDataGenerator` (`keras_preprocessing/image/affine_transformations.py`): how ranges are drawn, the order of the
+//! maps (rotation · shift · zoom around the centre, the flip last), the fill modes. The zoom is drawn for each axis, as there.
+//! Brightness multiplies and saturates, as Pillow's `ImageEnhance.Brightness` does, but before the one rounding.
+
+#![expect(
+    clippy::inline_always,
+    reason = "compiled into each of the functions that `vectors::run` picks from"
+)]
+
+use super::vectors;
+
+/// Bits of a colour in a packed pixel: three fit 64 bits, and a level with thirteen binary places fits one.
+const LANE: u32 = 21;
+/// Binary places of the share of a neighbour.
+const PLACES: u32 = 8;
+/// The share of the whole.
+const WHOLE: u64 = 1 << PLACES;
+/// Binary places that a level keeps between the two mixings.
+const KEPT: u32 = LANE - 8 - PLACES;
+/// What lies below the kept places after the first mixing.
+const DROPPED: u32 = PLACES - KEPT;
+/// Pixels around the source: one, so that each sample has four neighbours.
+const BORDER: usize = 1;
+
+/// What lies outside of the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fill {
+    /// The pixel at the edge: `aaaa|abcd|dddd`.
+    #[default]
+    Nearest,
+    /// The image again, as in a mirror: `dcba|abcd|dcba`.
+    Reflect,
+    /// One level for all colours.
+    Constant(u8),
+}
+
+/// How far images may be varied. The default varies nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AugmentOptions {
+    /// Whether half of the images change left and right.
+    pub flip: bool,
+    /// Largest angle, either way.
+    pub rotation_degrees: f64,
+    /// Largest shift along width and height, either way, as shares of the size.
+    pub shift: [f64; 2],
+    /// Smallest and largest zoom, drawn for each axis. Below 1 enlarges what is shown.
+    pub zoom: [f64; 2],
+    /// Smallest and largest factor on all colours.
+    pub brightness: [f64; 2],
+    /// What comes from outside of the image.
+    pub fill: Fill,
+}
+
+impl Default for AugmentOptions {
+    fn default() -> Self {
+        Self {
+            flip: false,
+            rotation_degrees: 0.0,
+            shift: [0.0; 2],
+            zoom: [1.0; 2],
+            brightness: [1.0; 2],
+            fill: Fill::Nearest,
+        }
+    }
+}
+
+/// What is done to one image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Variation {
+    /// Whether left and right change.
+    pub flip: bool,
+    /// Angle; what is shown turns counter-clockwise where it is above 0.
+    pub rotation_radians: f64,
+    /// How far to the right and down in the source the window moves, as shares of the size.
+    pub shift: [f64; 2],
+    /// Source pixels for each pixel of the result, along width and height.
+    pub zoom: [f64; 2],
+    /// Factor on all colours.
+    pub brightness: f64,
+}
+
+impl Variation {
+    /// The variation that changes nothing.
+    pub const IDENTITY: Self = Self {
+        flip: false,
+        rotation_radians: 0.0,
+        shift: [0.0; 2],
+        zoom: [1.0; 2],
+        brightness: 1.0,
+    };
+
+    fn moves_nothing(&self) -> bool {
+        let brightness = self.brightness;
+        *self
+            == Self {
+                brightness,
+                ..Self::IDENTITY
+            }
+    }
+}
+
+impl AugmentOptions {
+    /// Draws what is done to one image. `uniform` gives numbers in `[0, 1)`, of which seven are taken whatever the options are:
+    /// another rotation draws no other flip.
+    pub fn draw(&self, mut uniform: impl FnMut() -> f64) -> Variation {
+        let mut between = |low: f64, high: f64| low + (high - low) * uniform();
+        let flip = between(0.0, 1.0) < 0.5;
+        let angle = self.rotation_degrees.to_radians();
+        Variation {
+            flip: self.flip && flip,
+            rotation_radians: between(-angle, angle),
+            shift: self.shift.map(|most| between(-most, most)),
+            zoom: [0; 2].map(|_| between(self.zoom[0], self.zoom[1])),
+            brightness: between(self.brightness[0], self.brightness[1]),
+        }
+    }
+}
+
+/// Applies variations to images of one size, with buffers of its own.
+#[derive(Debug)]
+pub struct Augmenter {
+    size: usize,
+    fill: Fill,
+    /// The source with a border, packed.
+    source: Vec<u64>,
+    samples: Vec<Sample>,
+}
+
+/// Where a pixel of the result comes from.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sample {
+    /// The upper left of four neighbours in the source.
+    at: u32,
+    /// How far right and down of it, in shares of [`WHOLE`].
+    shares: [u16; 2],
+}
+
+impl Augmenter {
+    /// Creates one for images of `size`×`size` pixels.
+    #[must_use]
+    pub fn new(size: usize, fill: Fill) -> Self {
+        let stride = size + 2 * BORDER;
+        let outside = match fill {
+            Fill::Constant(level) => pack([level; 3]),
+            Fill::Nearest | Fill::Reflect => 0,
+        };
+        Self {
+            size,
+            fill,
+            source: vec![outside; stride * stride],
+            samples: vec![Sample::default(); size],
+        }
+    }
+
+    /// Appends a varied image.
+    ///
+    /// # Shapes
+    /// `pixels`, and what is appended, is size × size × 3: rows from the top, red, green, blue.
+    ///
+    /// # Panics
+    /// Where there are not so many pixels.
+    pub fn push(&mut self, pixels: &[u8], variation: &Variation, varied: &mut Vec<u8>) {
+        assert_eq!(pixels.len(), self.size * self.size * 3, "pixels");
+        let levels = levels(variation.brightness);
+        if variation.moves_nothing() {
+            varied.extend(pixels.iter().map(|&level| levels[usize::from(level)]));
+            return;
+        }
+        let map = Map::new(variation, self.size);
+        let start = varied.len();
+        varied.resize(start + pixels.len(), 0);
+        let varied = &mut varied[start..];
+        vectors::run(
+            #[inline(always)]
+            || {
+                self.load(pixels);
+                for (y, row) in varied.chunks_exact_mut(self.size * 3).enumerate() {
+                    self.locate(&map, y);
+                    self.sample(&levels, row);
+                }
+            },
+        );
+    }
+
+    fn stride(&self) -> usize {
+        self.size + 2 * BORDER
+    }
+
+    /// Copies the source into its frame, whose border stays.
+    #[inline(always)]
+    fn load(&mut self, pixels: &[u8]) {
+        let (size, stride) = (self.size, self.stride());
+        let rows = self.source.chunks_exact_mut(stride).skip(BORDER);
+        for (row, pixels) in rows.zip(pixels.chunks_exact(size * 3)) {
+            let row = &mut row[BORDER..BORDER + size];
+            for (packed, pixel) in row.iter_mut().zip(pixels.as_chunks::<3>().0) {
+                *packed = pack(*pixel);
+            }
+        }
+    }
+
+    /// Finds where the pixels of a row come from.
+    #[inline(always)]
+    fn locate(&mut self, map: &Map, y: usize) {
+        let size = self.size as f32;
+        let last = size - 1.0;
+        match self.fill {
+            Fill::Nearest => self.locate_within(map, y, |at| at.max(0.0).min(last)),
+            // Past the edge all is of one level, so the first pixel outside tells it all.
+            Fill::Constant(_) => self.locate_within(map, y, |at| at.max(-1.0).min(size)),
+            Fill::Reflect => {
+                let period = 2.0 * size;
+                self.locate_within(map, y, |at| {
+                    let at = at - period * ((at + 0.5) / period).floor();
+                    at.min(period - 1.0 - at).max(0.0).min(last)
+                });
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn locate_within(&mut self, map: &Map, y: usize, within: impl Fn(f32) -> f32) {
+        let stride = self.stride() as i32;
+        let [across, down] = map.row(y);
+        for (x, sample) in self.samples.iter_mut().enumerate() {
+            let x = x as i32 as f32;
+            // In shares, and not below 0 with the border: what is cut off when they become whole is less than one of them.
+            let [x, y] = [across, down].map(|line| {
+                ((within(line.start + line.step * x) + 1.0) * WHOLE as f32 + 0.5) as i32
+            });
+            let whole = WHOLE as i32;
+            *sample = Sample {
+                at: ((y >> PLACES) * stride + (x >> PLACES)) as u32,
+                shares: [(x & (whole - 1)) as u16, (y & (whole - 1)) as u16],
+            };
+        }
+    }
+
+    /// Mixes the four neighbours of each pixel of a row.
+    #[inline(always)]
+    fn sample(&self, levels: &[u8; 256], row: &mut [u8]) {
+        let stride = self.stride();
+        for (sample, pixel) in self.samples.iter().zip(row.as_chunks_mut::<3>().0) {
+            let at = sample.at as usize;
+            let [x, y] = sample.shares.map(u64::from);
+            let upper = (mixed(self.neighbours(at), x) >> DROPPED) & every(KEPT_MASK);
+            let lower = (mixed(self.neighbours(at + stride), x) >> DROPPED) & every(KEPT_MASK);
+            let sum = mixed([upper, lower], y) + every(1 << (PLACES + KEPT - 1));
+            *pixel = unpack(sum >> (PLACES + KEPT)).map(|level| levels[usize::from(level)]);
+        }
+    }
+
+    /// Two pixels side by side. Past the end of the source, where nothing is taken of them, the last ones.
+    #[inline(always)]
+    fn neighbours(&self, at: usize) -> [u64; 2] {
+        let at = at.min(self.source.len() - 2);
+        [self.source[at], self.source[at + 1]]
+    }
+}
+
+const KEPT_MASK: u64 = (1 << (8 + KEPT)) - 1;
+
+/// A number in each lane.
+const fn every(number: u64) -> u64 {
+    number | number << LANE | number << (2 * LANE)
+}
+
+#[inline(always)]
+fn pack([red, green, blue]: [u8; 3]) -> u64 {
+    u64::from(red) | u64::from(green) << LANE | u64::from(blue) << (2 * LANE)
+}
+
+#[inline(always)]
+fn unpack(pixel: u64) -> [u8; 3] {
+    [0, LANE, 2 * LANE].map(|lane| (pixel >> lane) as u8)
+}
+
+/// The share of the second, and the rest of the first; each lane [`PLACES`] higher.
+#[inline(always)]
+fn mixed([first, second]: [u64; 2], share: u64) -> u64 {
+    first * (WHOLE - share) + second * share
+}
+
+/// What becomes of each level: times a factor, at most 255.
+fn levels(factor: f64) -> [u8; 256] {
+    std::array::from_fn(|level| (level as f64 * factor).round().clamp(0.0, 255.0) as u8)
+}
+
+/// From places in the result to places in the source: both in pixels from the centre of the first one.
+#[derive(Debug)]
+struct Map {
+    /// Place in the source of the first pixel.
+    origin: [f64; 2],
+    /// How far the place in the source moves with a step right in the result.
+    right: [f64; 2],
+    /// And with a step down.
+    down: [f64; 2],
+}
+
+/// Places of a row of the result along one axis of the source.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    start: f32,
+    step: f32,
+}
+
+impl Map {
+    fn new(variation: &Variation, size: usize) -> Self {
+        let (sin, cos) = variation.rotation_radians.sin_cos();
+        let [zoom_x, zoom_y] = variation.zoom;
+        let zoom_x = if variation.flip { -zoom_x } else { zoom_x };
+        let right = [cos * zoom_x, sin * zoom_x];
+        let down = [-sin * zoom_y, cos * zoom_y];
+        let centre = (size as f64 - 1.0) / 2.0;
+        let [x, y] = variation.shift.map(|share| share * size as f64);
+        let moved = [cos * x - sin * y, sin * x + cos * y];
+        let origin =
+            |axis: usize| centre + moved[axis] - centre * right[axis] - centre * down[axis];
+        Self {
+            origin: [origin(0), origin(1)],
+            right,
+            down,
+        }
+    }
+
+    fn row(&self, y: usize) -> [Line; 2] {
+        [0, 1].map(|axis| Line {
+            start: (self.origin[axis] + self.down[axis] * y as f64) as f32,
+            step: self.right[axis] as f32,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::{Rng, SeedableRng};
+
+    const SIZE: usize = 9;
+
+    fn uniform(seed: u64) -> impl FnMut() -> f64 {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        move || (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn image(size: usize) -> Vec<u8> {
+        let mut random = ChaCha8Rng::seed_from_u64(7);
+        (0..size * size * 3)
+            .map(|_| random.next_u32() as u8)
+            .collect()
+    }
+
+    fn varied(pixels: &[u8], size: usize, fill: Fill, variation: &Variation) -> Vec<u8> {
+        let mut varied = vec![9];
+        Augmenter::new(size, fill).push(pixels, variation, &mut varied);
+        assert_eq!(varied.remove(0), 9);
+        varied
+    }
+
+    /// The image with each pixel from a place of the source, or of a level where there is none.
+    fn taken(pixels: &[u8], from: impl Fn(usize, usize) -> Option<(usize, usize)>) -> Vec<u8> {
+        let places = (0..SIZE * SIZE).map(|at| from(at % SIZE, at / SIZE));
+        let pixel = |place: Option<(usize, usize)>| match place {
+            Some((x, y)) => &pixels[(y * SIZE + x) * 3..][..3],
+            None => &[40; 3],
+        };
+        places.flat_map(|place| pixel(place).to_vec()).collect()
+    }
+
+    const FILLS: [Fill; 3] = [Fill::Nearest, Fill::Reflect, Fill::Constant(40)];
+
+    #[test]
+    fn options_that_vary_nothing_change_nothing() {
+        let pixels = image(SIZE);
+        let mut uniform = uniform(1);
+        for fill in FILLS {
+            let variation = AugmentOptions::default().draw(&mut uniform);
+            assert_eq!(variation, Variation::IDENTITY);
+            assert_eq!(varied(&pixels, SIZE, fill, &variation), pixels);
+        }
+    }
+
+    #[test]
+    fn a_flip_and_a_shift_by_whole_pixels_are_exact() {
+        let pixels = image(SIZE);
+        let flipped = Variation {
+            flip: true,
+            ..Variation::IDENTITY
+        };
+        let shifted = Variation {
+            shift: [2.0 / SIZE as f64, -3.0 / SIZE as f64],
+            ..Variation::IDENTITY
+        };
+        for fill in FILLS {
+            let found = varied(&pixels, SIZE, fill, &flipped);
+            assert_eq!(found, taken(&pixels, |x, y| Some((SIZE - 1 - x, y))));
+            let found = varied(&pixels, SIZE, fill, &shifted);
+            let last = SIZE as isize - 1;
+            let within = |at: isize| match fill {
+                Fill::Nearest => Some(at.clamp(0, last) as usize),
+                Fill::Reflect if at < 0 => Some((-1 - at) as usize),
+                Fill::Reflect if at > last => Some((2 * last + 1 - at) as usize),
+                _ => (0..=last).contains(&at).then_some(at as usize),
+            };
+            let expected = taken(&pixels, |x, y| {
+                within(x as isize + 2).zip(within(y as isize - 3))
+            });
+            assert_eq!(found, expected, "{fill:?}");
+        }
+    }
+
+    #[test]
+    fn a_turn_by_a_right_angle_is_exact() {
+        let pixels = image(SIZE);
+        let variation = Variation {
+            rotation_radians: std::f64::consts::FRAC_PI_2,
+            ..Variation::IDENTITY
+        };
+        let found = varied(&pixels, SIZE, Fill::Nearest, &variation);
+        assert_eq!(found, taken(&pixels, |x, y| Some((SIZE - 1 - y, x))));
+    }
+
+    #[test]
+    fn all_maps_at_once_are_scipy_s() {
+        // scipy 1.17: ndimage.map_coordinates(image, [Y, X], order=1, mode, cval=40), with mode grid-constant for Constant.
+        let nearest = [
+            22.0, 12.0, 12.0, 12.0, 57.73, 128.1, 92.43, 56.76, 47.64, 175.53, 134.55, 197.07,
+            155.43, 61.84, 119.28, 84.3, 49.24, 139.02, 95.24, 30.87, 128.0, 53.17, 63.52, 114.19,
+            171.37,
+        ];
+        let reflect = [
+            158.93, 175.34, 42.65, 16.01, 69.64, 49.61, 81.91, 56.76, 47.64, 175.53, 135.06,
+            197.07, 155.43, 61.84, 119.28, 84.3, 49.24, 139.02, 95.24, 30.87, 128.0, 53.17, 63.52,
+            114.19, 171.37,
+        ];
+        let constant = [
+            40.0, 40.0, 40.0, 40.0, 40.0, 40.0, 40.0, 47.73, 47.64, 136.8, 40.0, 100.04, 155.43,
+            61.84, 119.28, 53.44, 49.24, 139.02, 95.24, 30.87, 66.83, 49.39, 63.52, 114.19, 171.37,
+        ];
+        let level = |at: usize| ((at % 5 * 67 + at / 5 * 41 + at % 5 * (at / 5) * 13) % 256) as u8;
+        let pixels: Vec<u8> = (0..25)
+            .flat_map(|at| [level(at), 255 - level(at), 100])
+            .collect();
+        let variation = Variation {
+            flip: true,
+            rotation_radians: 0.5,
+            shift: [0.3, -0.25],
+            zoom: [0.8, 1.3],
+            brightness: 1.0,
+        };
+        for (fill, expected) in FILLS.into_iter().zip([nearest, reflect, constant]) {
+            let found = varied(&pixels, 5, fill, &variation);
+            for (at, (pixel, expected)) in found.chunks_exact(3).zip(expected).enumerate() {
+                // A place is off by 1/512 at most, and neighbours by 255.
+                let off = (f64::from(pixel[0]) - expected).abs();
+                assert!(off < 1.5, "{fill:?} {at}: {pixel:?}, {expected}");
+                if !matches!(fill, Fill::Constant(_)) {
+                    assert!(pixel[0].abs_diff(255 - pixel[1]) <= 1, "{pixel:?}");
+                    assert_eq!(pixel[2], 100);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn brightness_multiplies_rounds_and_saturates() {
+        let mut variation = Variation {
+            brightness: 1.5,
+            ..Variation::IDENTITY
+        };
+        let pixels = [0, 1, 2, 100, 170, 171, 200, 255, 3, 5, 7, 9];
+        let found = varied(&pixels, 2, Fill::Nearest, &variation);
+        assert_eq!(found, [0, 2, 3, 150, 255, 255, 255, 255, 5, 8, 11, 14]);
+        // The same levels after a map.
+        variation.flip = true;
+        let found = varied(&pixels, 2, Fill::Nearest, &variation);
+        assert_eq!(found, [150, 255, 255, 0, 2, 3, 8, 11, 14, 255, 255, 5]);
+        variation.brightness = 0.0;
+        assert_eq!(varied(&pixels, 2, Fill::Nearest, &variation), [0; 12]);
+    }
+
+    #[test]
+    fn a_picture_of_one_level_keeps_it_whatever_is_done() {
+        let options = AugmentOptions {
+            flip: true,
+            rotation_degrees: 180.0,
+            shift: [3.0, 3.0],
+            zoom: [0.1, 4.0],
+            ..AugmentOptions::default()
+        };
+        let mut uniform = uniform(2);
+        for level in [0, 1, 127, 255] {
+            let pixels = vec![level; SIZE * SIZE * 3];
+            for fill in [Fill::Nearest, Fill::Reflect, Fill::Constant(level)] {
+                for _ in 0..50 {
+                    let variation = options.draw(&mut uniform);
+                    assert_eq!(varied(&pixels, SIZE, fill, &variation), pixels);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn draws_cover_their_ranges_evenly_and_one_option_moves_no_other() {
+        let options = AugmentOptions {
+            flip: true,
+            rotation_degrees: 15.0,
+            shift: [0.1, 0.2],
+            zoom: [0.9, 1.3],
+            brightness: [0.8, 1.2],
+            fill: Fill::Nearest,
+        };
+        const DRAWS: usize = 20_000;
+        let mut random = uniform(3);
+        let drawn: Vec<Variation> = (0..DRAWS).map(|_| options.draw(&mut random)).collect();
+        let flips = drawn.iter().filter(|variation| variation.flip).count();
+        assert!((9_700..10_300).contains(&flips), "{flips}");
+        let even = |of: fn(&Variation) -> f64, low: f64, high: f64| {
+            let values = drawn.iter().map(of);
+            let mut quarters = [0; 4];
+            for value in values {
+                assert!((low..=high).contains(&value), "{value}");
+                quarters[((value - low) / (high - low) * 4.0).min(3.0) as usize] += 1;
+            }
+            let is_even = quarters.iter().all(|count| (4_700..5_300).contains(count));
+            assert!(is_even, "{quarters:?}");
+        };
+        even(|v| v.rotation_radians.to_degrees(), -15.001, 15.001);
+        even(|v| v.shift[0], -0.1, 0.1);
+        even(|v| v.shift[1], -0.2, 0.2);
+        even(|v| v.zoom[0], 0.9, 1.3);
+        even(|v| v.zoom[1], 0.9, 1.3);
+        even(|v| v.brightness, 0.8, 1.2);
+        let still = AugmentOptions {
+            rotation_degrees: 0.0,
+            ..options
+        };
+        let mut random = uniform(3);
+        for variation in &drawn[..100] {
+            let found = still.draw(&mut random);
+            assert_eq!(
+                (found.flip, found.brightness, found.rotation_radians),
+                (variation.flip, variation.brightness, 0.0)
+            );
+        }
+    }
+}
