@@ -20,6 +20,7 @@ mod predict;
 mod random;
 mod schedule;
 mod sequence;
+mod snapshot;
 mod sparse;
 mod table;
 mod trainer;
@@ -37,4 +38,6 @@ pub use schedule::{EarlyStopping, Plateau};
 pub use sequence::SequenceRows;
 pub use sparse::SparseRows;
 pub use table::EmbeddingOptimizer;
-pub use trainer::{EpochRecord, Fitted, Stopped, TrainOptions, fit};
+pub use trainer::{
+    EpochRecord, EpochTime, Fitted, Stopped, Supervisor, TrainOptions, fit, fit_supervised,
+};

@@ -1,6 +1,8 @@
 //! When a training stops and when its learning rate falls: pure functions of the validation
 //! losses so far, so that a resumed training decides as an uninterrupted one.
 
+use super::{EpochRecord, ModelError};
+
 /// Stops a training whose validation loss no longer falls.
 ///
 /// # Source
@@ -87,6 +89,30 @@ impl Schedule {
             plateau_loss: f64::INFINITY,
             plateau_wait: 0,
         }
+    }
+
+    /// Takes in epochs that ran in another process.
+    pub(super) fn replayed(
+        mut self,
+        history: &[EpochRecord],
+        best_epoch: usize,
+    ) -> Result<Self, ModelError> {
+        let mut best = 0;
+        let mut fits = true;
+        for record in history {
+            fits &= record.learning_rate.to_bits() == self.learning_rate.to_bits();
+            let decision = self.observe(record.validation_loss);
+            fits &= !decision.stop;
+            if decision.is_best {
+                best = record.epoch;
+            }
+        }
+        if fits && best == best_epoch {
+            return Ok(self);
+        }
+        Err(ModelError::Snapshot {
+            reason: "its history does not follow the schedule".to_owned(),
+        })
     }
 
     /// Returns the learning rate of the next epoch.

@@ -11,10 +11,10 @@ use crate::model::{
     predict,
 };
 
-const WIDTH: usize = 40;
-const SIZE: usize = 32;
+pub(super) const WIDTH: usize = 40;
+pub(super) const SIZE: usize = 32;
 
-fn runtime() -> Runtime {
+pub(super) fn runtime() -> Runtime {
     Runtime::open(DeviceChoice::Cpu, Some(1)).unwrap()
 }
 
@@ -78,7 +78,7 @@ fn problem(rows: usize, seed: u64) -> (Vec<usize>, Inputs) {
 }
 
 /// The problem with every label halved (what the text tells) or its remainder (the image).
-fn examples(rows: usize, seed: u64, label: impl Fn(usize) -> usize) -> MemoryExamples {
+pub(super) fn examples(rows: usize, seed: u64, label: impl Fn(usize) -> usize) -> MemoryExamples {
     let (labels, inputs) = problem(rows, seed);
     MemoryExamples::new(labels.into_iter().map(label).collect(), inputs).unwrap()
 }
@@ -115,6 +115,14 @@ fn fusion(epochs: usize) -> (Network, Network, Fitted) {
         ControlFlow::Continue(())
     });
     (text, image, fitted.unwrap())
+}
+
+/// A fusion whose branches are not trained.
+pub(super) fn fusion_network() -> Network {
+    let network = |spec| Network::new(&spec, &runtime(), 1).unwrap();
+    let text = network(NetworkSpec::neural_simple(WIDTH, 4));
+    let image = network(NetworkSpec::lenet(SIZE, 4));
+    Network::fusion(text, image, 32, 0.2, 1).unwrap()
 }
 
 #[test]
@@ -288,7 +296,8 @@ fn class_weights_balance_the_classes() {
             options: &options,
             classes: 3,
             evaluation_rows: 8,
-            observer: &mut |_| ControlFlow::Continue(()),
+            supervisor: &mut Observed(&mut |_| ControlFlow::Continue(())),
+            identity: String::new(),
         };
         training.class_weights()
     };
