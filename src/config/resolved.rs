@@ -22,6 +22,8 @@ pub struct PipelineConfig {
     pub dump_date: Option<String>,
     /// Most rows in one part.
     pub rows_per_part: usize,
+    /// Least seconds between two epoch snapshots of a training; 0: one after each epoch.
+    pub snapshot_every_s: f64,
     /// Share of bad rows past which a run fails.
     pub max_reject_ratio: f64,
     /// Share of broken images past which a run fails.
@@ -109,6 +111,7 @@ struct RawPipeline {
     checkpoints: String,
     dump_date: String,
     rows_per_part: usize,
+    snapshot_every_s: f64,
     max_reject_ratio: f64,
     max_image_fault_ratio: f64,
     sql: String,
@@ -146,6 +149,7 @@ impl Default for RawPipeline {
             checkpoints: text("checkpoints"),
             dump_date: String::new(),
             rows_per_part: 512,
+            snapshot_every_s: 10.0,
             max_reject_ratio: 0.01,
             max_image_fault_ratio: 0.05,
             sql: text("sql"),
@@ -194,6 +198,7 @@ pub fn resolve(
         checkpoints: raw.checkpoints,
         dump_date: (!raw.dump_date.is_empty()).then_some(raw.dump_date),
         rows_per_part: raw.rows_per_part,
+        snapshot_every_s: raw.snapshot_every_s,
         max_reject_ratio: raw.max_reject_ratio,
         max_image_fault_ratio: raw.max_image_fault_ratio,
         sql: raw.sql,
@@ -240,6 +245,11 @@ fn check_top(raw: &RawPipeline, issues: &mut Vec<Issue>) {
         (1..=65_536).contains(&raw.rows_per_part),
         "rows_per_part",
         "must lie between 1 and 65536",
+    );
+    require(
+        (0.0..=86_400.0).contains(&raw.snapshot_every_s),
+        "snapshot_every_s",
+        "must lie between 0 and 86400",
     );
     for (path, ratio) in [
         ("max_reject_ratio", raw.max_reject_ratio),

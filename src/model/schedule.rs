@@ -26,6 +26,14 @@ impl Default for EarlyStopping {
     }
 }
 
+impl EarlyStopping {
+    /// Returns the first epoch after which a training ends, should none be better than the best so far.
+    #[must_use]
+    pub fn earliest_end(&self, best_epoch: usize) -> usize {
+        best_epoch.max(self.start_epoch.saturating_sub(1)) + self.patience.max(1)
+    }
+}
+
 /// Lowers the learning rate when the validation loss stays on a plateau.
 ///
 /// # Source
@@ -204,6 +212,26 @@ mod tests {
         assert_eq!(stops(5, 8, &best_in_epoch_9), (9, None));
         best_in_epoch_9.extend([0.6, 0.6]);
         assert_eq!(stops(5, 8, &best_in_epoch_9), (9, Some(14)));
+    }
+
+    #[test]
+    fn the_earliest_end_is_where_a_training_ends_that_gets_no_better() {
+        for (patience, start_epoch, best) in [(5, 8, 3), (5, 8, 9), (2, 1, 1), (1, 4, 2), (0, 1, 2)]
+        {
+            let stopping = EarlyStopping {
+                patience,
+                start_epoch,
+            };
+            let losses: Vec<f64> = (1..50)
+                .map(|epoch| if epoch == best { 1.0 } else { 2.0 })
+                .collect();
+            let (_, stopped) = stops(patience, start_epoch, &losses);
+            assert_eq!(
+                stopped,
+                Some(stopping.earliest_end(best)),
+                "{stopping:?} {best}"
+            );
+        }
     }
 
     #[test]

@@ -10,7 +10,9 @@ mod held_out;
 mod networks;
 mod optional;
 mod params;
+mod progress;
 mod soft_vote;
+mod supervision;
 mod training;
 
 pub(super) use params::{CLASSICAL_FEATURES, Params};
@@ -21,7 +23,7 @@ use super::split::{TEST, TRAIN, VALIDATION};
 use super::{Environment, Input, Kind, Stage, StageError, StageOutput, StageRun};
 use crate::checkpoint::CheckpointWriter;
 use crate::config::{Issue, NeedRule};
-use crate::model::LabelMap;
+use crate::model::{LabelMap, event_files};
 use crate::schema::{self, LABELLED};
 use arrow::array::StringArray;
 use bytes::Bytes;
@@ -32,6 +34,9 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HISTORY_FILE: &str = "history.json";
+/// Learning curves for TensorBoard, which finds them by `tfevents`. No manifest lists them, since they hold times.
+const EVENTS_FOLDER: &str = "events";
+const EVENTS_FILE: &str = "events.out.tfevents.rayonnage";
 const CROSS_VALIDATION_FILE: &str = "cross_validation.json";
 
 /// The stage.
@@ -141,10 +146,14 @@ fn train_network<'a>(
     let mut summary = Map::new();
     summary.insert("training_rows".to_owned(), json!(train.ids.len()));
     let priors = priors(&train, &labels);
-    let fitted = trainable.fit(run, &labels, train, validation)?;
+    let fitted = trainable.fit(run, writer, &labels, train, validation)?;
     drop(alone);
     let json = Bytes::from(format!("{:#}\n", json!(fitted.history)));
     writer.write_file(HISTORY_FILE, json, false)?;
+    for (name, events) in event_files(&fitted.history, &fitted.times) {
+        let folder = format!("{EVENTS_FOLDER}/{name}");
+        writer.write_unlisted(&folder, EVENTS_FILE, Bytes::from(events))?;
+    }
     let parameters = fitted.network.parameters();
     summary.insert("parameters".to_owned(), json!(parameters.total));
     summary.insert(

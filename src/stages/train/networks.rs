@@ -1,12 +1,15 @@
 //! Neural networks: their parameters, how they are made, and their training.
 
+use super::progress::Progress;
+use super::supervision::Supervision;
 use super::training::{Training, collector, require_width};
 use crate::cancel::CancelToken;
+use crate::checkpoint::CheckpointWriter;
 use crate::config::Issue;
 use crate::model::backbones::BackboneKind;
 use crate::model::{
-    EmbeddingOptimizer, EpochRecord, Examples, Fitted, Inputs, LabelMap, MemoryExamples,
-    ModelError, Network, NetworkSpec, Rows, TrainOptions, fit,
+    EmbeddingOptimizer, Examples, Fitted, Inputs, LabelMap, MemoryExamples, ModelError, Network,
+    NetworkSpec, Rows, TrainOptions, fit_supervised,
 };
 use crate::schema::IMAGE_SIZE;
 use crate::stages::features::{FeatureInputs, LabelledRows, embedding_width, text_width};
@@ -14,7 +17,6 @@ use crate::stages::models::Predictor;
 use crate::stages::tokenize::SequenceSize;
 use crate::stages::{StageError, StageRun};
 use serde::{Deserialize, Serialize};
-use std::ops::ControlFlow;
 
 /// Of `neural_simple`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -302,38 +304,34 @@ impl<'a> Trainable<'a> {
         })
     }
 
-    /// Trains the network.
+    /// Trains the network, from its last epoch snapshot on where there is one.
     pub(super) fn fit(
         self,
         run: &StageRun<'_>,
+        writer: &CheckpointWriter,
         labels: &LabelMap,
         train: LabelledRows,
         validation: LabelledRows,
     ) -> Result<Fitted, StageError> {
         let cancel = &run.environment.cancel;
-        let train = Cancellable {
+        let progress = Progress::new(run.monitor, &self.options, train.ids.len());
+        let train = Watched {
             examples: examples(train, labels)?,
             cancel,
+            progress: Some(&progress),
         };
-        let validation = Cancellable {
+        let validation = Watched {
             examples: examples(validation, labels)?,
             cancel,
+            progress: None,
         };
-        run.monitor.expect(self.options.epochs as u64, "epochs");
-        let mut observer = |record: &EpochRecord| {
-            run.monitor.advance(1);
-            run.monitor.message(describe(record));
-            match cancel.signal() {
-                Some(_) => ControlFlow::Break(()),
-                None => ControlFlow::Continue(()),
-            }
-        };
-        fit(
+        let mut supervision = Supervision::new(run, writer, &progress);
+        fit_supervised(
             self.network,
             &train,
             &validation,
             &self.options,
-            &mut observer,
+            &mut supervision,
         )
         .map_err(|error| match (error, cancel.signal()) {
             (ModelError::Interrupted, Some(signal)) => StageError::Interrupted { signal },
@@ -342,33 +340,30 @@ impl<'a> Trainable<'a> {
     }
 }
 
-fn describe(record: &EpochRecord) -> String {
-    format!(
-        "epoch {} loss {:.3} val_loss {:.3} val_f1 {:.3}",
-        record.epoch, record.loss, record.validation_loss, record.validation_f1
-    )
-}
-
-/// Examples that end a training between two batches once the run should stop.
-struct Cancellable<'a> {
+/// Examples that end a training between two batches once the run should stop, and tell how many of them were read.
+struct Watched<'a> {
     examples: MemoryExamples,
     cancel: &'a CancelToken,
+    progress: Option<&'a Progress<'a>>,
 }
 
-impl Rows for Cancellable<'_> {
+impl Rows for Watched<'_> {
     fn len(&self) -> usize {
         self.examples.len()
     }
 
     fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
-        match self.cancel.signal() {
-            Some(_) => Err(ModelError::Interrupted),
-            None => self.examples.inputs(rows),
+        if self.cancel.signal().is_some() {
+            return Err(ModelError::Interrupted);
         }
+        if let Some(progress) = self.progress {
+            progress.rows_read(rows.len());
+        }
+        self.examples.inputs(rows)
     }
 }
 
-impl Examples for Cancellable<'_> {
+impl Examples for Watched<'_> {
     fn labels(&self) -> &[usize] {
         self.examples.labels()
     }
