@@ -268,11 +268,6 @@ impl Inputs {
         modalities.into_iter().flatten().chain(branches)
     }
 
-    /// Returns the number of rows, where there is a modality.
-    pub(super) fn rows(&self) -> Option<usize> {
-        self.lengths().next()
-    }
-
     /// Returns for each row whether anything is known of it: a text with a known word, an image. `None` where there is no
     /// modality.
     pub(super) fn presence(&self) -> Option<Vec<bool>> {

@@ -7,9 +7,11 @@
 
 pub mod backbones;
 mod batch;
+mod blend;
 pub mod classical;
 mod device;
 mod error;
+mod events;
 mod labels;
 mod libtorch;
 mod loader;
@@ -22,6 +24,7 @@ mod predict;
 mod random;
 mod schedule;
 mod sequence;
+mod snapshot;
 mod sparse;
 mod table;
 mod trainer;
@@ -30,8 +33,10 @@ mod weights;
 pub use batch::{
     Batch, Batches, Dense, Embeddings, Examples, Images, Inputs, MemoryExamples, MemoryRows, Rows,
 };
+pub use blend::{Blend, Pattern};
 pub use device::{DeviceChoice, Runtime};
 pub use error::ModelError;
+pub use events::event_files;
 pub use labels::LabelMap;
 pub use loader::{ImageParts, LoaderOptions, PartImages, StreamedRows, Uniform, Vary};
 pub use metrics::{ClassScores, Confusion};
@@ -45,4 +50,6 @@ pub use schedule::{EarlyStopping, Plateau};
 pub use sequence::SequenceRows;
 pub use sparse::SparseRows;
 pub use table::EmbeddingOptimizer;
-pub use trainer::{EpochRecord, Fitted, Stopped, TrainOptions, fit};
+pub use trainer::{
+    EpochRecord, EpochTime, Fitted, Stopped, Supervisor, TrainOptions, fit, fit_supervised,
+};

@@ -1,6 +1,8 @@
 //! When a training stops and when its learning rate falls: pure functions of the validation
 //! losses so far, so that a resumed training decides as an uninterrupted one.
 
+use super::{EpochRecord, ModelError};
+
 /// Stops a training whose validation loss no longer falls.
 ///
 /// # Source
@@ -21,6 +23,14 @@ impl Default for EarlyStopping {
             patience: 5,
             start_epoch: 8,
         }
+    }
+}
+
+impl EarlyStopping {
+    /// Returns the first epoch after which a training ends, should none be better than the best so far.
+    #[must_use]
+    pub fn earliest_end(&self, best_epoch: usize) -> usize {
+        best_epoch.max(self.start_epoch.saturating_sub(1)) + self.patience.max(1)
     }
 }
 
@@ -87,6 +97,30 @@ impl Schedule {
             plateau_loss: f64::INFINITY,
             plateau_wait: 0,
         }
+    }
+
+    /// Takes in epochs that ran in another process.
+    pub(super) fn replayed(
+        mut self,
+        history: &[EpochRecord],
+        best_epoch: usize,
+    ) -> Result<Self, ModelError> {
+        let mut best = 0;
+        let mut fits = true;
+        for record in history {
+            fits &= record.learning_rate.to_bits() == self.learning_rate.to_bits();
+            let decision = self.observe(record.validation_loss);
+            fits &= !decision.stop;
+            if decision.is_best {
+                best = record.epoch;
+            }
+        }
+        if fits && best == best_epoch {
+            return Ok(self);
+        }
+        Err(ModelError::Snapshot {
+            reason: "its history does not follow the schedule".to_owned(),
+        })
     }
 
     /// Returns the learning rate of the next epoch.
@@ -178,6 +212,26 @@ mod tests {
         assert_eq!(stops(5, 8, &best_in_epoch_9), (9, None));
         best_in_epoch_9.extend([0.6, 0.6]);
         assert_eq!(stops(5, 8, &best_in_epoch_9), (9, Some(14)));
+    }
+
+    #[test]
+    fn the_earliest_end_is_where_a_training_ends_that_gets_no_better() {
+        for (patience, start_epoch, best) in [(5, 8, 3), (5, 8, 9), (2, 1, 1), (1, 4, 2), (0, 1, 2)]
+        {
+            let stopping = EarlyStopping {
+                patience,
+                start_epoch,
+            };
+            let losses: Vec<f64> = (1..50)
+                .map(|epoch| if epoch == best { 1.0 } else { 2.0 })
+                .collect();
+            let (_, stopped) = stops(patience, start_epoch, &losses);
+            assert_eq!(
+                stopped,
+                Some(stopping.earliest_end(best)),
+                "{stopping:?} {best}"
+            );
+        }
     }
 
     #[test]

@@ -123,6 +123,24 @@ impl Table {
         }
     }
 
+    /// Returns both moments, and how many steps were taken.
+    pub(super) fn moments(&self) -> ([&[f32]; 2], i32) {
+        ([&self.first_moments, &self.second_moments], self.steps)
+    }
+
+    /// Goes on from moments that [`moments`](Self::moments) returned; `None` where they are not
+    /// as many as the weights.
+    pub(super) fn with_moments(self, moments: [Vec<f32>; 2], steps: i32) -> Option<Self> {
+        let [first_moments, second_moments] = moments;
+        let fits = |moments: &[f32]| moments.len() == self.weights.len();
+        (fits(&first_moments) && fits(&second_moments)).then(|| Self {
+            first_moments,
+            second_moments,
+            steps,
+            ..self
+        })
+    }
+
     pub(super) fn width(&self) -> usize {
         self.width
     }

@@ -18,13 +18,8 @@ const SPEC_KEY: &str = "network";
 
 /// Writes a network as safetensors.
 pub(super) fn save(spec: &NetworkSpec, layers: &Layers) -> Result<Vec<u8>, ModelError> {
-    let mut collector = Collector::default();
-    layers.visit(&mut collector);
-    if let Some(reason) = collector.failed {
-        return Err(ModelError::ReadBack { reason });
-    }
-    let views = collector
-        .tensors
+    let tensors = collect(layers)?;
+    let views = tensors
         .iter()
         .map(|(name, (shape, bytes))| {
             let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
@@ -35,6 +30,39 @@ pub(super) fn save(spec: &NetworkSpec, layers: &Layers) -> Result<Vec<u8>, Model
     // A single entry, because the order of several would be a hash map's.
     let metadata = HashMap::from([(SPEC_KEY.to_owned(), spec)]);
     safetensors::serialize(views, Some(metadata)).map_err(ModelError::Weights)
+}
+
+/// Shape and little-endian bytes of a tensor in PyTorch's layout.
+pub(super) type RawTensor = (Vec<usize>, Vec<u8>);
+
+/// Copies every parameter of a module from the device, by name.
+pub(super) fn collect<M: Module>(module: &M) -> Result<BTreeMap<String, RawTensor>, ModelError> {
+    let mut collector = Collector::default();
+    module.visit(&mut collector);
+    match collector.failed {
+        Some(reason) => Err(ModelError::ReadBack { reason }),
+        None => Ok(collector.tensors),
+    }
+}
+
+/// Fills a module with tensors, which are exactly those of its parameters.
+pub(super) fn fill<M: Module>(
+    module: M,
+    tensors: BTreeMap<String, TensorView<'_>>,
+) -> Result<M, ModelError> {
+    let mut filler = Filler {
+        path: Path::default(),
+        tensors,
+        error: None,
+    };
+    let module = module.map(&mut filler);
+    if let Some(error) = filler.error {
+        return Err(error);
+    }
+    match filler.tensors.into_keys().next() {
+        Some(name) => Err(ModelError::UnexpectedTensor { name }),
+        None => Ok(module),
+    }
 }
 
 /// A weights file that is open.
@@ -61,42 +89,30 @@ impl<'a> WeightsFile<'a> {
 
     /// Fills layers with the tensors.
     pub(super) fn fill(&self, layers: Layers) -> Result<Layers, ModelError> {
-        let mut filler = Filler {
-            path: Path::default(),
-            tensors: self.tensors.tensors().into_iter().collect(),
-            error: None,
-        };
-        let layers = layers.map(&mut filler);
-        if let Some(error) = filler.error {
-            return Err(error);
-        }
-        match filler.tensors.into_keys().next() {
-            Some(name) => Err(ModelError::UnexpectedTensor { name }),
-            None => Ok(layers),
-        }
+        fill(layers, self.tensors.tensors().into_iter().collect())
     }
 }
 
 /// Where in a module a traversal is.
 #[derive(Default)]
-struct Path {
+pub(super) struct Path {
     names: Vec<String>,
     containers: Vec<String>,
 }
 
 impl Path {
-    fn enter(&mut self, name: &str, container: &str) {
+    pub(super) fn enter(&mut self, name: &str, container: &str) {
         self.names.push(name.to_owned());
         self.containers.push(container.to_owned());
     }
 
-    fn exit(&mut self) {
+    pub(super) fn exit(&mut self) {
         self.names.pop();
         self.containers.pop();
     }
 
     /// The name of the parameter here. Names of enum variants are no part of it.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let parts = self.names.iter().zip(&self.containers);
         let parts: Vec<&str> = parts
             .filter(|(_, container)| !container.starts_with("Enum:"))
@@ -119,7 +135,7 @@ impl Path {
 #[derive(Default)]
 struct Collector {
     path: Path,
-    tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)>,
+    tensors: BTreeMap<String, RawTensor>,
     failed: Option<String>,
 }
 
@@ -252,12 +268,11 @@ mod tests {
     }
 
     /// Serializes the tensors of a file after a change to them.
-    fn changed(change: impl FnOnce(&mut BTreeMap<String, (Vec<usize>, Vec<u8>)>)) -> Vec<u8> {
+    fn changed(change: impl FnOnce(&mut BTreeMap<String, RawTensor>)) -> Vec<u8> {
         let network = network();
-        let mut collector = Collector::default();
-        network.layers().visit(&mut collector);
-        change(&mut collector.tensors);
-        let views = collector.tensors.iter().map(|(name, (shape, bytes))| {
+        let mut tensors = collect(network.layers()).unwrap();
+        change(&mut tensors);
+        let views = tensors.iter().map(|(name, (shape, bytes))| {
             (
                 name,
                 TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap(),

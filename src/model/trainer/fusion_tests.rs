@@ -17,7 +17,7 @@ fn image_network() -> Network {
 }
 
 /// What branches make of the rows of a problem; the text's as probabilities on request.
-fn branch_rows(networks: [&Network; 2], rows: usize, seed: u64, scores: bool) -> MemoryExamples {
+pub(super) fn branch_rows(networks: [&Network; 2], rows: usize, seed: u64, scores: bool) -> MemoryExamples {
     let (labels, inputs) = problem(rows, seed);
     let memory = MemoryRows::new(rows, inputs).unwrap();
     let mut branches: Vec<Embeddings> = networks
@@ -38,6 +38,25 @@ fn branch_rows(networks: [&Network; 2], rows: usize, seed: u64, scores: bool) ->
         ..Inputs::default()
     };
     MemoryExamples::new(labels, inputs).unwrap()
+}
+
+/// Networks that are not trained, and their fusion.
+pub(super) fn fusion_network() -> ([Network; 2], Network) {
+    let network = |spec| Network::new(&spec, &runtime(), 1).unwrap();
+    let networks = [
+        network(NetworkSpec::neural_simple(WIDTH, 4)),
+        network(NetworkSpec::lenet(SIZE, 4)),
+    ];
+    let branches = networks.iter().map(|network| network.branch().unwrap().with_dense(9));
+    let options = FusionOptions {
+        hidden: 8,
+        dropout: 0.2,
+        modality_dropout: 0.3,
+        mask: true,
+        classes: 4,
+    };
+    let fusion = Network::fusion(branches.collect(), options, &runtime(), 1).unwrap();
+    (networks, fusion)
 }
 
 struct Trained {

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::model::random::{permutation, uniform};
 use crate::model::{
-    Batches, DeviceChoice, Images, MemoryRows, NetworkSpec, Probabilities, Rows, Runtime,
+    Inputs, MemoryExamples, Batches, DeviceChoice, Images, MemoryRows, NetworkSpec, Probabilities, Rows, Runtime,
     SparseRows, predict,
 };
 
@@ -196,7 +196,8 @@ fn class_weights_balance_the_classes() {
             options: &options,
             classes: 3,
             evaluation_rows: 8,
-            observer: &mut |_| ControlFlow::Continue(()),
+            supervisor: &mut Observed(&mut |_| ControlFlow::Continue(())),
+            identity: String::new(),
         };
         training.class_weights()
     };

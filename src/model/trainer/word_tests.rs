@@ -9,8 +9,8 @@ use crate::model::{
     SparseRows, predict,
 };
 
-const WORDS: usize = 40;
-const LENGTH: usize = 6;
+pub(super) const WORDS: usize = 40;
+pub(super) const LENGTH: usize = 6;
 
 fn runtime() -> Runtime {
     Runtime::open(DeviceChoice::Cpu, Some(1)).unwrap()
@@ -18,7 +18,7 @@ fn runtime() -> Runtime {
 
 /// Sequences of three words, and the same words as sparse rows. Words from 2 on: the class is
 /// told by which of four runs of words the first two come from; the third is any word.
-fn examples(rows: usize, seed: u64) -> MemoryExamples {
+pub(super) fn examples(rows: usize, seed: u64) -> MemoryExamples {
     let mut random = generator(seed, Purpose::Order, 0);
     let (mut labels, mut sequences) = (Vec::new(), SequenceRows::empty(WORDS, LENGTH));
     let mut text = SparseRows::empty(WORDS);
@@ -170,7 +170,8 @@ fn dense_steps_on_the_host_are_the_steps_of_burn_on_the_device() {
             options: &options,
             classes: 4,
             evaluation_rows: 40,
-            observer: &mut |_| ControlFlow::Continue(()),
+            supervisor: &mut Observed(&mut |_| ControlFlow::Continue(())),
+            identity: String::new(),
         };
         let run = training.run(OnDevice { layers }).unwrap();
         let device = untrained.clone().with_layers(run.best.layers);

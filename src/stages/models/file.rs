@@ -121,6 +121,11 @@ impl ModelFile {
 }
 
 impl Member {
+    /// Whether it is a neural network.
+    pub(in crate::stages) fn is_network(&self) -> bool {
+        self.form == Form::Network
+    }
+
     /// Writes a model that was fitted in this stage.
     pub(in crate::stages) fn write(
         predictor: &Predictor,

@@ -1,7 +1,7 @@
 //! A model with everything that it takes to apply it.
 
 use super::file::{Combination, ModelFile, Takes};
-use super::predictor::Predictor;
+use super::predictor::{Asked, Predictor};
 use crate::checkpoint::CheckpointReader;
 use crate::model::{
     Blend, Embeddings, Inputs, LabelMap, MemoryRows, Modality, Network, Probabilities, predict,
@@ -172,7 +172,8 @@ impl<'a> LoadedModel<'a> {
             let mut gathered = member.features.gather(dataset)?;
             gathered.push(batches, &all)?;
             let inputs = gathered.finish()?;
-            outputs.push(member.predictor.output(run, rows, inputs, member.takes)?);
+            let asked = Asked::Held(rows, inputs);
+            outputs.push(member.predictor.output(run, asked, member.takes)?);
         }
         self.combine(run, outputs)
     }

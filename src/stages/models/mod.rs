@@ -8,5 +8,5 @@ mod loaded;
 mod predictor;
 
 pub(super) use file::{Combination, Member, ModelFile, Reads, Takes};
-pub(super) use loaded::{Answers, Combiner, LoadedMember, LoadedModel};
-pub(super) use predictor::{Predictor, classical_rows};
+pub(super) use loaded::{Answers, Combiner, LoadedMember, LoadedModel, combine};
+pub(super) use predictor::{Asked, Predictor, classical_rows};

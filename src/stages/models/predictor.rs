@@ -4,14 +4,17 @@ use super::file::{Member, Takes};
 use crate::checkpoint::CheckpointReader;
 use crate::model::classical::ClassicalModel;
 use crate::model::{
-    Embeddings, Inputs, MemoryRows, Network, Probabilities, SparseRows, predict, scores_of,
+    Embeddings, Inputs, MemoryRows, Network, Probabilities, Rows, SparseRows, predict, scores_of,
 };
-use crate::stages::features::Presence;
+use crate::stages::features::{LabelledRows, Loading, Presence, model_error};
 use crate::stages::{StageError, StageRun};
 use serde::{Deserialize, Serialize};
 
 /// Rows that go through a network at once.
 const BATCH_ROWS: usize = 256;
+
+/// Pixels that go through a network at once: 32 images of 224×224.
+const BATCH_PIXELS: usize = 32 * 224 * 224;
 
 /// What can be asked for its probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +65,12 @@ impl Predictor {
         }
     }
 
+    /// Rows that go through it at once.
+    fn batch_rows(&self) -> usize {
+        let pixels = self.image_size().map_or(1, |size| size * size);
+        (BATCH_PIXELS / pixels.max(1)).clamp(1, BATCH_ROWS)
+    }
+
     /// What it makes of some rows.
     ///
     /// # Shapes
@@ -69,17 +78,26 @@ impl Predictor {
     pub(in crate::stages) fn output(
         &self,
         run: &StageRun<'_>,
-        rows: usize,
-        inputs: Inputs,
+        rows: Asked,
         takes: Takes,
     ) -> Result<Embeddings, StageError> {
-        let known = Presence::of(rows, &inputs);
-        if let (Self::Network(network), Takes::Branch) = (self, takes) {
-            let _alone = run.environment.device_alone();
-            let rows = MemoryRows::new(rows, inputs)?;
-            return Ok(network.branch_rows(&rows, BATCH_ROWS)?);
-        }
-        let answers = self.predict(run, rows, inputs)?;
+        let known = rows.presence();
+        let answers = match self {
+            Self::Network(network) => {
+                let _alone = run.environment.device_alone();
+                let heard = |error| model_error(error, &run.environment.cancel);
+                let rows = rows.into_rows(run)?;
+                if takes == Takes::Branch {
+                    let output = network.branch_rows(rows.as_ref(), self.batch_rows());
+                    return output.map_err(heard);
+                }
+                predict(network, rows.as_ref(), self.batch_rows()).map_err(heard)?
+            }
+            Self::Classical(model) => Probabilities {
+                classes: model.classes(),
+                values: model.predict_probabilities(classical_rows(rows.into_inputs())?.csr()),
+            },
+        };
         let classes = answers.classes;
         let values = match takes {
             Takes::Scores => scores_of(classes, &answers.values)?.values().to_vec(),
@@ -91,28 +109,36 @@ impl Predictor {
         }
         Ok(output)
     }
+}
 
-    /// Returns the probabilities of the classes for some rows.
-    fn predict(
-        &self,
-        run: &StageRun<'_>,
-        rows: usize,
-        inputs: Inputs,
-    ) -> Result<Probabilities, StageError> {
+/// Rows that a model is asked about.
+pub(in crate::stages) enum Asked {
+    /// So many rows, held.
+    Held(usize, Inputs),
+    /// Labelled rows, whose images are read as it goes.
+    Labelled(LabelledRows),
+}
+
+impl Asked {
+    fn presence(&self) -> Presence {
         match self {
-            Self::Network(network) => {
-                let _alone = run.environment.device_alone();
-                let rows = MemoryRows::new(rows, inputs)?;
-                Ok(predict(network, &rows, BATCH_ROWS)?)
-            }
-            Self::Classical(model) => {
-                let rows = classical_rows(inputs)?;
-                Ok(Probabilities {
-                    classes: model.classes(),
-                    values: model.predict_probabilities(rows.csr()),
-                })
-            }
+            Self::Held(rows, inputs) => Presence::of(*rows, inputs),
+            Self::Labelled(rows) => rows.presence(),
         }
+    }
+
+    fn into_inputs(self) -> Inputs {
+        match self {
+            Self::Held(_, inputs) => inputs,
+            Self::Labelled(rows) => rows.inputs,
+        }
+    }
+
+    fn into_rows(self, run: &StageRun<'_>) -> Result<Box<dyn Rows>, StageError> {
+        Ok(match self {
+            Self::Held(rows, inputs) => Box::new(MemoryRows::new(rows, inputs)?),
+            Self::Labelled(rows) => Box::new(rows.into_rows(&Loading::once(run))?),
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use crate::checkpoint::CheckpointWriter;
 use crate::model::{Embeddings, LabelMap, Modality};
 use crate::schema::{self, HELD_OUT};
 use crate::stages::models::{Member, ModelFile, Takes};
+use crate::stages::split::TRAIN;
 use crate::stages::{Input, StageError, StageRun};
 use arrow::array::{Array, BooleanArray, Float32Array, ListArray, StringArray};
 use std::collections::HashMap;
@@ -81,29 +82,13 @@ impl<'a> Members<'a> {
     /// The rows of some folds that some member was not fitted on, with the probabilities of each; in the order in which rows
     /// first occur.
     pub(super) fn held_out(&self, folds: &[&str]) -> Result<(RowKeys, Vec<Embeddings>), StageError> {
-        let classes = self.labels.len();
-        let mut keys = RowKeys::default();
-        let mut places: HashMap<String, usize> = HashMap::new();
-        let mut answers = Vec::with_capacity(self.inputs.len());
-        for input in &self.inputs {
-            let answer = read_answers(input, folds, classes, &mut keys, &mut places)?;
-            answers.push(answer);
-        }
-        let mut outputs = Vec::with_capacity(answers.len());
-        for answer in answers {
-            let mut output = Embeddings::empty(classes)?;
-            for place in 0..keys.len() {
-                output.push(answer.get(&place).map(Vec::as_slice))?;
-            }
-            outputs.push(output);
-        }
-        Ok((keys, outputs))
+        answers_of(&self.inputs, folds, self.labels.len())
     }
 
     /// Whether every member answered for training rows, too.
     pub(super) fn have_training_rows(&self) -> Result<bool, StageError> {
         for input in &self.inputs {
-            if !answers_for(input, crate::stages::split::TRAIN)? {
+            if !answers_for(input, TRAIN)? {
                 return Ok(false);
             }
         }
@@ -121,6 +106,30 @@ pub(super) fn answers_for(input: &Input, fold: &str) -> Result<bool, StageError>
         }
     }
     Ok(false)
+}
+
+/// What models answered for rows of some folds that they were not fitted on.
+pub(super) fn answers_of(
+    inputs: &[&Input],
+    folds: &[&str],
+    classes: usize,
+) -> Result<(RowKeys, Vec<Embeddings>), StageError> {
+    let mut keys = RowKeys::default();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut answers = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let answer = read_answers(input, folds, classes, &mut keys, &mut places)?;
+        answers.push(answer);
+    }
+    let mut outputs = Vec::with_capacity(answers.len());
+    for answer in answers {
+        let mut output = Embeddings::empty(classes)?;
+        for place in 0..keys.len() {
+            output.push(answer.get(&place).map(Vec::as_slice))?;
+        }
+        outputs.push(output);
+    }
+    Ok((keys, outputs))
 }
 
 /// What one member answered for the rows that it knows, by their places.

@@ -4,6 +4,7 @@ use crate::checkpoint::CheckpointWriter;
 use crate::fingerprint::Digest;
 use crate::model::{Embeddings, LabelMap, Modality, Probabilities};
 use crate::schema::{self, HELD_OUT};
+use crate::stages::features::LabelledRows;
 use crate::stages::models::{Answers, Combiner, combine};
 use crate::stages::split::{TEST, TRAIN, VALIDATION};
 use crate::stages::{StageError, StageRun};
@@ -21,6 +22,24 @@ pub(super) struct RowKeys {
 }
 
 impl RowKeys {
+    pub(super) fn of(rows: &LabelledRows) -> Self {
+        Self {
+            ids: rows.ids.clone(),
+            folds: rows.folds.clone(),
+            labels: rows.labels.clone(),
+        }
+    }
+
+    /// Returns the rows named.
+    pub(super) fn select(&self, rows: &[usize]) -> Self {
+        let of = |column: &[String]| rows.iter().map(|row| column[*row].clone()).collect();
+        Self {
+            ids: of(&self.ids),
+            folds: of(&self.folds),
+            labels: of(&self.labels),
+        }
+    }
+
     /// Returns the number of rows.
     pub(super) fn len(&self) -> usize {
         self.ids.len()

@@ -1,22 +1,16 @@
 //! Neural networks: their parameters, how they are made, and their training.
 
 use super::loading::LoadingParams;
+use super::trainable::Trainable;
 use super::training::{Training, collector, require_width};
 use crate::config::Issue;
 use crate::model::backbones::BackboneKind;
-use crate::model::{
-    Batches, EmbeddingOptimizer, EpochOrder, EpochRecord, Examples, Fitted, LabelMap, Network,
-    NetworkSpec, Rows, TrainOptions, fit,
-};
+use crate::model::{EmbeddingOptimizer, NetworkSpec};
 use crate::schema::IMAGE_SIZE;
-use crate::stages::features::{
-    FeatureInputs, LabelledRows, LoadedRows, Loading, embedding_width, model_error, text_width,
-};
-use crate::stages::models::Predictor;
+use crate::stages::features::{FeatureInputs, embedding_width, text_width};
 use crate::stages::tokenize::SequenceSize;
 use crate::stages::{StageError, StageRun};
 use serde::{Deserialize, Serialize};
-use std::ops::ControlFlow;
 
 /// Of `neural_simple`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -138,6 +132,8 @@ impl LenetParams {
 pub(in crate::stages) struct DenseHeadParams {
     /// Widths of the dense layers.
     hidden: Vec<usize>,
+    /// Whether some of the features are dropped in training, too.
+    drops_features: bool,
     #[serde(flatten)]
     training: Training,
 }
@@ -146,6 +142,7 @@ impl Default for DenseHeadParams {
     fn default() -> Self {
         Self {
             hidden: vec![1024, 512],
+            drops_features: false,
             training: Training::default(),
         }
     }
@@ -175,6 +172,7 @@ impl DenseHeadParams {
             features: embedding_width(embeddings)?,
             hidden: self.hidden.clone(),
             dropout: self.training.dropout,
+            drops_features: self.drops_features,
             classes,
         };
         let features = FeatureInputs {
@@ -183,41 +181,6 @@ impl DenseHeadParams {
         };
         Trainable::new(run, &spec, &self.training, features)
     }
-}
-
-/// Of `fusion`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(in crate::stages) struct FusionParams {
-    /// Width of the dense layer.
-    hidden: usize,
-    #[serde(flatten)]
-    training: Training,
-}
-
-impl Default for FusionParams {
-    fn default() -> Self {
-        Self {
-            hidden: 128,
-            training: Training::default(),
-        }
-    }
-}
-
-impl FusionParams {
-    pub(super) fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
-        let mut require = collector(path, issues);
-        require_width(&mut require, "hidden", self.hidden);
-        self.training.validate(&mut require);
-    }
-}
-
-/// A network that can be trained: made, and told how.
-pub(super) struct Trainable<'a> {
-    network: Network,
-    options: TrainOptions,
-    /// What it reads.
-    pub(super) features: FeatureInputs<'a>,
-    loading: Loading,
 }
 
 impl NeuralSimpleParams {
@@ -260,131 +223,5 @@ impl LenetParams {
         };
         let trainable = Trainable::new(run, &spec, &self.training, features)?;
         Ok(trainable.loading(self.loading.loading(run)))
-    }
-}
-
-impl FusionParams {
-    /// Joins the two trained networks that this stage needs, on the rows that they were trained on.
-    pub(super) fn trainable<'a>(&self, run: &StageRun<'a>) -> Result<Trainable<'a>, StageError> {
-        let mut text = None;
-        let mut image = None;
-        for input in run.inputs_of("train") {
-            let (network, reads) = Predictor::read_network(input, run)?;
-            let features = FeatureInputs::find(run, &reads, network.spec().image_size())?;
-            match (network.spec().takes_text(), network.spec().takes_images()) {
-                (true, false) => text = Some((network, features)),
-                (false, true) => image = Some((network, features)),
-                _ => {}
-            }
-        }
-        let (Some((text, text_features)), Some((image, image_features))) = (text, image) else {
-            return Err(StageError::Unusable(
-                "a fusion needs one network that reads text and one that reads images".to_owned(),
-            ));
-        };
-        let (hidden, dropout, seed) = (self.hidden, self.training.dropout, run.seed());
-        Ok(Trainable {
-            network: Network::fusion(text, image, hidden, dropout, seed)?,
-            options: self.training.options(seed),
-            // A branch sees each image once: its head is trained on what it made of them.
-            loading: Loading::once(run),
-            features: FeatureInputs {
-                images: image_features.images,
-                embeddings: image_features.embeddings,
-                ..text_features
-            },
-        })
-    }
-}
-
-impl<'a> Trainable<'a> {
-    fn new(
-        run: &StageRun<'_>,
-        spec: &NetworkSpec,
-        training: &Training,
-        features: FeatureInputs<'a>,
-    ) -> Result<Self, StageError> {
-        let seed = run.seed();
-        Ok(Self {
-            network: Network::new(spec, run.environment.runtime()?, seed)?,
-            options: training.options(seed),
-            features,
-            loading: Loading::once(run),
-        })
-    }
-
-    /// The same, with images that are read in another way.
-    pub(super) fn loading(self, loading: Loading) -> Self {
-        Self { loading, ..self }
-    }
-
-    /// Trains the network.
-    pub(super) fn fit(
-        self,
-        run: &StageRun<'_>,
-        labels: &LabelMap,
-        train: LabelledRows,
-        validation: LabelledRows,
-    ) -> Result<Fitted, StageError> {
-        let cancel = &run.environment.cancel;
-        let train = Labelled::new(train, labels, &self.loading)?;
-        let still = self.loading.augmented(None);
-        let validation = Labelled::new(validation, labels, &still)?;
-        run.monitor.expect(self.options.epochs as u64, "epochs");
-        let mut observer = |record: &EpochRecord| {
-            run.monitor.advance(1);
-            run.monitor.message(describe(record));
-            match cancel.signal() {
-                Some(_) => ControlFlow::Break(()),
-                None => ControlFlow::Continue(()),
-            }
-        };
-        fit(
-            self.network,
-            &train,
-            &validation,
-            &self.options,
-            &mut observer,
-        )
-        .map_err(|error| model_error(error, cancel))
-    }
-}
-
-fn describe(record: &EpochRecord) -> String {
-    format!(
-        "epoch {} loss {:.3} val_loss {:.3} val_f1 {:.3}",
-        record.epoch, record.loss, record.validation_loss, record.validation_f1
-    )
-}
-
-/// Rows with the number of their class.
-struct Labelled {
-    rows: LoadedRows,
-    classes: Vec<usize>,
-}
-
-impl Labelled {
-    fn new(rows: LabelledRows, labels: &LabelMap, loading: &Loading) -> Result<Self, StageError> {
-        let class = |label: &String| labels.index(label).unwrap_or_default();
-        Ok(Self {
-            classes: rows.labels.iter().map(class).collect(),
-            rows: rows.into_rows(loading)?,
-        })
-    }
-}
-
-impl Rows for Labelled {
-    fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_> {
-        self.rows.batches(order, batch_size)
-    }
-}
-
-impl Examples for Labelled {
-    fn labels(&self) -> &[usize] {
-        &self.classes
     }
 }
