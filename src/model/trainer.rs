@@ -425,6 +425,8 @@ impl Scores {
 }
 
 #[cfg(test)]
+mod streamed_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod word_tests;

@@ -5,7 +5,7 @@ use burn::module::Module;
 use super::*;
 use crate::model::random::permutation;
 use crate::model::{
-    DeviceChoice, EmbeddingOptimizer, Images, MemoryRows, NetworkSpec, Rows, Runtime, SequenceRows,
+    DeviceChoice, EmbeddingOptimizer, Images, MemoryRows, NetworkSpec, Runtime, SequenceRows,
     SparseRows, predict,
 };
 
