@@ -165,7 +165,10 @@ fn leave_foreign(
 ) {
     let mut left = foreign.clone();
     leave_out(needing, kinds, &mut left);
-    for (stage, reason) in left.iter().filter(|(stage, _)| !foreign.contains_key(*stage)) {
+    for (stage, reason) in left
+        .iter()
+        .filter(|(stage, _)| !foreign.contains_key(*stage))
+    {
         let reason = reason.strip_suffix(SKIPPED).unwrap_or(reason);
         let profile = if profile.is_empty() {
             "this profile".to_owned()

@@ -147,8 +147,12 @@ struct Sample {
 
 impl Augmenter {
     /// Creates one for images of `size`×`size` pixels.
+    ///
+    /// # Panics
+    /// Where `size` is above 32,768: places are told apart by the digits of an `f32`.
     #[must_use]
     pub fn new(size: usize, fill: Fill) -> Self {
+        assert!(size <= 1 << 15, "{size} pixels");
         let stride = size + 2 * BORDER;
         let outside = match fill {
             Fill::Constant(level) => pack([level; 3]),
@@ -202,7 +206,7 @@ impl Augmenter {
         let (size, stride) = (self.size, self.stride());
         let rows = self.source.chunks_exact_mut(stride).skip(BORDER);
         for (row, pixels) in rows.zip(pixels.chunks_exact(size * 3)) {
-            let row = &mut row[BORDER..BORDER + size];
+            let row = &mut row[BORDER..=size];
             for (packed, pixel) in row.iter_mut().zip(pixels.as_chunks::<3>().0) {
                 *packed = pack(*pixel);
             }
@@ -230,18 +234,19 @@ impl Augmenter {
 
     #[inline(always)]
     fn locate_within(&mut self, map: &Map, y: usize, within: impl Fn(f32) -> f32) {
-        let stride = self.stride() as i32;
+        let stride = self.stride() as u32;
         let [across, down] = map.row(y);
-        for (x, sample) in self.samples.iter_mut().enumerate() {
-            let x = x as i32 as f32;
+        for (x, sample) in (0..=u16::MAX).zip(&mut self.samples) {
+            let x = f32::from(x);
             // In shares, and not below 0 with the border: what is cut off when they become whole is less than one of them.
             let [x, y] = [across, down].map(|line| {
-                ((within(line.start + line.step * x) + 1.0) * WHOLE as f32 + 0.5) as i32
+                let at = within(line.start + line.step * x) + BORDER as f32;
+                ((at * WHOLE as f32 + 0.5) as i32).cast_unsigned()
             });
-            let whole = WHOLE as i32;
+            let share = |at: u32| (at & (WHOLE as u32 - 1)) as u16;
             *sample = Sample {
-                at: ((y >> PLACES) * stride + (x >> PLACES)) as u32,
-                shares: [(x & (whole - 1)) as u16, (y & (whole - 1)) as u16],
+                at: (y >> PLACES) * stride + (x >> PLACES),
+                shares: [share(x), share(y)],
             };
         }
     }
@@ -406,7 +411,7 @@ mod tests {
             let found = varied(&pixels, SIZE, fill, &flipped);
             assert_eq!(found, taken(&pixels, |x, y| Some((SIZE - 1 - x, y))));
             let found = varied(&pixels, SIZE, fill, &shifted);
-            let last = SIZE as isize - 1;
+            let last = SIZE.cast_signed() - 1;
             let within = |at: isize| match fill {
                 Fill::Nearest => Some(at.clamp(0, last) as usize),
                 Fill::Reflect if at < 0 => Some((-1 - at) as usize),
@@ -414,7 +419,7 @@ mod tests {
                 _ => (0..=last).contains(&at).then_some(at as usize),
             };
             let expected = taken(&pixels, |x, y| {
-                within(x as isize + 2).zip(within(y as isize - 3))
+                within(x.cast_signed() + 2).zip(within(y.cast_signed() - 3))
             });
             assert_eq!(found, expected, "{fill:?}");
         }
@@ -521,9 +526,8 @@ mod tests {
             brightness: [0.8, 1.2],
             fill: Fill::Nearest,
         };
-        const DRAWS: usize = 20_000;
         let mut random = uniform(3);
-        let drawn: Vec<Variation> = (0..DRAWS).map(|_| options.draw(&mut random)).collect();
+        let drawn: Vec<Variation> = (0..20_000).map(|_| options.draw(&mut random)).collect();
         let flips = drawn.iter().filter(|variation| variation.flip).count();
         assert!((9_700..10_300).contains(&flips), "{flips}");
         let even = |of: fn(&Variation) -> f64, low: f64, high: f64| {

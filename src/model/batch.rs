@@ -183,6 +183,15 @@ impl Embeddings {
         })
     }
 
+    /// Makes rows of which each has features.
+    #[must_use]
+    pub fn whole(dense: Dense) -> Self {
+        Self {
+            present: vec![true; dense.len()],
+            dense,
+        }
+    }
+
     /// Adds a row, or one without image.
     ///
     /// # Errors
@@ -274,7 +283,8 @@ impl Inputs {
         let text = self.text.as_ref().map(SparseRows::presence);
         let text = text.or_else(|| self.sequences.as_ref().map(SequenceRows::presence));
         let images = self.images.as_ref().map(|images| images.present().to_vec());
-        let images = images.or_else(|| self.embeddings.as_ref().map(|rows| rows.present().to_vec()));
+        let images =
+            images.or_else(|| self.embeddings.as_ref().map(|rows| rows.present().to_vec()));
         match (text, images) {
             (Some(text), Some(images)) => {
                 let either = text.iter().zip(images).map(|(text, image)| *text || image);
@@ -300,11 +310,7 @@ impl Inputs {
             sequences: self.sequences.as_ref().map(|text| text.select(rows)),
             images: self.images.as_ref().map(|images| images.select(rows)),
             embeddings: self.embeddings.as_ref().map(|some| some.select(rows)),
-            branches: self
-                .branches
-                .iter()
-                .map(|some| some.select(rows))
-                .collect(),
+            branches: self.branches.iter().map(|some| some.select(rows)).collect(),
         }
     }
 }
@@ -527,7 +533,9 @@ mod tests {
     #[test]
     fn batches_hold_every_row_once_in_the_order_asked_for() {
         let inputs = Inputs {
-            features: Some(Dense::new(1, (0..7u8).map(f32::from).collect()).unwrap()),
+            branches: vec![Embeddings::whole(
+                Dense::new(1, (0..7u8).map(f32::from).collect()).unwrap(),
+            )],
             ..Inputs::default()
         };
         let rows = MemoryRows::new(7, inputs).unwrap();
@@ -545,7 +553,7 @@ mod tests {
         );
         let shuffled = batches(EpochOrder::Shuffled { seed: 1, epoch: 1 });
         for batch in &shuffled {
-            let values = batch.inputs.features.as_ref().unwrap().values();
+            let values = batch.inputs.branches[0].dense().values();
             let expected: Vec<f32> = batch.rows.iter().map(|&row| row as f32).collect();
             assert_eq!(values, expected);
         }

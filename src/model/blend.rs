@@ -52,7 +52,11 @@ impl Blend {
     /// # Errors
     ///
     /// [`ModelError::Inputs`] where the models have other numbers of rows or classes.
-    pub fn fit(classes: usize, models: &[Embeddings], labels: &[usize]) -> Result<Self, ModelError> {
+    pub fn fit(
+        classes: usize,
+        models: &[Embeddings],
+        labels: &[usize],
+    ) -> Result<Self, ModelError> {
         check_models(classes, models, labels.len())?;
         let inside = labels.iter().all(|&label| label < classes);
         check(inside, || format!("a label is not below {classes}"))?;
@@ -65,7 +69,9 @@ impl Blend {
             }
         }
         patterns.sort();
-        let fitted = patterns.into_iter().filter(|(known, _)| known.contains(&true));
+        let fitted = patterns
+            .into_iter()
+            .filter(|(known, _)| known.contains(&true));
         let patterns = fitted.map(|(known, rows)| {
             let problem = Problem::new(classes, models, labels, &known, &rows);
             let found = problem.minimise();
@@ -123,7 +129,11 @@ impl Blend {
                 }
             }
             let total = log_sum_exp(&logits);
-            values.extend(logits.iter().map(|&logit| (f64::from(logit) - total).exp() as f32));
+            values.extend(
+                logits
+                    .iter()
+                    .map(|&logit| (f64::from(logit) - total).exp() as f32),
+            );
         }
         Ok(values)
     }
@@ -225,7 +235,12 @@ impl Problem {
             }
         }
         let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let total = top + logits.iter().map(|logit| (logit - top).exp()).sum::<f64>().ln();
+        let total = top
+            + logits
+                .iter()
+                .map(|logit| (logit - top).exp())
+                .sum::<f64>()
+                .ln();
         (
             logits.iter().map(|logit| (logit - total).exp()).collect(),
             total,
@@ -315,7 +330,10 @@ mod tests {
     const CLASSES: usize = 4;
 
     fn predicted(classes: usize, values: &[f32]) -> Vec<usize> {
-        values.chunks_exact(classes).map(crate::model::predict::argmax).collect()
+        values
+            .chunks_exact(classes)
+            .map(crate::model::predict::argmax)
+            .collect()
     }
 
     /// A model that tells one bit of the class, and of some rows nothing.
@@ -362,9 +380,16 @@ mod tests {
             .each_ref()
             .map(|model| share(&predicted(CLASSES, model.dense().values()), &labels));
         let together = share(&predicted(CLASSES, &values), &labels);
-        assert!(together > alone[0] + 0.2 && together > alone[1] + 0.2, "{together} {alone:?}");
+        assert!(
+            together > alone[0] + 0.2 && together > alone[1] + 0.2,
+            "{together} {alone:?}"
+        );
         // The second is four times as sure of itself, and no better.
-        let both = blend.patterns().iter().find(|pattern| pattern.known[1]).unwrap();
+        let both = blend
+            .patterns()
+            .iter()
+            .find(|pattern| pattern.known[1])
+            .unwrap();
         assert!(both.weights[0] > 2.0 * both.weights[1], "{both:?}");
         for row in values.chunks_exact(CLASSES) {
             assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
@@ -380,7 +405,10 @@ mod tests {
         let problem = Problem::new(CLASSES, &models, &labels, &known, &rows);
         let weights = problem.minimise();
         let (gradient, _) = problem.derivatives(&weights);
-        assert!(gradient.iter().all(|slope| slope.abs() < 1e-3), "{gradient:?}");
+        assert!(
+            gradient.iter().all(|slope| slope.abs() < 1e-3),
+            "{gradient:?}"
+        );
         for place in 0..2 {
             // Derivatives against differences, away from the minimum.
             let mut moved = weights.clone();
@@ -392,11 +420,17 @@ mod tests {
                 moved
             };
             let slope = (problem.loss(&at(1e-5)) - problem.loss(&at(-1e-5))) / 2e-5;
-            assert!((slope - gradient[place]).abs() < 1e-4, "{slope} {gradient:?}");
+            assert!(
+                (slope - gradient[place]).abs() < 1e-4,
+                "{slope} {gradient:?}"
+            );
             let bent = (problem.derivatives(&at(1e-5)).0[place]
                 - problem.derivatives(&at(-1e-5)).0[place])
                 / 2e-5;
-            assert!((bent - hessian[place][place]).abs() < 1e-3, "{bent} {hessian:?}");
+            assert!(
+                (bent - hessian[place][place]).abs() < 1e-3,
+                "{bent} {hessian:?}"
+            );
             assert!(problem.loss(&moved) > problem.loss(&weights));
         }
     }
@@ -408,7 +442,10 @@ mod tests {
         let models = [model(&labels, 0, 0, 4.0, 1), model(&wrong, 1, 0, 4.0, 2)];
         let blend = Blend::fit(CLASSES, &models, &labels).unwrap();
         let weights = &blend.patterns()[0].weights;
-        assert!(weights[0] > 0.1 && (0.0..0.05).contains(&weights[1]), "{weights:?}");
+        assert!(
+            weights[0] > 0.1 && (0.0..0.05).contains(&weights[1]),
+            "{weights:?}"
+        );
     }
 
     #[test]
@@ -416,7 +453,10 @@ mod tests {
         let labels = labels(50);
         let models = [model(&labels, 0, 0, 2.0, 1), model(&labels, 1, 0, 2.0, 2)];
         let blend = Blend::fit(CLASSES, &models, &labels).unwrap();
-        let mut some = [Embeddings::empty(CLASSES).unwrap(), Embeddings::empty(CLASSES).unwrap()];
+        let mut some = [
+            Embeddings::empty(CLASSES).unwrap(),
+            Embeddings::empty(CLASSES).unwrap(),
+        ];
         some[0].push(None).unwrap();
         some[1].push(Some(&[0.1, 0.2, 0.6, 0.1])).unwrap();
         some[0].push(None).unwrap();

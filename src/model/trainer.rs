@@ -551,6 +551,8 @@ mod fusion_tests;
 #[cfg(test)]
 mod snapshot_tests;
 #[cfg(test)]
+mod streamed_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod word_tests;

@@ -128,10 +128,7 @@ fn check_members(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<
         return;
     }
     for member in needed(config, stage, Train::NAME).filter(|member| is_ensemble(member)) {
-        let message = format!(
-            "{} is itself made of models: name those instead",
-            member.id
-        );
+        let message = format!("{} is itself made of models: name those instead", member.id);
         issues.push(Issue::new(format!("stages.{}.needs", stage.id), message));
     }
 }
@@ -205,7 +202,9 @@ fn check_branches(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec
 fn check_weights(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
     let of_key = |key: &'static str| {
         let named = stage.params.get(key).and_then(Value::as_object);
-        named.into_iter().flat_map(move |named| named.keys().map(move |name| (key, name)))
+        named
+            .into_iter()
+            .flat_map(move |named| named.keys().map(move |name| (key, name)))
     };
     for (key, name) in of_key("weights").chain(of_key("branch_dense")) {
         if needed(config, stage, Train::NAME).all(|model| model.id != *name) {

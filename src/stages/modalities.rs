@@ -64,9 +64,8 @@ impl ModalityScores {
         }
         let stage = &input.stage;
         let rows = groups.into_iter();
-        self.rows.extend(
-            rows.map(|((fold, group), confusion)| (stage.clone(), fold, group, confusion)),
-        );
+        self.rows
+            .extend(rows.map(|((fold, group), confusion)| (stage.clone(), fold, group, confusion)));
         Ok(())
     }
 

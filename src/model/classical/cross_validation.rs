@@ -45,19 +45,27 @@ pub fn cross_validate(
     cancel: &dyn Fn() -> bool,
 ) -> Result<Vec<FoldScore>, ClassicalError> {
     let mut scores = Vec::new();
-    each_fold(rows, labels, classes, balanced, folds, cancel, |held, probabilities| {
-        let predicted = probabilities.chunks_exact(classes).map(argmax);
-        let actual = held.iter().map(|&row| labels[row] as usize);
-        let confusion = Confusion::from_pairs(classes, actual.zip(predicted));
-        let weighted = confusion.weighted();
-        scores.push(FoldScore {
-            weighted_f1: weighted.f1,
-            weighted_precision: weighted.precision,
-            weighted_recall: weighted.recall,
-            accuracy: confusion.accuracy(),
-            rows: confusion.total(),
-        });
-    })?;
+    each_fold(
+        rows,
+        labels,
+        classes,
+        balanced,
+        folds,
+        cancel,
+        |held, probabilities| {
+            let predicted = probabilities.chunks_exact(classes).map(argmax);
+            let actual = held.iter().map(|&row| labels[row] as usize);
+            let confusion = Confusion::from_pairs(classes, actual.zip(predicted));
+            let weighted = confusion.weighted();
+            scores.push(FoldScore {
+                weighted_f1: weighted.f1,
+                weighted_precision: weighted.precision,
+                weighted_recall: weighted.recall,
+                accuracy: confusion.accuracy(),
+                rows: confusion.total(),
+            });
+        },
+    )?;
     Ok(scores)
 }
 
@@ -84,11 +92,19 @@ pub fn out_of_fold(
     cancel: &dyn Fn() -> bool,
 ) -> Result<Vec<f32>, ClassicalError> {
     let mut all = vec![0.0; labels.len() * classes];
-    each_fold(rows, labels, classes, balanced, folds, cancel, |held, probabilities| {
-        for (row, values) in held.iter().zip(probabilities.chunks_exact(classes)) {
-            all[row * classes..(row + 1) * classes].copy_from_slice(values);
-        }
-    })?;
+    each_fold(
+        rows,
+        labels,
+        classes,
+        balanced,
+        folds,
+        cancel,
+        |held, probabilities| {
+            for (row, values) in held.iter().zip(probabilities.chunks_exact(classes)) {
+                all[row * classes..(row + 1) * classes].copy_from_slice(values);
+            }
+        },
+    )?;
     Ok(all)
 }
 
@@ -117,7 +133,10 @@ fn each_fold(
         let kept: Vec<u32> = kept.iter().map(|&row| labels[row]).collect();
         let model = options.fit(training.csr(), &kept, classes, balanced, cancel)?;
         drop(training);
-        take(&held, &model.predict_probabilities(rows.select(&held).csr()));
+        take(
+            &held,
+            &model.predict_probabilities(rows.select(&held).csr()),
+        );
     }
     Ok(())
 }
@@ -193,7 +212,9 @@ mod tests {
             labels.push(row % 2);
         }
         let options = neighbours(1);
-        let fitted = options.fit(rows.csr(), &labels, 2, false, &|| false).unwrap();
+        let fitted = options
+            .fit(rows.csr(), &labels, 2, false, &|| false)
+            .unwrap();
         let seen = fitted.predict_probabilities(rows.csr());
         let unseen = out_of_fold(&rows, &labels, 2, false, (&options, 5), &|| false).unwrap();
         assert_eq!(unseen.len(), 80);

@@ -1,7 +1,7 @@
 //! The loader over parts in memory, with and without threads.
 
 use super::*;
-use crate::model::Dense;
+use crate::model::{Dense, Embeddings};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -69,9 +69,14 @@ fn options(shuffle_rows: usize, prefetch_batches: usize, workers: usize) -> Load
     }
 }
 
+fn numbered(rows: usize) -> Vec<Embeddings> {
+    let numbers = (0..rows).map(|row| row as f32).collect();
+    vec![Embeddings::whole(Dense::new(1, numbers).unwrap())]
+}
+
 fn streamed(parts: Fake, options: LoaderOptions) -> StreamedRows<Fake> {
     let others = Inputs {
-        features: Some(Dense::new(1, (0..ROWS).map(|row| row as f32).collect()).unwrap()),
+        branches: numbered(ROWS),
         ..Inputs::default()
     };
     StreamedRows::new(parts, others, options).unwrap()
@@ -114,7 +119,7 @@ fn an_epoch_holds_every_row_once_with_its_own_image_and_features() {
             assert_eq!(sizes, [16, 16, 16, 16, 16, 16, 4]);
             for batch in &found {
                 let images = batch.inputs.images.as_ref().unwrap();
-                let features = batch.inputs.features.as_ref().unwrap();
+                let features = batch.inputs.branches[0].dense();
                 for (place, &row) in batch.rows.iter().enumerate() {
                     assert!((features.values()[place] - row as f32).abs() < 0.5);
                     assert_eq!(images.present()[place], has_image(row));
@@ -290,7 +295,7 @@ fn a_panic_in_a_thread_is_the_callers() {
 #[test]
 fn other_modalities_must_have_the_rows_of_the_parts() {
     let wrong = Inputs {
-        features: Some(Dense::new(1, vec![0.0; 99]).unwrap()),
+        branches: numbered(99),
         ..Inputs::default()
     };
     assert!(StreamedRows::new(Fake::default(), wrong, options(1, 1, 1)).is_err());

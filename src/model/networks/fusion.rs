@@ -219,8 +219,10 @@ impl Fusion {
 
     /// Which rows each branch knows something of; in training some rows lose a modality.
     fn presence(&self, branches: &[Embeddings], dropout: &mut Dropout<'_>) -> Vec<Vec<bool>> {
-        let mut presence: Vec<Vec<bool>> =
-            branches.iter().map(|rows| rows.present().to_vec()).collect();
+        let mut presence: Vec<Vec<bool>> = branches
+            .iter()
+            .map(|rows| rows.present().to_vec())
+            .collect();
         let rows = presence.first().map_or(0, Vec::len);
         for row in 0..rows {
             let knows = |modality| {

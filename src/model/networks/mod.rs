@@ -9,7 +9,7 @@ mod neural_embedder;
 mod neural_simple;
 mod spec;
 
-pub(super) use layers::{Classifier, Dropout, Initializer, Layers};
 pub use fusion::{Branch, BranchSpec, FusionOptions, Modality, scores_of};
+pub(super) use layers::{Classifier, Dropout, Initializer, Layers};
 pub use network::{Network, ParameterCounts};
 pub use spec::NetworkSpec;

@@ -152,9 +152,7 @@ impl Network {
         let width = takes_features.unwrap_or_else(|| self.penultimate_width());
         let mut all = Embeddings::empty(width)?;
         in_batches(rows, batch_size, |inputs, rows| {
-            let known = inputs
-                .presence()
-                .unwrap_or_else(|| vec![false; rows.len()]);
+            let known = inputs.presence().unwrap_or_else(|| vec![false; rows.len()]);
             let values = match (&inputs.embeddings, takes_features) {
                 (Some(features), Some(_)) => features.dense().values().to_vec(),
                 _ => read(self.layers.features(inputs, &mut Dropout::off())?)?,

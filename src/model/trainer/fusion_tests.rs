@@ -1,6 +1,6 @@
 //! Fusions of trained networks, of which each knows half.
 
-use super::tests::{accuracy, examples, options, problem, runtime, trained, SIZE, WIDTH};
+use super::tests::{SIZE, WIDTH, accuracy, examples, options, problem, runtime, trained};
 use super::*;
 use crate::model::batch::Embeddings;
 use crate::model::{
@@ -17,7 +17,12 @@ fn image_network() -> Network {
 }
 
 /// What branches make of the rows of a problem; the text's as probabilities on request.
-pub(super) fn branch_rows(networks: [&Network; 2], rows: usize, seed: u64, scores: bool) -> MemoryExamples {
+pub(super) fn branch_rows(
+    networks: [&Network; 2],
+    rows: usize,
+    seed: u64,
+    scores: bool,
+) -> MemoryExamples {
     let (labels, inputs) = problem(rows, seed);
     let memory = MemoryRows::new(rows, inputs).unwrap();
     let mut branches: Vec<Embeddings> = networks
@@ -47,7 +52,9 @@ pub(super) fn fusion_network() -> ([Network; 2], Network) {
         network(NetworkSpec::neural_simple(WIDTH, 4)),
         network(NetworkSpec::lenet(SIZE, 4)),
     ];
-    let branches = networks.iter().map(|network| network.branch().unwrap().with_dense(9));
+    let branches = networks
+        .iter()
+        .map(|network| network.branch().unwrap().with_dense(9));
     let options = FusionOptions {
         hidden: 8,
         dropout: 0.2,
@@ -99,7 +106,9 @@ fn a_fusion_beats_each_branch_where_each_knows_half() {
     for scores in [false, true] {
         let Trained { networks, fitted } = fusion(20, 0.0, scores);
         let unseen = examples(80, 3, |label| label);
-        let alone = networks.each_ref().map(|network| accuracy(network, &unseen));
+        let alone = networks
+            .each_ref()
+            .map(|network| accuracy(network, &unseen));
         let [text, image] = &networks;
         let together = accuracy(&fitted.network, &branch_rows([text, image], 80, 3, scores));
         assert!(
@@ -133,7 +142,9 @@ fn a_training_leaves_frozen_layers_as_they_are() {
         let mut features = Embeddings::empty(4).unwrap();
         let labels: Vec<usize> = (0..count).map(|row| row % 2).collect();
         for label in &labels {
-            features.push(Some(&[*label as f32, 1.0, -1.0, 0.5])).unwrap();
+            features
+                .push(Some(&[*label as f32, 1.0, -1.0, 0.5]))
+                .unwrap();
         }
         let inputs = Inputs {
             branches: vec![features],
@@ -175,7 +186,10 @@ fn alone(trained: &Trained, modality: Modality) -> f64 {
         Modality::Image => label % 2,
     };
     let pairs = found.predicted().into_iter().zip(examples.labels());
-    pairs.filter(|(found, label)| bit(*found) == bit(**label)).count() as f64 / 80.0
+    pairs
+        .filter(|(found, label)| bit(*found) == bit(**label))
+        .count() as f64
+        / 80.0
 }
 
 #[test]

@@ -175,11 +175,7 @@ fn cases() -> Vec<Case> {
             [examples(64, 1, |l| l), examples(32, 2, |l| l)],
         ),
         Case::new("dense_head", &head, [embedded(90, 1), embedded(40, 2)]),
-        Case::of(
-            "fusion",
-            fusion,
-            [fused(80, 1), fused(40, 2)],
-        ),
+        Case::of("fusion", fusion, [fused(80, 1), fused(40, 2)]),
     ]
 }
 

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::model::random::{permutation, uniform};
 use crate::model::{
-    Inputs, MemoryExamples, Batches, DeviceChoice, Images, MemoryRows, NetworkSpec, Probabilities, Rows, Runtime,
+    Batches, DeviceChoice, Images, Inputs, MemoryExamples, MemoryRows, NetworkSpec, Rows, Runtime,
     SparseRows, predict,
 };
 

@@ -195,3 +195,27 @@ pub(in crate::stages) fn model_error(error: ModelError, cancel: &CancelToken) ->
         (error, _) => StageError::Model(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_made_rows_unreadable_is_the_error_of_the_stage() {
+        let cancel = CancelToken::default();
+        let damaged = || ModelError::Source(Box::new(StageError::Unusable("damaged".to_owned())));
+        let found = model_error(damaged(), &cancel);
+        assert!(matches!(found, StageError::Unusable(_)), "{found}");
+        let other = ModelError::Source(Box::new(std::io::Error::other("else")));
+        let found = model_error(other, &cancel);
+        assert!(matches!(found, StageError::Model(_)), "{found}");
+        let found = model_error(ModelError::Interrupted, &cancel);
+        assert!(matches!(found, StageError::Model(_)), "{found}");
+        cancel.cancel(15);
+        let found = model_error(ModelError::Interrupted, &cancel);
+        assert!(
+            matches!(found, StageError::Interrupted { signal: 15 }),
+            "{found}"
+        );
+    }
+}

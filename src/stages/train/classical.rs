@@ -101,7 +101,10 @@ impl<P: ClassicalParams> Classical<P> {
             let message = "must be at least 2, or null for all rows";
             issues.push(Issue::new(format!("{path}.sample"), message));
         }
-        if self.out_of_fold.is_some_and(|folds| !(2..=MOST_FOLDS).contains(&folds)) {
+        if self
+            .out_of_fold
+            .is_some_and(|folds| !(2..=MOST_FOLDS).contains(&folds))
+        {
             let message = format!("must lie between 2 and {MOST_FOLDS}, or be null");
             issues.push(Issue::new(format!("{path}.out_of_fold"), message));
         }
@@ -192,7 +195,8 @@ impl<P: ClassicalParams> Classical<P> {
         };
         let unit = if tried == 0 { "fit" } else { "fits" };
         let crossed = self.out_of_fold.is_some();
-        run.monitor.expect((tried + usize::from(crossed)) as u64 + 1, unit);
+        run.monitor
+            .expect((tried + usize::from(crossed)) as u64 + 1, unit);
         for (params, chosen) in &combinations[..tried] {
             let folds = self.cv.as_ref().map_or(0, |cv| cv.folds);
             let options = params.options(seed);

@@ -81,7 +81,10 @@ impl<'a> Members<'a> {
 
     /// The rows of some folds that some member was not fitted on, with the probabilities of each; in the order in which rows
     /// first occur.
-    pub(super) fn held_out(&self, folds: &[&str]) -> Result<(RowKeys, Vec<Embeddings>), StageError> {
+    pub(super) fn held_out(
+        &self,
+        folds: &[&str],
+    ) -> Result<(RowKeys, Vec<Embeddings>), StageError> {
         answers_of(&self.inputs, folds, self.labels.len())
     }
 

@@ -56,11 +56,7 @@ pub(super) struct Joined<'m> {
 }
 
 impl Joined<'_> {
-    fn answers(
-        &self,
-        run: &StageRun<'_>,
-        outputs: Vec<Embeddings>,
-    ) -> Result<Answers, StageError> {
+    fn answers(&self, run: &StageRun<'_>, outputs: Vec<Embeddings>) -> Result<Answers, StageError> {
         let modalities = self.modalities.iter().copied();
         combine(run, self.combiner, self.priors, modalities, outputs)
     }

@@ -36,9 +36,9 @@ use arrow::array::StringArray;
 use bytes::Bytes;
 use classical::{Classical, ClassicalParams};
 use held_out::{HeldOut, Joined, RowKeys};
-use trainable::Trainable;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use trainable::Trainable;
 
 const HISTORY_FILE: &str = "history.json";
 /// Learning curves for TensorBoard, which finds them by `tfevents`. No manifest lists them, since they hold times.

@@ -1,10 +1,10 @@
 //! Parameters of `train`: which model, and what that model takes. Every model has keys of its own.
 
+use super::blend::BlendParams;
 use super::classical::Classical;
 use super::classical_params::{
     BoostingParams, ForestParams, LogisticParams, NeighboursParams, SvmParams, TreeParams,
 };
-use super::blend::BlendParams;
 use super::fusion::FusionParams;
 use super::networks::{DenseHeadParams, LenetParams, NeuralEmbedderParams, NeuralSimpleParams};
 use super::soft_vote::SoftVoteParams;
@@ -124,6 +124,11 @@ impl Params {
             count,
             may_be_skipped: false,
         };
+        // What is skipped takes its models along, and so the fusion.
+        let features = |kind, datasets: &[&'static str]| NeedRule {
+            may_be_skipped: false,
+            ..any(kind, datasets)
+        };
         let split = || one("split", &[LABELLED]);
         let images = || one("decode_images", &[LABELLED]);
         let embeddings = || one("embed_images", &[LABELLED]);
@@ -133,14 +138,16 @@ impl Params {
             Self::DenseHead(_) => vec![split(), embeddings()],
             Self::Fusion(_) => vec![
                 split(),
-                any("tfidf", &[LABELLED]),
-                any("tokenize", &[LABELLED, FILES]),
-                any("decode_images", &[LABELLED]),
-                any("embed_images", &[LABELLED]),
-                any("pca", &[LABELLED]),
+                features("tfidf", &[LABELLED]),
+                features("tokenize", &[LABELLED, FILES]),
+                features("decode_images", &[LABELLED]),
+                features("embed_images", &[LABELLED]),
+                features("pca", &[LABELLED]),
                 trained(&[FILES, HELD_OUT], (2, usize::MAX)),
             ],
-            Self::SoftVote(_) | Self::Blend(_) => vec![trained(&[FILES, HELD_OUT], (2, usize::MAX))],
+            Self::SoftVote(_) | Self::Blend(_) => {
+                vec![trained(&[FILES, HELD_OUT], (2, usize::MAX))]
+            }
             Self::NeuralSimple(_) => vec![split(), one("tfidf", &[LABELLED])],
             _ => [split()].into_iter().chain(classical_features()).collect(),
         }
