@@ -129,6 +129,13 @@ bench-image-models: ## models of pixels, and transfer learning: DATA=… WEIGHTS
 	weights=; $(if $(WEIGHTS),weights="--weights $(WEIGHTS) --sha256 $$(sha256sum < "$(WEIGHTS)" | cut -c1-64)";) \
 	cargo bench --locked --bench image_models -- --data "$$data" --report "$(REPORT)" $$weights $(ARGS)
 
+.PHONY: bench-fusion
+bench-fusion: REPORT = $(CARGO_TARGET)/bench-fusion.md
+bench-fusion: ## what images add to text, 5-fold: DATA=folder WEIGHTS=mobilenet_v2.pth (or .safetensors) ARGS='--set …' REPORT=…
+	@$(WITH_LIBTORCH) cargo build --release --locked; \
+	if [ -z "$(DATA)" ] || [ -z "$(WEIGHTS)" ]; then echo 'bench-fusion: wants DATA=… and WEIGHTS=…' >&2; exit 2; fi; \
+	cargo bench --locked --bench fusion -- --data "$(DATA)" --report "$(REPORT)" --weights "$(WEIGHTS)" --sha256 "$$(sha256sum < "$(WEIGHTS)" | cut -c1-64)" $(ARGS)
+
 .PHONY: lint
 lint: ## rustfmt and clippy, warnings are errors
 	@$(WITH_LIBTORCH) cargo fmt --check; cargo clippy --release --locked --all-targets -- -D warnings
