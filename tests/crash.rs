@@ -25,8 +25,8 @@ const ROW_WISE: [&str; 10] = [
     "publish",
 ];
 
-/// One model of each form stands for the others: classical, of text and of pixels, four networks, two that are made of models.
-const MODELS: &str = "linear_svm, pixels_k_nearest_neighbours, neural_simple, neural_embedder, lenet, mobilenet_v2, fusion, soft_vote";
+/// One model of each form stands for the others: classical, of text and of pixels, four networks, three that are made of models.
+const MODELS: &str = "linear_svm, pixels_k_nearest_neighbours, neural_simple, neural_embedder, lenet, mobilenet_v2, fusion, soft_vote, blend";
 
 struct Clean {
     space: TestSpace,
@@ -47,6 +47,7 @@ fn clean_run() -> Clean {
     }
     space.set("soft_vote.needs=[linear_svm, neural_simple]");
     space.set("soft_vote.params.weights={}");
+    space.set("blend.needs=[linear_svm, mobilenet_v2]");
     space.set(&format!("evaluate.needs=[split, {MODELS}]"));
     let read = "ingest, evaluate, tfidf, tokenize, decode_images, pca, embed_mobilenet_v2";
     space.set(&format!("predict.needs=[{read}, {MODELS}]"));

@@ -29,6 +29,7 @@ mod crash;
 mod damage;
 mod determinism;
 mod embeddings;
+mod fusions;
 mod images;
 mod input;
 mod kill;

@@ -1,7 +1,7 @@
 //! The validated configuration, and how a tree becomes one.
 
 use super::issue::{ConfigError, Issue};
-use super::stages::{KindInfo, ResolvedStages, resolve_stages};
+use super::stages::{KindInfo, Profile, ResolvedStages, resolve_stages};
 use super::tree::check;
 use super::weights::{WeightsConfig, resolve_weights};
 use crate::graph::{Dag, StageId};
@@ -24,7 +24,7 @@ pub struct PipelineConfig {
     pub rows_per_part: usize,
     /// Least seconds between two epoch snapshots of a training; 0: one after each epoch.
     pub snapshot_every_s: f64,
-    /// Which of the stages there are; empty for those that are of every profile.
+    /// Of the stages that name profiles, those of this one are in the pipeline.
     pub profile: String,
     /// Share of bad rows past which a run fails.
     pub max_reject_ratio: f64,
@@ -114,6 +114,7 @@ struct RawPipeline {
     dump_date: String,
     rows_per_part: usize,
     profile: String,
+    profiles: Vec<String>,
     snapshot_every_s: f64,
     max_reject_ratio: f64,
     max_image_fault_ratio: f64,
@@ -153,6 +154,7 @@ impl Default for RawPipeline {
             dump_date: String::new(),
             rows_per_part: 512,
             profile: String::new(),
+            profiles: Vec::new(),
             snapshot_every_s: 10.0,
             max_reject_ratio: 0.01,
             max_image_fault_ratio: 0.05,
@@ -188,7 +190,10 @@ pub fn resolve(
         section("stages"),
         kinds,
         &weights,
-        &raw.profile,
+        &Profile {
+            name: &raw.profile,
+            known: &raw.profiles,
+        },
         &mut issues,
     );
     let invalid = |mut issues: Vec<Issue>| {

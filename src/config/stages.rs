@@ -10,7 +10,7 @@ use super::weights::WeightsConfig;
 use crate::graph::{Dag, GraphError, Need, StageId};
 use crate::suggest::suggestion;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What the configuration has to know of a stage kind.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +65,7 @@ pub(super) fn resolve_stages(
     given: &Value,
     kinds: &[KindInfo],
     weights: &BTreeMap<String, WeightsConfig>,
-    profile: &str,
+    profile: &Profile<'_>,
     issues: &mut Vec<Issue>,
 ) -> ResolvedStages {
     let Some(given) = given.as_object().filter(|stages| !stages.is_empty()) else {
@@ -107,7 +107,13 @@ pub(super) fn resolve_stages(
             if skipped.is_empty() && foreign.is_empty() {
                 return Some(whole);
             }
-            leave_foreign(foreign, &mut needing, &kinds_by_stage, profile, issues);
+            leave_foreign(
+                &foreign,
+                &mut needing,
+                &kinds_by_stage,
+                profile.name,
+                issues,
+            );
             skipped.retain(|stage, _| needing.contains_key(stage));
             stages.retain(|stage, _| needing.contains_key(stage));
             for stage in leave_out(&mut needing, &kinds_by_stage, &mut skipped) {
@@ -127,29 +133,48 @@ pub(super) fn resolve_stages(
     }
 }
 
+/// Which stages there are: one of some profiles.
+pub(super) struct Profile<'a> {
+    pub(super) name: &'a str,
+    pub(super) known: &'a [String],
+}
+
+impl Profile<'_> {
+    fn check(&self, name: &str, path: &str, issues: &mut Vec<Issue>) {
+        if self.known.iter().any(|known| known == name) {
+            return;
+        }
+        let message = match suggestion(name, self.known.iter().map(String::as_str)) {
+            Some(meant) => format!("unknown profile {name:?}; did you mean {meant:?}?"),
+            None if self.known.is_empty() => {
+                format!("unknown profile {name:?}: there are none under `profiles`")
+            }
+            None => {
+                let known = self.known.join(", ");
+                format!("unknown profile {name:?}; known: {known}")
+            }
+        };
+        issues.push(Issue::new(path, message));
+    }
+}
+
 /// The stages that are of other profiles alone.
 fn foreign_stages(
     drafts: &[Draft<'_>],
-    profile: &str,
+    profile: &Profile<'_>,
     issues: &mut Vec<Issue>,
 ) -> BTreeMap<StageId, String> {
-    let known: BTreeSet<&str> = drafts
-        .iter()
-        .flat_map(|draft| draft.profiles.iter().copied())
-        .collect();
-    if !profile.is_empty() && !known.is_empty() && !known.contains(profile) {
-        let message = match suggestion(profile, known.iter().copied()) {
-            Some(meant) => format!("unknown profile {profile:?}; did you mean {meant:?}?"),
-            None => {
-                let known: Vec<&str> = known.into_iter().collect();
-                format!("unknown profile {profile:?}; known: {}", known.join(", "))
-            }
-        };
-        issues.push(Issue::new("profile", message));
+    if !(profile.name.is_empty() && profile.known.is_empty()) {
+        profile.check(profile.name, "profile", issues);
+    }
+    for draft in drafts {
+        for name in &draft.profiles {
+            profile.check(name, &format!("stages.{}.profiles", draft.id), issues);
+        }
     }
     let foreign = drafts
         .iter()
-        .filter(|draft| !draft.profiles.is_empty() && !draft.profiles.contains(&profile));
+        .filter(|draft| !draft.profiles.is_empty() && !draft.profiles.contains(&profile.name));
     foreign
         .map(|draft| (draft.id.clone(), draft.profiles.join(", ")))
         .collect()
@@ -157,7 +182,7 @@ fn foreign_stages(
 
 /// Takes stages of other profiles out; what cannot do without one of them is a mistake.
 fn leave_foreign(
-    foreign: BTreeMap<StageId, String>,
+    foreign: &BTreeMap<StageId, String>,
     needing: &mut BTreeMap<StageId, Needing>,
     kinds: &BTreeMap<StageId, &str>,
     profile: &str,
@@ -170,12 +195,8 @@ fn leave_foreign(
         .filter(|(stage, _)| !foreign.contains_key(*stage))
     {
         let reason = reason.strip_suffix(SKIPPED).unwrap_or(reason);
-        let profile = if profile.is_empty() {
-            "this profile".to_owned()
-        } else {
-            format!("the profile {profile}")
-        };
-        let message = format!("{reason}, which {profile} lacks: say for which `profiles` it is");
+        let message =
+            format!("{reason}, which the profile {profile} lacks: say for which `profiles` it is");
         issues.push(Issue::new(format!("stages.{stage}.needs"), message));
     }
 }

@@ -35,10 +35,18 @@ struct Arguments {
     #[arg(long)]
     sha256: String,
     /// Models that read text alone
-    #[arg(long, value_delimiter = ',', default_value = "linear_svm_blocks,logistic_regression,neural_simple,soft_vote")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "linear_svm_blocks,logistic_regression,neural_simple,soft_vote"
+    )]
     text: Vec<String>,
     /// Models that read both
-    #[arg(long, value_delimiter = ',', default_value = "blend,blend_scales,fusion_all")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "blend,blend_scales,fusion_all"
+    )]
     fusions: Vec<String>,
     /// Where checkpoints are kept between two calls; nowhere, if left out
     #[arg(long)]
@@ -107,10 +115,7 @@ fn f1<'a>(labels: &LabelMap, pairs: impl Iterator<Item = (&'a str, &'a str)>) ->
     confusion(labels, pairs).weighted_f1()
 }
 
-fn confusion<'a>(
-    labels: &LabelMap,
-    pairs: impl Iterator<Item = (&'a str, &'a str)>,
-) -> Confusion {
+fn confusion<'a>(labels: &LabelMap, pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Confusion {
     let class = |label: &str| labels.index(label).unwrap_or_default();
     let pairs = pairs.map(|(actual, predicted)| (class(actual), class(predicted)));
     Confusion::from_pairs(labels.len(), pairs)
@@ -120,7 +125,10 @@ fn confusion<'a>(
 fn both(labels: &LabelMap, rows: &[&Row]) -> [f64; 2] {
     let of = |answer: fn(&Row) -> &Answer| {
         let pairs = rows.iter().map(|row| answer(row));
-        f1(labels, pairs.map(|a| (a.label.as_str(), a.predicted.as_str())))
+        f1(
+            labels,
+            pairs.map(|a| (a.label.as_str(), a.predicted.as_str())),
+        )
     };
     [of(|row| &row.text), of(|row| &row.fusion)]
 }
@@ -153,8 +161,13 @@ fn best<'a>(
     labels: &LabelMap,
 ) -> Result<&'a String, Box<dyn Error>> {
     let score = |model: &String| {
-        let rows = answers[model].iter().filter(|((fold, _), _)| fold == "validation");
-        f1(labels, rows.map(|(_, a)| (a.label.as_str(), a.predicted.as_str())))
+        let rows = answers[model]
+            .iter()
+            .filter(|((fold, _), _)| fold == "validation");
+        f1(
+            labels,
+            rows.map(|(_, a)| (a.label.as_str(), a.predicted.as_str())),
+        )
     };
     let best = models.iter().max_by(|a, b| score(a).total_cmp(&score(b)));
     best.ok_or_else(|| "no model was named".into())
@@ -180,7 +193,10 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     std::fs::create_dir_all(checkpoints)?;
     let mut settings = vec![
         "profile=report".to_owned(),
-        format!("weights.mobilenet_v2.path={}", absolute(&arguments.weights)?),
+        format!(
+            "weights.mobilenet_v2.path={}",
+            absolute(&arguments.weights)?
+        ),
         format!("weights.mobilenet_v2.sha256={}", arguments.sha256),
     ];
     settings.extend(arguments.settings.iter().cloned());
@@ -256,13 +272,22 @@ fn tables(folds: &[Vec<Row>], chosen: &[(String, String)]) -> (String, bool) {
             d - c,
         );
     }
-    let _ = writeln!(text, "\nMean gain over the folds: {:+.4} on rows with an image, {:+.4} on all rows.\n", gains[0], gains[1]);
-    text.push_str("| rows | | text | fusion | gain | 95 % of the bootstrap |\n|---|---|---|---|---|---|\n");
+    let _ = writeln!(
+        text,
+        "\nMean gain over the folds: {:+.4} on rows with an image, {:+.4} on all rows.\n",
+        gains[0], gains[1]
+    );
+    text.push_str(
+        "| rows | | text | fusion | gain | 95 % of the bootstrap |\n|---|---|---|---|---|---|\n",
+    );
     for (name, rows) in [("with an image", &with_image), ("all", &all)] {
         let [a, b] = both(&labels, rows);
         let [gain, low, high] = bootstrap(&labels, rows);
         let count = rows.len();
-        let _ = writeln!(text, "| {name} | {count} | {a:.4} | {b:.4} | {gain:+.4} | {low:+.4} to {high:+.4} |");
+        let _ = writeln!(
+            text,
+            "| {name} | {count} | {a:.4} | {b:.4} | {gain:+.4} | {low:+.4} to {high:+.4} |"
+        );
     }
     text.push_str(&modalities(&all, &labels));
     text.push_str(&by_class(&labels, &with_image, &all));
@@ -271,7 +296,9 @@ fn tables(folds: &[Vec<Row>], chosen: &[(String, String)]) -> (String, bool) {
 
 /// The fusion by what is known of a product, and what it finds from either modality alone.
 fn modalities(all: &[&Row], labels: &LabelMap) -> String {
-    let mut text = String::from("\n## The fusion by what is known of a product\n\n| rows | given | | F1 | text model |\n|---|---|---|---|---|\n");
+    let mut text = String::from(
+        "\n## The fusion by what is known of a product\n\n| rows | given | | F1 | text model |\n|---|---|---|---|---|\n",
+    );
     let mut known: Vec<&str> = all.iter().map(|row| row.fusion.modality.as_str()).collect();
     known.sort_unstable();
     known.dedup();
@@ -296,7 +323,10 @@ fn modalities(all: &[&Row], labels: &LabelMap) -> String {
             if !shown.is_empty() {
                 let count = shown.len();
                 let score = f1(labels, shown.into_iter());
-                let _ = writeln!(text, "| {modality} | {given} | {count} | {score:.3} | {alone:.3} |");
+                let _ = writeln!(
+                    text,
+                    "| {modality} | {given} | {count} | {score:.3} | {alone:.3} |"
+                );
             }
         }
     }
@@ -305,10 +335,16 @@ fn modalities(all: &[&Row], labels: &LabelMap) -> String {
 
 /// F1 of each class, as the report has it.
 fn by_class(labels: &LabelMap, with_image: &[&Row], all: &[&Row]) -> String {
-    let mut text = String::from("\n## F1 by class\n\n| class | rows with image | text | fusion | gain | all rows | text | fusion | gain |\n|---|---|---|---|---|---|---|---|---|\n");
+    let mut text = String::from(
+        "\n## F1 by class\n\n| class | rows with image | text | fusion | gain | all rows | text | fusion | gain |\n|---|---|---|---|---|---|---|---|---|\n",
+    );
     let scores = |rows: &[&Row], answer: fn(&Row) -> &Answer| {
         let pairs = rows.iter().map(|row| answer(row));
-        confusion(labels, pairs.map(|a| (a.label.as_str(), a.predicted.as_str()))).per_class()
+        confusion(
+            labels,
+            pairs.map(|a| (a.label.as_str(), a.predicted.as_str())),
+        )
+        .per_class()
     };
     let [text_images, fusion_images] = [
         scores(with_image, |row| &row.text),
@@ -321,7 +357,14 @@ fn by_class(labels: &LabelMap, with_image: &[&Row], all: &[&Row]) -> String {
         let _ = writeln!(
             text,
             "| {label} | {} | {:.3} | {:.3} | {:+.3} | {} | {:.3} | {:.3} | {:+.3} |",
-            a.support, a.f1, b.f1, b.f1 - a.f1, c.support, c.f1, d.f1, d.f1 - c.f1,
+            a.support,
+            a.f1,
+            b.f1,
+            b.f1 - a.f1,
+            c.support,
+            c.f1,
+            d.f1,
+            d.f1 - c.f1,
         );
     }
     text
