@@ -129,6 +129,14 @@ bench-image-models: ## models of pixels, and transfer learning: DATA=… WEIGHTS
 	weights=; $(if $(WEIGHTS),weights="--weights $(WEIGHTS) --sha256 $$(sha256sum < "$(WEIGHTS)" | cut -c1-64)";) \
 	cargo bench --locked --bench image_models -- --data "$$data" --report "$(REPORT)" $$weights $(ARGS)
 
+.PHONY: bench-report
+bench-report: REPORT = $(CARGO_TARGET)/bench-report.md
+bench-report: ## the technical report's tables with ours beside them: DATA=… (or 10,000 sample products) ARGS='--set …' REPORT=…
+	@$(WITH_LIBTORCH) cargo build --release --locked; \
+	data="$(DATA)"; \
+	if [ -z "$$data" ]; then data=$(CARGO_TARGET)/bench-sample; "$(RAYONNAGE)" sample "$$data" --rows 10000; fi; \
+	cargo bench --locked --bench report_tables -- --data "$$data" --report "$(REPORT)" $(ARGS)
+
 .PHONY: bench-fusion
 bench-fusion: REPORT = $(CARGO_TARGET)/bench-fusion.md
 bench-fusion: ## what images add to text, 5-fold: DATA=folder WEIGHTS=mobilenet_v2.pth (or .safetensors) ARGS='--set …' REPORT=…
