@@ -16,7 +16,7 @@ use super::predict::{argmax, checked_inputs, in_batches, log_sum_exp, read};
 use super::random::{Purpose, generator, permutation};
 use super::schedule::{EarlyStopping, Plateau, Schedule};
 use super::table::EmbeddingOptimizer;
-use super::{Confusion, ModelError, Network};
+use super::{Confusion, ModelError, Network, Precision};
 
 /// Steps after which logits are copied from the device.
 const STEPS_PER_COPY: usize = 64;
@@ -44,6 +44,8 @@ pub struct TrainOptions {
     pub class_weights: bool,
     /// How the rows of an embedding are trained, where the network has one.
     pub embedding_optimizer: EmbeddingOptimizer,
+    /// In which numbers dense layers and convolutions multiply.
+    pub precision: Precision,
 }
 
 impl Default for TrainOptions {
@@ -57,6 +59,7 @@ impl Default for TrainOptions {
             plateau: Some(Plateau::default()),
             class_weights: false,
             embedding_optimizer: EmbeddingOptimizer::default(),
+            precision: Precision::default(),
         }
     }
 }
@@ -123,6 +126,10 @@ pub fn fit(
     check_options(options)?;
     check_examples(train, "training", classes)?;
     check_examples(validation, "validation", classes)?;
+    let options = &TrainOptions {
+        precision: options.precision.on(network.runtime()),
+        ..options.clone()
+    };
     network.runtime().bind_thread();
     let evaluation_rows = if network.spec().image_size().is_some() {
         options.batch_size
@@ -310,7 +317,8 @@ impl Training<'_> {
             let inputs = checked_inputs(self.train, batch)?;
             let classes: Vec<usize> = batch.iter().map(|&row| self.train.labels()[row]).collect();
             let (network, inputs) = optimizer.begin(classifier, inputs)?;
-            let logits = network.logits(&inputs, &mut Dropout::on(&mut dropout))?;
+            let mut pass = Dropout::on(&mut dropout).with_precision(self.options.precision);
+            let logits = network.logits(&inputs, &mut pass)?;
             let loss = cross_entropy(logits.clone(), &classes, weights);
             pending.push(logits.without_autodiff(), classes);
             classifier = optimizer.step(learning_rate, network, &loss)?;

@@ -15,7 +15,7 @@ const FEATURES: [&str; 5] = [TFIDF, "tokenize", "decode_images", "embed_images",
 const TFIDF: &str = "tfidf";
 /// Models of text and of images that a fusion can take as branches.
 const TEXT_NETWORKS: [&str; 2] = ["neural_simple", "neural_embedder"];
-const IMAGE_NETWORKS: [&str; 2] = ["lenet", "dense_head"];
+const IMAGE_NETWORKS: [&str; 3] = ["lenet", "dense_head", "fine_tuned"];
 
 /// Checks what can be said only of stages together.
 #[must_use]

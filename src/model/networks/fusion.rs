@@ -9,7 +9,7 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Tensor, TensorData, activation};
 
-use super::layers::linear;
+use super::layers::{dense, linear};
 use super::spec::Modality;
 use super::{Classifier, Dropout, Initializer, Layers};
 use crate::model::batch::{Inputs, check};
@@ -147,12 +147,13 @@ impl FusionHead {
             .map(|input| (input.width, input.dropout))
             .collect();
         let joined = dropout.apply_columns(joined, &columns);
-        activation::relu(self.dense.forward(joined))
+        activation::relu(dense(&self.dense, joined, dropout))
     }
 
     fn classify(&self, joined: Tensor<2>, dropout: &mut Dropout<'_>) -> Tensor<2> {
         let hidden = self.hidden(joined, dropout);
-        self.output.forward(dropout.apply(hidden, self.dropout))
+        let hidden = dropout.apply(hidden, self.dropout);
+        dense(&self.output, hidden, dropout)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fine_tuned::Trained;
 use super::lenet;
 use crate::model::ModelError;
-use crate::model::backbones::BackboneKind;
+use crate::model::backbones::{BackboneKind, MIN_SIZE, WeightsSource};
 
 /// What a network takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +74,25 @@ pub enum NetworkSpec {
         backbone: Option<BackboneKind>,
         /// Number of features.
         features: usize,
+        /// Widths of the dense layers; at least one.
+        #[serde(default = "head_hidden")]
+        hidden: Vec<usize>,
+        /// Share of each dense layer dropped in training.
+        #[serde(default = "default_dropout")]
+        dropout: f64,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// Images → backbone, batch normalisations in inference mode → global average pooling → dense
+    /// layers, each with ReLU and dropout → classes. It begins with the backbone's weights:
+    /// [`Network::fine_tuned`](super::Network::fine_tuned).
+    FineTuned {
+        /// The backbone, its variant, and what is done to the pixels.
+        source: WeightsSource,
+        /// Width and height of the images in pixels.
+        size: usize,
+        /// What a training changes.
+        trained: Trained,
         /// Widths of the dense layers; at least one.
         #[serde(default = "head_hidden")]
         hidden: Vec<usize>,
@@ -188,6 +208,7 @@ impl NetworkSpec {
             Self::NeuralEmbedder { .. } => "neural_embedder",
             Self::LeNet { .. } => "lenet",
             Self::DenseHead { .. } => "dense_head",
+            Self::FineTuned { .. } => "fine_tuned",
             Self::Fusion { .. } => "fusion",
         }
     }
@@ -200,6 +221,7 @@ impl NetworkSpec {
             | Self::NeuralEmbedder { classes, .. }
             | Self::LeNet { classes, .. }
             | Self::DenseHead { classes, .. }
+            | Self::FineTuned { classes, .. }
             | Self::Fusion { classes, .. } => classes,
         }
     }
@@ -211,7 +233,7 @@ impl NetworkSpec {
             Self::NeuralSimple { .. } | Self::NeuralEmbedder { .. } | Self::DenseHead { .. } => {
                 None
             }
-            Self::LeNet { size, .. } => Some(*size),
+            Self::LeNet { size, .. } | Self::FineTuned { size, .. } => Some(*size),
             Self::Fusion { text, image, .. } => image.image_size().or_else(|| text.image_size()),
         }
     }
@@ -223,7 +245,9 @@ impl NetworkSpec {
             Self::NeuralSimple { hidden, .. }
             | Self::NeuralEmbedder { hidden, .. }
             | Self::Fusion { hidden, .. } => *hidden,
-            Self::DenseHead { hidden, .. } => hidden.last().copied().unwrap_or_default(),
+            Self::DenseHead { hidden, .. } | Self::FineTuned { hidden, .. } => {
+                hidden.last().copied().unwrap_or_default()
+            }
             Self::LeNet { .. } => lenet::DENSE_2,
         }
     }
@@ -241,7 +265,10 @@ impl NetworkSpec {
         match self {
             Self::NeuralEmbedder { .. } => true,
             Self::Fusion { text, .. } => text.takes_sequences(),
-            Self::NeuralSimple { .. } | Self::LeNet { .. } | Self::DenseHead { .. } => false,
+            Self::NeuralSimple { .. }
+            | Self::LeNet { .. }
+            | Self::DenseHead { .. }
+            | Self::FineTuned { .. } => false,
         }
     }
 
@@ -258,7 +285,7 @@ impl NetworkSpec {
         match self {
             Self::NeuralSimple { .. } => Modality::Text,
             Self::NeuralEmbedder { .. } => Modality::Sequences,
-            Self::LeNet { .. } => Modality::Image,
+            Self::LeNet { .. } | Self::FineTuned { .. } => Modality::Image,
             Self::DenseHead { .. } => Modality::Embeddings,
             Self::Fusion { .. } => Modality::Both,
         }
@@ -270,6 +297,7 @@ impl NetworkSpec {
             Self::NeuralSimple { dropout, .. }
             | Self::NeuralEmbedder { dropout, .. }
             | Self::DenseHead { dropout, .. }
+            | Self::FineTuned { dropout, .. }
             | Self::Fusion { dropout, .. } => dropout,
             // Dropout comes before the dense layer of 54 there, none after it.
             Self::LeNet { .. } => 0.0,
@@ -282,6 +310,7 @@ impl NetworkSpec {
             | Self::NeuralEmbedder { dropout, .. }
             | Self::LeNet { dropout, .. }
             | Self::DenseHead { dropout, .. }
+            | Self::FineTuned { dropout, .. }
             | Self::Fusion { dropout, .. } => dropout,
         }
     }
@@ -325,6 +354,21 @@ impl NetworkSpec {
             } => {
                 require(!hidden.is_empty(), "there is no dense layer")?;
                 require(*features > 0 && !hidden.contains(&0), "a width is 0")
+            }
+            Self::FineTuned {
+                source,
+                size,
+                hidden,
+                ..
+            } => {
+                require(*size >= MIN_SIZE, "images are smaller than 32 pixels")?;
+                require(!hidden.is_empty(), "there is no dense layer")?;
+                require(!hidden.contains(&0), "a width is 0")?;
+                require(
+                    !source.classifier,
+                    "the backbone has a classifier of its own",
+                )?;
+                source.validate()
             }
             Self::Fusion {
                 text,

@@ -6,6 +6,7 @@
 
 mod classical;
 mod classical_params;
+mod fine_tuned;
 mod held_out;
 mod networks;
 mod optional;
@@ -51,6 +52,10 @@ impl Kind for Train {
         params.needs()
     }
 
+    fn weights(params: &Params) -> Option<String> {
+        params.weights().map(str::to_owned)
+    }
+
     fn validate(params: &Params, path: &str, issues: &mut Vec<Issue>) {
         params.validate(path, issues);
     }
@@ -62,7 +67,7 @@ impl Kind for Train {
 
 impl Stage for Train {
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn uses_device(&self) -> bool {
@@ -73,10 +78,19 @@ impl Stage for Train {
         &self,
         environment: &Environment,
     ) -> Result<Vec<(String, String)>, StageError> {
-        Ok(vec![(
-            "seed".to_owned(),
-            environment.config.seed.to_string(),
-        )])
+        let seed = environment.config.seed.to_string();
+        let mut fields = vec![("seed".to_owned(), seed)];
+        if let Params::FineTuned(params) = &self.params {
+            fields.extend(params.fields(environment)?);
+        }
+        Ok(fields)
+    }
+
+    fn check_inputs(&self, environment: &Environment) -> Result<(), StageError> {
+        match &self.params {
+            Params::FineTuned(params) => params.check_inputs(environment),
+            _ => Ok(()),
+        }
     }
 
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
@@ -92,6 +106,9 @@ impl Stage for Train {
                 train_network(run, &writer, |classes| params.trainable(run, classes))
             }
             Params::DenseHead(params) => {
+                train_network(run, &writer, |classes| params.trainable(run, classes))
+            }
+            Params::FineTuned(params) => {
                 train_network(run, &writer, |classes| params.trainable(run, classes))
             }
             Params::Fusion(params) => train_network(run, &writer, |_| params.trainable(run)),
@@ -140,6 +157,7 @@ fn train_network<'a>(
     }
     let mut summary = Map::new();
     summary.insert("training_rows".to_owned(), json!(train.ids.len()));
+    summary.insert("precision".to_owned(), json!(trainable.precision()));
     let priors = priors(&train, &labels);
     let fitted = trainable.fit(run, &labels, train, validation)?;
     drop(alone);

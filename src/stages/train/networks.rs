@@ -6,7 +6,7 @@ use crate::config::Issue;
 use crate::model::backbones::BackboneKind;
 use crate::model::{
     EmbeddingOptimizer, EpochRecord, Examples, Fitted, Inputs, LabelMap, MemoryExamples,
-    ModelError, Network, NetworkSpec, Rows, TrainOptions, fit,
+    ModelError, Network, NetworkSpec, Precision, Rows, TrainOptions, fit,
 };
 use crate::schema::IMAGE_SIZE;
 use crate::stages::features::{FeatureInputs, LabelledRows, embedding_width, text_width};
@@ -294,12 +294,27 @@ impl<'a> Trainable<'a> {
         training: &Training,
         features: FeatureInputs<'a>,
     ) -> Result<Self, StageError> {
-        let seed = run.seed();
-        Ok(Self {
-            network: Network::new(spec, run.environment.runtime()?, seed)?,
-            options: training.options(seed),
+        let network = Network::new(spec, run.environment.runtime()?, run.seed())?;
+        Ok(Self::of(network, run, training, features))
+    }
+
+    /// A network that was made already.
+    pub(super) fn of(
+        network: Network,
+        run: &StageRun<'_>,
+        training: &Training,
+        features: FeatureInputs<'a>,
+    ) -> Self {
+        Self {
+            network,
+            options: training.options(run.seed()),
             features,
-        })
+        }
+    }
+
+    /// In which numbers it will multiply on its device.
+    pub(super) fn precision(&self) -> Precision {
+        self.options.precision.on(self.network.runtime())
     }
 
     /// Trains the network.
