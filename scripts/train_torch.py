@@ -7,7 +7,8 @@ that are not the identity). Then it says `ready`, and for each line that it read
 
     load                     reads FOLDER/case.json, its arrays and FOLDER/weights.safetensors; `loaded`
     check STEPS              the losses of STEPS steps on the first batch from these weights, without dropout
-    time STEPS FORMAT        the seconds of one of STEPS steps; FORMAT is the order of memory, `contiguous` or `channels_last`
+    time STEPS TIMES FORMAT  the seconds of a step in the best of TIMES runs of STEPS steps, after one that does not count; FORMAT is the
+                             order of memory, `contiguous` or `channels_last`
 
 Batch normalisations stay in inference mode, as ours do.
 """
@@ -200,16 +201,16 @@ class Case:
         rows = torch.arange(min(self.batch, len(self.labels)), device=self.device)
         return [float(loss) for loss in self.run([rows] * steps, torch.contiguous_format, False)]
 
-    def time(self, steps, memory_format):
+    def time(self, steps, times, memory_format):
         order = torch.randperm(len(self.labels))
         batches = [rows.to(self.device) for rows in order.split(self.batch)]
-        batches = [batches[step % len(batches)] for step in range(steps + 1)]
-        run = self.run(batches, memory_format, True)
-        float(next(run))
-        start = time.perf_counter()
-        losses = [loss for loss in run]
-        float(losses[-1])
-        return (time.perf_counter() - start) / steps
+        batches = [batches[step % len(batches)] for step in range(steps * (times + 1))]
+        ends = []
+        for step, loss in enumerate(self.run(batches, memory_format, True), start=1):
+            if step % steps == 0:
+                float(loss)
+                ends.append(time.perf_counter())
+        return min(end - start for start, end in zip(ends, ends[1:])) / steps
 
 
 def main():
@@ -236,7 +237,7 @@ def main():
         elif command == "check":
             print(json.dumps(case.check(int(words[0]))), flush=True)
         else:
-            print(case.time(int(words[0]), formats[words[1]]), flush=True)
+            print(case.time(int(words[0]), int(words[1]), formats[words[2]]), flush=True)
 
 
 if __name__ == "__main__":

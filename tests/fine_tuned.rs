@@ -112,7 +112,7 @@ fn what_it_depends_on_is_in_its_fingerprint() {
     space
         .rayonnage(&["explain", STAGE])
         .expect(0, &[])
-        .printed(&["params.trained: head -> all"]);
+        .printed(&["params.trained: \"head\" -> \"all\""]);
 }
 
 #[test]

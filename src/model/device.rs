@@ -1,4 +1,4 @@
-//! The device that networks run on. Beside `libtorch.rs` the only file that calls LibTorch directly, so that
+//! The device that networks run on. Beside `libtorch` the only file that calls LibTorch directly, so that
 //! another Burn backend is a matter of these files and a feature.
 //!
 //! LibTorch keeps its thread count per calling thread, so whatever computes first calls

@@ -48,9 +48,8 @@ pub(in crate::model) fn adam_step<const D: usize>(
         weights,
         moments: [first, second],
     } = stepped;
-    let gradient = own(gradient).tensor;
-    let [mut weights, mut first, mut second] =
-        [weights, first, second].map(|tensor| alone(own(tensor)));
+    let [mut weights, mut first, mut second, mut gradient] =
+        [weights, first, second, gradient].map(|tensor| alone(own(tensor)));
     let AdamFactors {
         learning_rate,
         decays,
@@ -63,9 +62,10 @@ pub(in crate::model) fn adam_step<const D: usize>(
     let size = learning_rate * root / first_rest;
     // lerp: a + (b − a) · share.
     let _ = first.lerp_(&gradient, 1.0 - decays[0]);
-    let _ = second.lerp_(&(&gradient * &gradient), 1.0 - decays[1]);
-    // `tch` leaves out the factor of `addcdiv`, so it is in the divisor.
-    let mut divisor = second.sqrt();
+    let _ = gradient.square_();
+    let _ = second.lerp_(&gradient, 1.0 - decays[1]);
+    // The gradient's memory is free now. `tch` leaves out the factor of `addcdiv`, so it is in the divisor.
+    let mut divisor = second.sqrt_out(&gradient);
     divisor += epsilon * root;
     divisor *= -1.0 / size;
     let _ = weights.addcdiv_(&first, &divisor);

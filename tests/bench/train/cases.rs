@@ -43,14 +43,14 @@ pub fn all(batch: usize, is_gpu: bool) -> Vec<Case> {
         title,
         batch,
         steps,
-        epochs: 4,
+        epochs: 6,
         learning_rate: 1e-3,
         most_ratio,
         size: 0,
     };
     let images = |name, title, size, batch, steps| Case {
         batch,
-        epochs: 2,
+        epochs: 3,
         learning_rate: 2e-5,
         size,
         ..case(name, title, steps, None)
@@ -60,7 +60,7 @@ pub fn all(batch: usize, is_gpu: bool) -> Vec<Case> {
     vec![
         case("neural_simple", "neural_simple", 100, Some(1.0)),
         case("neural_embedder", "neural_embedder", 50, Some(0.5)),
-        case("dense_head", "dense_head of MobileNetV2", 50, Some(1.0)),
+        case("dense_head", "dense_head of MobileNetV2", 20, Some(1.0)),
         case("fusion", "fusion, its head", 100, Some(1.0)),
         images("lenet", "lenet, 56 px", 56, batch, 8),
         images("lenet", "lenet, 224 px", 224, batch, 4),
