@@ -101,6 +101,16 @@ bench-backbones: ## frozen features of each backbone against PyTorch (7 GB): ROU
 	PYTHONPATH=$$(scripts/setup-python.sh scripts/backbone-requirements.txt); export PYTHONPATH; \
 	cargo bench --locked --bench backbones -- --rounds $(ROUNDS) --report "$(REPORT)"
 
+# make bench-train DEVICE=cuda:0 ARGS=--mixed ROUNDS=… REPORT=…
+DEVICE ?= cpu
+
+.PHONY: bench-train
+bench-train: REPORT = $(CARGO_TARGET)/bench-train.md
+bench-train: ## a training step of each network against PyTorch (7 GB): DEVICE=cpu or cuda:N, ARGS='--mixed --only lenet', ROUNDS=… REPORT=…
+	@$(WITH_LIBTORCH) \
+	PYTHONPATH=$$(scripts/setup-python.sh scripts/backbone-requirements.txt); export PYTHONPATH; \
+	cargo bench --locked --bench train -- --device "$(DEVICE)" --rounds $(ROUNDS) --report "$(REPORT)" $(ARGS)
+
 # make bench-images DATA=folder LIMIT=2000 ROUNDS=3 REPORT=file
 LIMIT ?= 2000
 

@@ -146,7 +146,14 @@ fn only_checkpoint_and_source_know_parquet() {
 fn only_model_knows_burn_and_libtorch() {
     only(
         &["model"],
-        &["burn", "burn_tch", "tch", "safetensors", "pytorch_reader"],
+        &[
+            "burn",
+            "burn_autodiff",
+            "burn_tch",
+            "tch",
+            "safetensors",
+            "pytorch_reader",
+        ],
     );
 }
 

@@ -12,6 +12,7 @@
 //! | `backbones` | a real backbone against PyTorch, where its weights are there |
 //! | `images` | every status of an image, to the published row; the variance of the pixels |
 //! | `embeddings` | frozen features: no image twice, nothing without weights |
+//! | `fine_tuned` | a pretrained network trained further: saved, loaded, asked, and nothing without weights |
 //! | `blocks` | TF-IDF in blocks: what the stages make is what the kernels make of each field alone |
 //! | `conformance` | every store keeps the same promises |
 //! | `determinism` | the same bytes whatever the threads and the folder |
@@ -29,6 +30,7 @@ mod crash;
 mod damage;
 mod determinism;
 mod embeddings;
+mod fine_tuned;
 mod fusions;
 mod images;
 mod input;

@@ -1,4 +1,4 @@
-//! The device that networks run on. Beside `libtorch.rs` the only file that calls LibTorch directly, so that
+//! The device that networks run on. Beside `libtorch` the only file that calls LibTorch directly, so that
 //! another Burn backend is a matter of these files and a feature.
 //!
 //! LibTorch keeps its thread count per calling thread, so whatever computes first calls
@@ -62,6 +62,7 @@ pub struct Runtime {
     choice: DeviceChoice,
     cpu_type: String,
     threads: usize,
+    mixes_on_cpu: bool,
 }
 
 impl Runtime {
@@ -88,6 +89,7 @@ impl Runtime {
             choice,
             cpu_type: cpu_type(),
             threads: threads.unwrap_or_else(libtorch_threads).max(1),
+            mixes_on_cpu: false,
         };
         runtime.bind_thread();
         Ok(runtime)
@@ -137,6 +139,20 @@ impl Runtime {
     pub(super) fn bind_thread(&self) {
         let _ = libtorch_threads();
         tch::set_num_threads(i32::try_from(self.threads).unwrap_or(i32::MAX));
+    }
+
+    /// Returns whether [`Precision::Mixed`](super::Precision::Mixed) is of use here.
+    pub(super) fn multiplies_bfloat16(&self) -> bool {
+        self.kind() == "cuda" || self.mixes_on_cpu
+    }
+
+    /// Lets mixed precision be tested where there is no GPU: LibTorch has `bfloat16` on the CPU too, only slower.
+    #[cfg(test)]
+    pub(super) fn mixing(self) -> Self {
+        Self {
+            mixes_on_cpu: true,
+            ..self
+        }
     }
 
     /// Returns Burn's device, without autodiff.
@@ -233,6 +249,11 @@ fn cpu_capability() -> String {
         }
     }
     "default".to_owned()
+}
+
+/// Whether a device, without autodiff, is the CPU.
+pub(super) fn is_cpu(device: &Device) -> bool {
+    *device == libtorch(DeviceChoice::Cpu)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod networks;
 mod optimizer;
 mod order;
 mod pca;
+mod precision;
 mod predict;
 mod random;
 mod schedule;
@@ -41,10 +42,12 @@ pub use labels::LabelMap;
 pub use loader::{ImageParts, LoaderOptions, PartImages, StreamedRows, Uniform, Vary};
 pub use metrics::{ClassScores, Confusion};
 pub use networks::{
-    Branch, BranchSpec, FusionOptions, Modality, Network, NetworkSpec, ParameterCounts, scores_of,
+    Branch, BranchSpec, FineTuning, FusionOptions, Modality, Network, NetworkSpec, ParameterCounts,
+    Trained, scores_of,
 };
 pub use order::EpochOrder;
 pub use pca::{MOST_DIRECTIONS, Pca};
+pub use precision::Precision;
 pub use predict::{Probabilities, predict};
 pub use schedule::{EarlyStopping, Plateau};
 pub use sequence::SequenceRows;

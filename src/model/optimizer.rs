@@ -22,12 +22,16 @@
 //!
 //! PyTorch's `neural_embedder` has the initial weights of PyTorch, with which 30 epochs are too few.
 
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Tensor, TensorData};
+use burn::optim::{
+    Adam as BurnsAdam, AdamConfig, AdamState, AdaptiveMomentumState, GradientsParams, LearningRate,
+    ModuleOptimizer, Optimizer as BurnsOptimizer,
+};
+use burn::tensor::{Device, Tensor, TensorData};
 use burn_pack::Bytes;
 
 use super::ModelError;
 use super::batch::Inputs;
+use super::libtorch::{AdamFactors, AdamStepped, adam_step, is_own};
 use super::networks::Classifier;
 use super::predict::read;
 use super::table::{EPSILON, EmbeddingOptimizer, Table};
@@ -56,7 +60,7 @@ impl Optimizer {
             Ok(Table::new(width, weights, optimizer))
         });
         Ok(Self {
-            adam: AdamConfig::new().with_epsilon(EPSILON).init(),
+            adam: ModuleOptimizer::from(Adam::new()),
             table: table.transpose()?,
             rows: Vec::new(),
         })
@@ -123,6 +127,60 @@ impl Optimizer {
             Some(table) => with_table(classifier, table.weights().to_vec(), table.width()),
             None => classifier,
         }
+    }
+}
+
+/// Shares of the moments that a step keeps; Keras' and Burn's defaults.
+const DECAYS: [f64; 2] = [0.9, 0.999];
+
+/// Burn's Adam with the same state, its steps taken in place with LibTorch.
+#[derive(Clone)]
+struct Adam {
+    burns: BurnsAdam,
+}
+
+impl Adam {
+    fn new() -> Self {
+        let config = AdamConfig::new().with_epsilon(EPSILON);
+        Self {
+            burns: config.build(),
+        }
+    }
+}
+
+impl BurnsOptimizer for Adam {
+    type State<const D: usize> = AdamState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        learning_rate: LearningRate,
+        weights: Tensor<D>,
+        gradient: Tensor<D>,
+        state: Option<AdamState<D>>,
+    ) -> (Tensor<D>, Option<AdamState<D>>) {
+        if !is_own(&weights) {
+            return self.burns.step(learning_rate, weights, gradient, state);
+        }
+        let (before, moments) = match state.map(|state| state.momentum) {
+            Some(state) => (state.time, [state.moment_1, state.moment_2]),
+            None => (0, [gradient.zeros_like(), gradient.zeros_like()]),
+        };
+        let factors = AdamFactors {
+            learning_rate,
+            decays: DECAYS,
+            epsilon: f64::from(EPSILON),
+            time: before + 1,
+        };
+        let AdamStepped {
+            weights,
+            moments: [first, second],
+        } = adam_step(AdamStepped { weights, moments }, gradient, factors);
+        let momentum = AdaptiveMomentumState::new(factors.time, first, second);
+        (weights, Some(AdamState::new(momentum)))
+    }
+
+    fn to_device<const D: usize>(state: AdamState<D>, device: &Device) -> AdamState<D> {
+        BurnsAdam::to_device(state, device)
     }
 }
 

@@ -21,7 +21,7 @@ use super::random::{Purpose, generator};
 use super::schedule::{Decision, EarlyStopping, Plateau, Schedule};
 use super::snapshot::{self, Past, Snapshot};
 use super::table::EmbeddingOptimizer;
-use super::{Confusion, ModelError, Network};
+use super::{Confusion, ModelError, Network, Precision};
 use supervisor::Observed;
 pub use supervisor::Supervisor;
 
@@ -51,6 +51,8 @@ pub struct TrainOptions {
     pub class_weights: bool,
     /// How the rows of an embedding are trained, where the network has one.
     pub embedding_optimizer: EmbeddingOptimizer,
+    /// In which numbers dense layers and convolutions multiply.
+    pub precision: Precision,
 }
 
 impl Default for TrainOptions {
@@ -64,6 +66,7 @@ impl Default for TrainOptions {
             plateau: Some(Plateau::default()),
             class_weights: false,
             embedding_optimizer: EmbeddingOptimizer::default(),
+            precision: Precision::default(),
         }
     }
 }
@@ -160,6 +163,10 @@ pub fn fit_supervised(
     check_options(options)?;
     check_examples(train, "training", classes)?;
     check_examples(validation, "validation", classes)?;
+    let options = &TrainOptions {
+        precision: options.precision.on(network.runtime()),
+        ..options.clone()
+    };
     network.runtime().bind_thread();
     let evaluation_rows = if network.spec().image_size().is_some() {
         options.batch_size
@@ -423,7 +430,8 @@ impl Training<'_> {
             let Batch { rows, inputs } = batch?.checked()?;
             let classes: Vec<usize> = rows.iter().map(|&row| self.train.labels()[row]).collect();
             let (network, inputs) = optimizer.begin(classifier, inputs)?;
-            let logits = network.logits(&inputs, &mut Dropout::on(&mut dropout))?;
+            let mut pass = Dropout::on(&mut dropout).with_precision(self.options.precision);
+            let logits = network.logits(&inputs, &mut pass)?;
             let loss = cross_entropy(logits.clone(), &classes, weights);
             pending.push(logits.without_autodiff(), classes);
             classifier = optimizer.step(learning_rate, network, &loss)?;

@@ -2,10 +2,10 @@
 
 use super::{Environment, StageError};
 use crate::config::{Issue, WeightsConfig};
-use crate::model::Runtime;
 use crate::model::backbones::{
-    Backbone, BackboneKind, Layout, Padding, Preprocessing, ResNetStride, WeightsSource,
+    Backbone, BackboneKind, Layout, Padding, Preprocessing, Pretrained, ResNetStride, WeightsSource,
 };
+use crate::model::{ModelError, Runtime};
 use crate::store::{SharedStore, open_existing};
 use crate::suggest::suggestion;
 use bytes::Bytes;
@@ -153,12 +153,23 @@ impl Weights {
     /// Loads the network.
     pub(super) fn load(&self, runtime: &Runtime) -> Result<Backbone, StageError> {
         let bytes = self.read()?;
-        Backbone::load(&self.source, &bytes, runtime).map_err(|source| StageError::Weights {
+        Backbone::load(&self.source, &bytes, runtime).map_err(|error| self.unfit(error))
+    }
+
+    /// Loads the layers of the network, to be trained further.
+    pub(super) fn load_pretrained(&self, runtime: &Runtime) -> Result<Pretrained, StageError> {
+        let bytes = self.read()?;
+        Pretrained::load(&self.source, &bytes, runtime).map_err(|error| self.unfit(error))
+    }
+
+    /// The file does not hold what it is said to.
+    fn unfit(&self, error: ModelError) -> StageError {
+        StageError::Weights {
             path: self.location.clone(),
             backbone: self.source.backbone.name(),
             layout: name_of(&self.source.layout),
-            source: Box::new(source),
-        })
+            source: Box::new(error),
+        }
     }
 }
 

@@ -4,8 +4,7 @@
 //! for the maps, and keeps the features of an image free of how many were beside it.
 
 use burn::module::Module;
-use burn::tensor::module::adaptive_avg_pool2d;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::efficientnet_b1::EfficientNetB1;
 use super::file::File;
@@ -13,23 +12,17 @@ use super::head::{CLASSES, Head};
 use super::loader::{Loader, Tensors};
 use super::mobilenet_v2::MobileNetV2;
 use super::preprocess::input;
+use super::pretrained::{MIN_SIZE, in_groups, means};
 use super::resnet50::ResNet50;
 use super::vgg16::Vgg16;
 use super::{BackboneKind, WeightsSource};
 use crate::model::batch::{Dense, Images, check};
 use crate::model::predict::read;
-use crate::model::{ModelError, Runtime};
-
-/// The smallest image that leaves a pixel after five halvings.
-const MIN_SIZE: usize = 32;
-/// Images of a group on a CPU, whose caches hold the maps of few.
-const ROWS_ON_CPU: usize = 8;
-/// Images of a group on a GPU, which wants more work at once.
-const ROWS_ON_GPU: usize = 64;
+use crate::model::{ModelError, Precision, Runtime};
 
 /// The layers of any backbone.
 #[derive(Module, Debug)]
-pub(super) enum BackboneLayers {
+pub(in crate::model) enum BackboneLayers {
     Vgg16(Vgg16),
     ResNet50(ResNet50),
     MobileNetV2(MobileNetV2),
@@ -51,12 +44,12 @@ impl BackboneLayers {
     /// # Shapes
     ///
     /// `[rows, 3, size, size]` → `[rows, width, ⌈size / 32⌉, ⌈size / 32⌉]`, of VGG16 rounded down
-    pub(super) fn maps(&self, input: Tensor<4>) -> Tensor<4> {
+    pub(super) fn maps(&self, input: Tensor<4>, precision: Precision) -> Tensor<4> {
         match self {
-            Self::Vgg16(network) => network.forward(input),
-            Self::ResNet50(network) => network.forward(input),
-            Self::MobileNetV2(network) => network.forward(input),
-            Self::EfficientNetB1(network) => network.forward(input),
+            Self::Vgg16(network) => network.forward(input, precision),
+            Self::ResNet50(network) => network.forward(input, precision),
+            Self::MobileNetV2(network) => network.forward(input, precision),
+            Self::EfficientNetB1(network) => network.forward(input, precision),
         }
     }
 
@@ -138,9 +131,7 @@ impl Backbone {
     ///
     /// [`ModelError::Inputs`] where the images are smaller than 32 × 32.
     pub fn features(&self, images: &Images) -> Result<Dense, ModelError> {
-        self.each(images, self.width(), |maps| {
-            adaptive_avg_pool2d(maps, [1, 1]).flatten(1, 3)
-        })
+        self.each(images, self.width(), means)
     }
 
     /// Returns the unnormalised log probabilities of the classes that the network was trained
@@ -168,23 +159,19 @@ impl Backbone {
         check(size >= MIN_SIZE, || {
             format!("images are {size} pixels wide, expected {MIN_SIZE} or more")
         })?;
-        let device: &Device = self.runtime.device();
-        let length = size * size * 3;
+        let device = self.runtime.device();
         let mut values = Vec::with_capacity(images.len() * width);
-        let rows = if self.runtime.kind() == "cpu" {
-            ROWS_ON_CPU
-        } else {
-            ROWS_ON_GPU
-        };
-        for pixels in images.pixels().chunks(rows * length) {
-            // LibTorch picks its kernels by the number of rows, and they round differently: a group
-            // is always full.
-            let mut group = pixels.to_vec();
-            group.resize(rows * length, 0);
-            let input = input(&group, size, &self.tables, device);
-            let found = read(finish(self.layers.maps(input)))?;
-            values.extend_from_slice(&found[..pixels.len() / length * width]);
+        let mut failed = None;
+        in_groups(images, device, |group, rows| {
+            let input = input(group, size, &self.tables, device);
+            match read(finish(self.layers.maps(input, Precision::Full))) {
+                Ok(found) => values.extend_from_slice(&found[..rows * width]),
+                Err(error) => failed = Some(error),
+            }
+        });
+        match failed {
+            Some(error) => Err(error),
+            None => Dense::new(width, values),
         }
-        Dense::new(width, values)
     }
 }

@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, activation};
 
 use super::layers::{Activation, Unit};
 use super::loader::{Bias, Convolution, Loader, Name};
-use crate::model::ModelError;
+use crate::model::{ModelError, Precision};
 
 /// How an inverted residual is made.
 #[derive(Debug, Clone, Copy)]
@@ -82,18 +82,18 @@ impl InvertedResidual {
         })
     }
 
-    pub(super) fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+    pub(super) fn forward(&self, maps: Tensor<4>, precision: Precision) -> Tensor<4> {
         let input = self.is_residual.then(|| maps.clone());
         let maps = match &self.expand {
-            Some(expand) => expand.forward(maps),
+            Some(expand) => expand.forward(maps, precision),
             None => maps,
         };
-        let maps = self.depthwise.forward(maps);
+        let maps = self.depthwise.forward(maps, precision);
         let maps = match &self.squeeze {
-            Some(squeeze) => squeeze.forward(maps),
+            Some(squeeze) => squeeze.forward(maps, precision),
             None => maps,
         };
-        let maps = self.project.forward(maps);
+        let maps = self.project.forward(maps, precision);
         match input {
             Some(input) => maps + input,
             None => maps,
@@ -139,9 +139,10 @@ impl Squeeze {
         })
     }
 
-    fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, maps: Tensor<4>, precision: Precision) -> Tensor<4> {
         let means = adaptive_avg_pool2d(maps.clone(), [1, 1]);
-        let gates = self.expand.forward(self.reduce.forward(means));
+        let gates = self.reduce.forward(means, precision);
+        let gates = self.expand.forward(gates, precision);
         maps * activation::sigmoid(gates)
     }
 }

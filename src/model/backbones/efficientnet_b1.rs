@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use super::blocks::{InvertedNames, InvertedResidual, InvertedShape};
 use super::layers::{Activation, Unit};
 use super::loader::{Bias, Convolution, Loader, Name};
-use crate::model::ModelError;
+use crate::model::{ModelError, Precision};
 
 /// How a stage is made.
 struct Stage {
@@ -48,7 +48,7 @@ const LAST: usize = 1280;
 
 /// A convolution 3 × 3, twenty-three inverted residuals and a convolution 1 × 1.
 #[derive(Module, Debug)]
-pub(super) struct EfficientNetB1 {
+pub(in crate::model) struct EfficientNetB1 {
     stem: Unit,
     blocks: Vec<InvertedResidual>,
     last: Unit,
@@ -99,13 +99,13 @@ impl EfficientNetB1 {
         })
     }
 
-    pub(super) fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
-        let maps = self.stem.forward(maps);
+    pub(super) fn forward(&self, maps: Tensor<4>, precision: Precision) -> Tensor<4> {
+        let maps = self.stem.forward(maps, precision);
         let maps = self
             .blocks
             .iter()
-            .fold(maps, |maps, block| block.forward(maps));
-        self.last.forward(maps)
+            .fold(maps, |maps, block| block.forward(maps, precision));
+        self.last.forward(maps, precision)
     }
 
     pub(super) fn folded(self) -> Self {

@@ -1,9 +1,9 @@
 //! Weights that are a function of a tensor's name, for tests: `scripts/make-backbone-fixture.py`
 //! fills PyTorch's and Keras' networks by the same one.
 
-use super::BackboneKind;
 use super::loader::Tensors;
-use crate::model::ModelError;
+use super::{BackboneKind, Pretrained, WeightsSource};
+use crate::model::{ModelError, Runtime};
 
 /// Tensors by formula. Every tensor asked for is there.
 pub(super) struct Formula {
@@ -87,4 +87,12 @@ pub(super) fn pixel(image: usize, [x, y, channel]: [usize; 3]) -> u8 {
         _ => x * x / 8 + 2 * y * (channel + 1) + (x / 32) * (y / 32) * 16,
     };
     value as u8
+}
+
+impl Pretrained {
+    /// A backbone of formula weights.
+    pub(in crate::model) fn of_formula(source: &WeightsSource, runtime: &Runtime) -> Self {
+        let mut formula = Formula::new(source.backbone);
+        Self::from_tensors(source, &mut formula, runtime).expect("every tensor is there")
+    }
 }

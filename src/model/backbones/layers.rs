@@ -3,34 +3,45 @@
 //! Invariant: a unit gives the same maps folded and not, to the rounding of `f32`.
 
 use burn::module::{Module, Param};
-use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;
-use burn::tensor::module::{conv2d, max_pool2d};
-use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
 
 use super::Padding;
-use crate::model::libtorch;
+use crate::model::Precision;
+pub(super) use crate::model::libtorch::Activation;
+use crate::model::libtorch::{Filters, Scaling, Sweep, convolve, max_pool2d};
 
-/// What follows a convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Activation {
-    None,
-    Relu,
-    /// At most 6.
-    Relu6,
-    /// `x · sigmoid(x)`, also called swish.
-    Silu,
+/// A batch normalisation in inference mode: scale and shift may be trained, the moving statistics stay.
+///
+/// That is how networks are usually fine-tuned: batches of few classes or of augmented images would spoil the statistics.
+#[derive(Module, Debug)]
+pub(super) struct Norm {
+    pub(super) weight: Param<Tensor<1>>,
+    pub(super) bias: Param<Tensor<1>>,
+    pub(super) running_mean: Param<Tensor<1>>,
+    pub(super) running_var: Param<Tensor<1>>,
+    pub(super) epsilon: f64,
 }
 
-impl Activation {
-    pub(super) fn apply(self, maps: Tensor<4>) -> Tensor<4> {
-        match self {
-            Self::None => maps,
-            Self::Relu => activation::relu(maps),
-            Self::Relu6 => maps.clamp(0.0, 6.0),
-            Self::Silu => libtorch::silu(maps),
+impl Norm {
+    fn scaling(&self) -> Scaling {
+        let variance = value(&self.running_var).add_scalar(self.epsilon);
+        Scaling {
+            scale: value(&self.weight),
+            shift: value(&self.bias),
+            mean: value(&self.running_mean),
+            deviation: variance.sqrt(),
         }
+    }
+}
+
+/// The tensor of a parameter; of a frozen one without autodiff, so that nothing is recorded that no gradient is asked of.
+fn value<const D: usize>(param: &Param<Tensor<D>>) -> Tensor<D> {
+    let value = param.val();
+    if value.is_require_grad() {
+        value
+    } else {
+        value.without_autodiff()
     }
 }
 
@@ -42,7 +53,7 @@ impl Activation {
 #[derive(Module, Debug)]
 pub(super) struct Unit {
     pub(super) conv: Conv2d,
-    pub(super) norm: Option<BatchNorm>,
+    pub(super) norm: Option<Norm>,
     #[module(skip)]
     pub(super) padding: Padding,
     #[module(skip)]
@@ -50,20 +61,18 @@ pub(super) struct Unit {
 }
 
 impl Unit {
-    pub(super) fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+    pub(super) fn forward(&self, maps: Tensor<4>, precision: Precision) -> Tensor<4> {
         let [_, _, height, width] = maps.dims();
         let [rows, columns] = [height, width].map(|side| self.side_padding(side));
-        let weight = self.conv.weight.val();
-        let bias = self.conv.bias.as_ref().map(Param::val);
-        let padding = [rows.amount, columns.amount];
-        let options = ConvOptions::new(self.conv.stride, padding, [1, 1], self.conv.groups);
-        let maps = conv2d(maps, weight, bias, options);
-        let maps = match &self.norm {
-            Some(norm) => norm.forward(maps),
-            None => maps,
+        let sweep = Sweep {
+            stride: self.conv.stride,
+            padding: [rows.amount, columns.amount],
+            groups: self.conv.groups,
+            activation: self.activation,
+            precision,
         };
-        // Before the cut, where the values still lie side by side.
-        let maps = self.activation.apply(maps);
+        // The activation comes before the cut, where the values still lie side by side.
+        let maps = convolve(maps, self.filters(), sweep);
         if rows.cut + columns.cut == 0 {
             return maps;
         }
@@ -71,25 +80,20 @@ impl Unit {
         maps.slice([0..all, 0..channels, rows.cut..height, columns.cut..width])
     }
 
+    fn filters(&self) -> Filters {
+        Filters {
+            kernel: value(&self.conv.weight),
+            bias: self.conv.bias.as_ref().map(value),
+            norm: self.norm.as_ref().map(Norm::scaling),
+        }
+    }
+
     /// Puts the batch normalisation into kernel and bias.
     pub(super) fn folded(mut self) -> Self {
-        let Some(norm) = self.norm.take() else {
-            return self;
-        };
-        let deviation = norm.running_var.value().add_scalar(norm.epsilon).sqrt();
-        let scale = norm.gamma.val() / deviation;
-        let mean = norm.running_mean.value();
-        let offset = match self.conv.bias.take() {
-            Some(bias) => bias.val() - mean,
-            None => -mean,
-        };
-        let bias = offset * scale.clone() + norm.beta.val();
-        let outputs = scale.dims()[0];
-        self.conv.weight = self
-            .conv
-            .weight
-            .map(|weight| weight * scale.reshape([outputs, 1, 1, 1]));
-        self.conv.bias = Some(Param::from_tensor(bias));
+        let (kernel, bias) = self.filters().folded();
+        self.norm = None;
+        self.conv.weight = Param::from_tensor(kernel);
+        self.conv.bias = bias.map(Param::from_tensor);
         self
     }
 
@@ -138,11 +142,7 @@ impl SidePadding {
 
 /// The largest value of each 2 × 2 or 3 × 3 window, two pixels apart; 3 × 3 with a border of one.
 pub(super) fn max_pool(maps: Tensor<4>, kernel: usize) -> Tensor<4> {
-    let padding = (kernel - 1) / 2;
-    let options = MaxPoolOptions::new([kernel, kernel])
-        .with_stride([2, 2])
-        .with_padding([padding, padding]);
-    max_pool2d(maps, options)
+    max_pool2d(maps, kernel, 2, (kernel - 1) / 2)
 }
 
 #[cfg(test)]

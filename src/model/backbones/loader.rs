@@ -4,12 +4,12 @@
 //! is found in the end. Kernels are laid out in LibTorch's channels-last order of memory, in which
 //! its convolutions are fastest; their shapes stay PyTorch's.
 
-use burn::module::{Param, RunningState};
+use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, Initializer, Linear, PaddingConfig2d};
+use burn::nn::{Initializer, Linear, PaddingConfig2d};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::layers::{Activation, Unit};
+use super::layers::{Activation, Norm, Unit};
 use super::{Layout, WeightsSource};
 use crate::model::ModelError;
 
@@ -201,17 +201,18 @@ impl<'a> Loader<'a> {
         Ok(Tensor::<4>::from_data(data, self.device).permute([0, 3, 1, 2]))
     }
 
-    fn norm(&mut self, name: &Name, width: usize) -> Result<BatchNorm, ModelError> {
-        let mut norm = BatchNormConfig::new(width)
-            .with_epsilon(self.source.epsilon)
-            .init(self.device);
-        norm.gamma = self.vector(name, ["weight", "gamma"], width)?;
-        norm.beta = self.vector(name, ["bias", "beta"], width)?;
-        let mean = self.vector(name, ["running_mean", "moving_mean"], width)?;
-        let variance = self.vector(name, ["running_var", "moving_variance"], width)?;
-        norm.running_mean = RunningState::new(mean.val());
-        norm.running_var = RunningState::new(variance.val());
-        Ok(norm)
+    fn norm(&mut self, name: &Name, width: usize) -> Result<Norm, ModelError> {
+        Ok(Norm {
+            weight: self.vector(name, ["weight", "gamma"], width)?,
+            bias: self.vector(name, ["bias", "beta"], width)?,
+            running_mean: self
+                .vector(name, ["running_mean", "moving_mean"], width)?
+                .no_grad(),
+            running_var: self
+                .vector(name, ["running_var", "moving_variance"], width)?
+                .no_grad(),
+            epsilon: self.source.epsilon,
+        })
     }
 
     /// A tensor of one dimension by its name in torchvision's and in Keras' layer.

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use super::blocks::{InvertedNames, InvertedResidual, InvertedShape};
 use super::layers::{Activation, Unit};
 use super::loader::{Bias, Convolution, Loader, Name};
-use crate::model::ModelError;
+use crate::model::{ModelError, Precision};
 
 /// Expansion, channels, number of blocks and stride of the first one.
 const STAGES: [(usize, usize, usize, usize); 7] = [
@@ -23,7 +23,7 @@ const LAST: usize = 1280;
 
 /// A convolution 3 × 3, seventeen inverted residuals and a convolution 1 × 1.
 #[derive(Module, Debug)]
-pub(super) struct MobileNetV2 {
+pub(in crate::model) struct MobileNetV2 {
     stem: Unit,
     blocks: Vec<InvertedResidual>,
     last: Unit,
@@ -74,13 +74,13 @@ impl MobileNetV2 {
         })
     }
 
-    pub(super) fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
-        let maps = self.stem.forward(maps);
+    pub(super) fn forward(&self, maps: Tensor<4>, precision: Precision) -> Tensor<4> {
+        let maps = self.stem.forward(maps, precision);
         let maps = self
             .blocks
             .iter()
-            .fold(maps, |maps, block| block.forward(maps));
-        self.last.forward(maps)
+            .fold(maps, |maps, block| block.forward(maps, precision));
+        self.last.forward(maps, precision)
     }
 
     pub(super) fn folded(self) -> Self {

@@ -29,6 +29,7 @@ mod layers;
 mod loader;
 mod mobilenet_v2;
 mod preprocess;
+mod pretrained;
 mod resnet50;
 mod source;
 mod vgg16;
@@ -39,4 +40,7 @@ mod formula;
 mod tests;
 
 pub use backbone::Backbone;
+pub(super) use backbone::BackboneLayers;
+pub(super) use pretrained::MIN_SIZE;
+pub use pretrained::Pretrained;
 pub use source::{BackboneKind, Layout, Padding, Preprocessing, ResNetStride, WeightsSource};

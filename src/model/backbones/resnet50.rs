@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, activation};
 use super::ResNetStride;
 use super::layers::{Activation, Unit, max_pool};
 use super::loader::{Bias, Convolution, Loader, Name};
-use crate::model::ModelError;
+use crate::model::{ModelError, Precision};
 
 /// Number of bottlenecks, and of channels within them, of each stage.
 const STAGES: [(usize, usize); 4] = [(3, 64), (4, 128), (6, 256), (3, 512)];
@@ -16,7 +16,7 @@ const EXPANSION: usize = 4;
 
 /// A convolution 7 × 7, a pooling and sixteen bottlenecks.
 #[derive(Module, Debug)]
-pub(super) struct ResNet50 {
+pub(in crate::model) struct ResNet50 {
     stem: Unit,
     bottlenecks: Vec<Bottleneck>,
 }
@@ -49,11 +49,11 @@ impl ResNet50 {
         Ok(Self { stem, bottlenecks })
     }
 
-    pub(super) fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
-        let maps = max_pool(self.stem.forward(maps), 3);
+    pub(super) fn forward(&self, maps: Tensor<4>, precision: Precision) -> Tensor<4> {
+        let maps = max_pool(self.stem.forward(maps, precision), 3);
         self.bottlenecks
             .iter()
-            .fold(maps, |maps, bottleneck| bottleneck.forward(maps))
+            .fold(maps, |maps, bottleneck| bottleneck.forward(maps, precision))
     }
 
     pub(super) fn folded(self) -> Self {
@@ -146,13 +146,14 @@ impl Bottleneck {
         })
     }
 
-    fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, maps: Tensor<4>, precision: Precision) -> Tensor<4> {
         let shortcut = match &self.shortcut {
-            Some(shortcut) => shortcut.forward(maps.clone()),
+            Some(shortcut) => shortcut.forward(maps.clone(), precision),
             None => maps.clone(),
         };
-        let maps = self.second.forward(self.first.forward(maps));
-        activation::relu(self.third.forward(maps) + shortcut)
+        let maps = self.first.forward(maps, precision);
+        let maps = self.second.forward(maps, precision);
+        activation::relu(self.third.forward(maps, precision) + shortcut)
     }
 
     fn folded(self) -> Self {

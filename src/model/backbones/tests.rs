@@ -10,7 +10,7 @@ use super::backbone::BackboneLayers;
 use super::formula::{Formula, pixel};
 use super::loader::Loader;
 use super::*;
-use crate::model::{DeviceChoice, Images, ModelError, Runtime};
+use crate::model::{DeviceChoice, Images, ModelError, Precision, Runtime};
 use burn::module::Module;
 
 const SIZE: usize = 224;
@@ -166,6 +166,28 @@ fn parameters_are_as_many_as_keras_counts() {
             let mut loader = Loader::new(&mut formula, source, runtime.device());
             let layers = BackboneLayers::new(&mut loader).unwrap();
             assert_eq!(layers.num_params(), kind.parameters(), "{source:?}");
+        }
+    }
+}
+
+#[test]
+fn layers_that_are_trained_further_make_the_features_of_frozen_ones() {
+    let images = images(2);
+    for kind in BackboneKind::ALL {
+        for source in [WeightsSource::torchvision(kind), WeightsSource::keras(kind)] {
+            let expected = backbone(&source).features(&images).unwrap();
+            let runtime = runtime();
+            let (source, layers, _) = Pretrained::of_formula(&source, &runtime).into_parts();
+            let (preprocessing, device) = (source.preprocessing, runtime.device());
+            let expected: Vec<f64> = expected.values().iter().map(|&v| f64::from(v)).collect();
+            let indices: Vec<usize> = (0..expected.len()).collect();
+            let all = layers.features(&images, preprocessing, device, Precision::Full);
+            let groups = layers.features_in_groups(&images, preprocessing, device, Precision::Full);
+            for found in [all, groups] {
+                let found = found.into_data().try_into_vec::<f32>().unwrap();
+                let distance = distance(&found, &indices, &expected);
+                assert!(distance < 1e-5, "{source:?}: {distance}");
+            }
         }
     }
 }

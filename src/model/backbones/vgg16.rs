@@ -5,14 +5,14 @@ use burn::tensor::Tensor;
 
 use super::layers::{Activation, Unit, max_pool};
 use super::loader::{Bias, Convolution, Loader, Name};
-use crate::model::ModelError;
+use crate::model::{ModelError, Precision};
 
 /// Number of convolutions and of channels of each block; a pooling follows it.
 const BLOCKS: [(usize, usize); 5] = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)];
 
 /// Thirteen convolutions 3 × 3 in five blocks.
 #[derive(Module, Debug)]
-pub(super) struct Vgg16 {
+pub(in crate::model) struct Vgg16 {
     convolutions: Vec<Unit>,
 }
 
@@ -44,11 +44,11 @@ impl Vgg16 {
         Ok(Self { convolutions })
     }
 
-    pub(super) fn forward(&self, mut maps: Tensor<4>) -> Tensor<4> {
+    pub(super) fn forward(&self, mut maps: Tensor<4>, precision: Precision) -> Tensor<4> {
         let mut convolutions = self.convolutions.iter();
         for (count, _) in BLOCKS {
             for convolution in convolutions.by_ref().take(count) {
-                maps = convolution.forward(maps);
+                maps = convolution.forward(maps, precision);
             }
             maps = max_pool(maps, 2);
         }

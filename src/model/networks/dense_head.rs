@@ -2,9 +2,9 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData, activation};
 
-use super::layers::{Dropout, Initializer, linear};
+use super::layers::{Dropout, Initializer, dense, linear};
 use crate::model::ModelError;
 use crate::model::batch::{Inputs, check};
 
@@ -54,14 +54,23 @@ impl DenseHead {
         inputs: &Inputs,
         dropout: &mut Dropout<'_>,
     ) -> Result<Tensor<2>, ModelError> {
-        let mut hidden = self.embeddings(inputs)?;
+        Ok(self.hidden(self.embeddings(inputs)?, dropout))
+    }
+
+    /// The last dense layer.
+    ///
+    /// # Shapes
+    ///
+    /// `[rows, features]` → `[rows, last width]`
+    pub(super) fn hidden(&self, features: Tensor<2>, dropout: &mut Dropout<'_>) -> Tensor<2> {
+        let mut hidden = features;
         for (place, layer) in self.dense.iter().enumerate() {
             if place > 0 || self.drops_features {
                 hidden = dropout.apply(hidden, self.dropout);
             }
-            hidden = activation::relu(layer.forward(hidden));
+            hidden = activation::relu(dense(layer, hidden, dropout));
         }
-        Ok(hidden)
+        hidden
     }
 
     /// # Shapes
@@ -72,9 +81,23 @@ impl DenseHead {
         inputs: &Inputs,
         dropout: &mut Dropout<'_>,
     ) -> Result<Tensor<2>, ModelError> {
-        let features = self.features(inputs, dropout)?;
-        let features = dropout.apply(features, self.dropout);
-        Ok(self.output.forward(features))
+        let hidden = self.features(inputs, dropout)?;
+        Ok(self.classify(hidden, dropout))
+    }
+
+    /// The classes of the last dense layer.
+    ///
+    /// # Shapes
+    ///
+    /// `[rows, last width]` → `[rows, classes]`
+    pub(super) fn classify(&self, hidden: Tensor<2>, dropout: &mut Dropout<'_>) -> Tensor<2> {
+        let hidden = dropout.apply(hidden, self.dropout);
+        dense(&self.output, hidden, dropout)
+    }
+
+    /// The device of the layers, without autodiff.
+    pub(super) fn device(&self) -> Device {
+        self.dense[0].weight.device().without_autodiff()
     }
 
     fn embeddings(&self, inputs: &Inputs) -> Result<Tensor<2>, ModelError> {
@@ -90,6 +113,6 @@ impl DenseHead {
             format!("{width} features of each image, expected {expected}")
         })?;
         let data = TensorData::new(rows.dense().values().to_vec(), [rows.len(), width]);
-        Ok(Tensor::from_data(data, &weight.device().without_autodiff()))
+        Ok(Tensor::from_data(data, &self.device()))
     }
 }

@@ -9,7 +9,7 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use serde::{Deserialize, Serialize};
 
-use super::layers::linear;
+use super::layers::{dense, linear};
 use super::{Classifier, Dropout, Initializer};
 use crate::model::batch::{Embeddings, Inputs, check};
 use crate::model::{Dense, ModelError};
@@ -212,9 +212,8 @@ impl Fusion {
         if self.mask {
             columns.extend(presence.iter().map(|present| mask(present, &device)));
         }
-        Ok(activation::relu(
-            self.dense.forward(Tensor::cat(columns, 1)),
-        ))
+        let joined = Tensor::cat(columns, 1);
+        Ok(activation::relu(dense(&self.dense, joined, dropout)))
     }
 
     /// Which rows each branch knows something of; in training some rows lose a modality.
@@ -253,7 +252,8 @@ impl Fusion {
 impl Classifier for Fusion {
     fn logits(&self, inputs: &Inputs, dropout: &mut Dropout<'_>) -> Result<Tensor<2>, ModelError> {
         let hidden = self.features(inputs, dropout)?;
-        Ok(self.output.forward(dropout.apply(hidden, self.dropout)))
+        let hidden = dropout.apply(hidden, self.dropout);
+        Ok(dense(&self.output, hidden, dropout))
     }
 }
 
@@ -272,11 +272,11 @@ impl FusionBranch {
         let data = TensorData::new(rows.dense().values().to_vec(), [rows.len(), expected]);
         let mut values = dropout.apply(Tensor::from_data(data, device), self.dropout);
         for layer in &self.frozen {
-            values = activation::relu(layer.forward(values));
+            values = activation::relu(dense(layer, values, dropout));
             values = dropout.apply(values, self.dropout);
         }
-        if let Some(dense) = &self.dense {
-            values = activation::relu(dense.forward(values));
+        if let Some(layer) = &self.dense {
+            values = activation::relu(dense(layer, values, dropout));
         }
         if present.iter().all(|&present| present) {
             return Ok(values);

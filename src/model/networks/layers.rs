@@ -3,18 +3,20 @@
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Embedding, Linear};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 
 use super::dense_head::DenseHead;
+use super::fine_tuned::FineTuned;
 use super::fusion::{Fusion, FusionOptions};
 use super::lenet::LeNet;
 use super::neural_embedder::{self, NeuralEmbedder};
 use super::neural_simple::{self, NeuralSimple};
 use super::spec::NetworkSpec;
-use crate::model::ModelError;
+use crate::model::backbones::BackboneLayers;
 use crate::model::batch::Inputs;
 use crate::model::random::{dropout_mask, lost_modality, uniform};
+use crate::model::{ModelError, Precision};
 
 /// A module that gives the unnormalised log probabilities of classes.
 pub(in crate::model) trait Classifier: Module {
@@ -57,6 +59,7 @@ pub(in crate::model) enum Layers {
     NeuralEmbedder(NeuralEmbedder),
     LeNet(LeNet),
     DenseHead(DenseHead),
+    FineTuned(FineTuned),
     Fusion(Fusion),
 }
 
@@ -107,6 +110,19 @@ impl Layers {
                 let head = DenseHead::new(features, hidden, dropout, classes, initializer);
                 Self::DenseHead(head)
             }
+            NetworkSpec::FineTuned {
+                ref source,
+                size,
+                trained,
+                ref hidden,
+                dropout,
+                classes,
+            } => {
+                let backbone = BackboneLayers::zeros(source, initializer.device);
+                let width = source.backbone.width();
+                let head = DenseHead::new(width, hidden, (dropout, false), classes, initializer);
+                Self::FineTuned(FineTuned::new(backbone, head, source, size, trained))
+            }
             NetworkSpec::Fusion {
                 ref branches,
                 hidden,
@@ -131,6 +147,7 @@ impl Layers {
     pub(super) fn trainable(&self) -> usize {
         match self {
             Self::Fusion(fusion) => fusion.trainable(),
+            Self::FineTuned(network) => network.trainable(),
             _ => self.num_params(),
         }
     }
@@ -146,11 +163,20 @@ impl Layers {
         dropout: &mut Dropout<'_>,
     ) -> Result<Tensor<2>, ModelError> {
         match self {
-            Self::NeuralSimple(network) => network.features(inputs),
+            Self::NeuralSimple(network) => network.features(inputs, dropout),
             Self::NeuralEmbedder(network) => network.features(inputs, dropout),
             Self::LeNet(network) => network.features(inputs, dropout),
             Self::DenseHead(network) => network.features(inputs, dropout),
+            Self::FineTuned(network) => network.features(inputs, dropout),
             Self::Fusion(network) => network.features(inputs, dropout),
+        }
+    }
+
+    /// Puts the layers of a backbone into a network that is fine-tuned.
+    pub(super) fn with_backbone(self, backbone: BackboneLayers) -> Self {
+        match self {
+            Self::FineTuned(network) => Self::FineTuned(network.with_backbone(backbone)),
+            other => other,
         }
     }
 }
@@ -162,6 +188,7 @@ impl Classifier for Layers {
             Self::NeuralEmbedder(network) => network.logits(inputs, dropout),
             Self::LeNet(network) => network.logits(inputs, dropout),
             Self::DenseHead(network) => network.logits(inputs, dropout),
+            Self::FineTuned(network) => network.logits(inputs, dropout),
             Self::Fusion(network) => network.logits(inputs, dropout),
         }
     }
@@ -170,7 +197,7 @@ impl Classifier for Layers {
         match self {
             Self::NeuralSimple(network) => Some(network.table()),
             Self::NeuralEmbedder(network) => Some(network.table()),
-            Self::LeNet(_) | Self::DenseHead(_) | Self::Fusion(_) => None,
+            Self::LeNet(_) | Self::DenseHead(_) | Self::FineTuned(_) | Self::Fusion(_) => None,
         }
     }
 
@@ -178,7 +205,7 @@ impl Classifier for Layers {
         match self {
             Self::NeuralSimple(network) => Self::NeuralSimple(network.with_table(table)),
             Self::NeuralEmbedder(network) => Self::NeuralEmbedder(network.with_table(table)),
-            Self::LeNet(_) | Self::DenseHead(_) | Self::Fusion(_) => self,
+            Self::LeNet(_) | Self::DenseHead(_) | Self::FineTuned(_) | Self::Fusion(_) => self,
         }
     }
 
@@ -190,7 +217,9 @@ impl Classifier for Layers {
         match self {
             Self::NeuralSimple(_) => neural_simple::renumbered(inputs, words),
             Self::NeuralEmbedder(_) => neural_embedder::renumbered(inputs, words),
-            Self::LeNet(_) | Self::DenseHead(_) | Self::Fusion(_) => Ok((Vec::new(), inputs)),
+            Self::LeNet(_) | Self::DenseHead(_) | Self::FineTuned(_) | Self::Fusion(_) => {
+                Ok((Vec::new(), inputs))
+            }
         }
     }
 }
@@ -287,20 +316,62 @@ pub(super) fn conv2d(
     layer
 }
 
-/// Dropout with masks drawn on the host: on in training, off in evaluation.
+/// Applies a dense layer in the precision of the pass.
+pub(super) fn dense(layer: &Linear, values: Tensor<2>, pass: &Dropout<'_>) -> Tensor<2> {
+    if pass.precision == Precision::Full {
+        return layer.forward(values);
+    }
+    let product = product(values, layer.weight.val(), pass);
+    match &layer.bias {
+        Some(bias) => product + bias.val().unsqueeze(),
+        None => product,
+    }
+}
+
+/// The product of matrices in the precision of the pass, as `f32`.
+pub(super) fn product(values: Tensor<2>, weights: Tensor<2>, pass: &Dropout<'_>) -> Tensor<2> {
+    match pass.precision {
+        Precision::Full => values.matmul(weights),
+        Precision::Mixed => {
+            let [values, weights] = [values, weights].map(|factor| factor.cast(FloatDType::BF16));
+            values.matmul(weights).cast(FloatDType::F32)
+        }
+    }
+}
+
+/// Dropout with masks drawn on the host: on in training, off in evaluation. With it goes what else a pass of the one or the other kind is made with:
+/// the precision of its products.
 pub(in crate::model) struct Dropout<'a> {
     generator: Option<&'a mut ChaCha8Rng>,
+    precision: Precision,
 }
 
 impl<'a> Dropout<'a> {
     pub(in crate::model) fn off() -> Self {
-        Self { generator: None }
+        Self {
+            generator: None,
+            precision: Precision::Full,
+        }
     }
 
     pub(in crate::model) fn on(generator: &'a mut ChaCha8Rng) -> Self {
         Self {
             generator: Some(generator),
+            precision: Precision::Full,
         }
+    }
+
+    pub(in crate::model) fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    pub(super) fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Whether this is a pass of a training.
+    pub(super) fn is_on(&self) -> bool {
+        self.generator.is_some()
     }
 
     /// Draws for a row whether it loses a modality, and whether that is the image; `None` where none ever does.

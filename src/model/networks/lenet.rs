@@ -1,15 +1,14 @@
 //! `lenet`: LeNet-5 on colour images, two convolutions with pooling and three dense layers.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, FloatDType, Tensor, TensorData, activation};
 
-use super::layers::{Dropout, Initializer, conv2d, linear};
-use crate::model::ModelError;
+use super::layers::{Dropout, Initializer, conv2d, dense, linear};
 use crate::model::batch::{Images, Inputs, check};
+use crate::model::libtorch::{Activation, Filters, Sweep, convolve, max_pool2d};
+use crate::model::{ModelError, Precision};
 
 const FILTERS_1: usize = 6;
 const FILTERS_2: usize = 16;
@@ -61,11 +60,12 @@ impl LeNet {
     ) -> Result<Tensor<2>, ModelError> {
         let images = self.images(inputs)?;
         let pixels = tensor(images, &self.conv_1.weight.device().without_autodiff());
-        let maps = pool(activation::relu(self.conv_1.forward(pixels)));
-        let maps = pool(activation::relu(self.conv_2.forward(maps)));
-        let hidden = activation::relu(self.dense_1.forward(maps.flatten::<2>(1, 3)));
+        let maps = pooled_maps(&self.conv_1, pixels, dropout.precision());
+        let maps = pooled_maps(&self.conv_2, maps, dropout.precision());
+        let maps = maps.flatten::<2>(1, 3).cast(FloatDType::F32);
+        let hidden = activation::relu(dense(&self.dense_1, maps, dropout));
         let hidden = dropout.apply(hidden, self.dropout);
-        Ok(activation::relu(self.dense_2.forward(hidden)))
+        Ok(activation::relu(dense(&self.dense_2, hidden, dropout)))
     }
 
     /// # Shapes
@@ -77,7 +77,7 @@ impl LeNet {
         dropout: &mut Dropout<'_>,
     ) -> Result<Tensor<2>, ModelError> {
         let features = self.features(inputs, dropout)?;
-        Ok(self.output.forward(features))
+        Ok(dense(&self.output, features, dropout))
     }
 
     fn images<'a>(&self, inputs: &'a Inputs) -> Result<&'a Images, ModelError> {
@@ -100,8 +100,21 @@ fn pooled(side: usize) -> usize {
     (side + 1 - KERNEL) / 2
 }
 
-fn pool(maps: Tensor<4>) -> Tensor<4> {
-    max_pool2d(maps, MaxPoolOptions::new([2, 2]))
+/// A convolution with ReLU, and a pooling 2 × 2.
+fn pooled_maps(conv: &Conv2d, maps: Tensor<4>, precision: Precision) -> Tensor<4> {
+    let filters = Filters {
+        kernel: conv.weight.val(),
+        bias: conv.bias.as_ref().map(Param::val),
+        norm: None,
+    };
+    let sweep = Sweep {
+        stride: [1, 1],
+        padding: [0, 0],
+        groups: 1,
+        activation: Activation::Relu,
+        precision,
+    };
+    max_pool2d(convolve(maps, filters, sweep), 2, 2, 0)
 }
 
 /// Colour planes in `[0, 1]`.

@@ -1,6 +1,7 @@
 //! The networks of the pipeline: declarations, layers, and the [`Network`] that holds them.
 
 mod dense_head;
+mod fine_tuned;
 mod fusion;
 mod layers;
 mod lenet;
@@ -9,6 +10,7 @@ mod neural_embedder;
 mod neural_simple;
 mod spec;
 
+pub use fine_tuned::{FineTuning, Trained};
 pub use fusion::{Branch, BranchSpec, FusionOptions, Modality, scores_of};
 pub(super) use layers::{Classifier, Dropout, Initializer, Layers};
 pub use network::{Network, ParameterCounts};

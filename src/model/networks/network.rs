@@ -2,10 +2,11 @@
 
 use burn::module::Module;
 
+use super::fine_tuned::FineTuning;
 use super::fusion::{Branch, BranchSpec, Fusion, FusionOptions};
 use super::layers::{Dropout, Initializer, Layers};
 use super::spec::NetworkSpec;
-use crate::model::backbones::BackboneKind;
+use crate::model::backbones::{BackboneKind, Pretrained};
 use crate::model::batch::{Embeddings, Rows};
 use crate::model::predict::{in_batches, read};
 use crate::model::random::{Purpose, generator};
@@ -38,6 +39,10 @@ impl Network {
     /// [`ModelError::Spec`] where the declaration makes no network.
     pub fn new(spec: &NetworkSpec, runtime: &Runtime, seed: u64) -> Result<Self, ModelError> {
         spec.validate()?;
+        if let NetworkSpec::FineTuned { .. } = spec {
+            let reason = "a fine-tuned network begins with the weights of its backbone".to_owned();
+            return Err(ModelError::Spec { reason });
+        }
         let random = generator(seed, Purpose::Weights, 0);
         let layers = Layers::new(spec, &mut Initializer::random(random, runtime.device()));
         Ok(Self {
@@ -85,6 +90,38 @@ impl Network {
             spec,
             layers: Layers::Fusion(fusion),
             runtime: runtime.clone(),
+        })
+    }
+
+    /// Makes a network that begins with a backbone as it was trained elsewhere, and an untrained
+    /// head.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Spec`] where a width is 0, a dropout not in `[0, 1)`, or the images too small.
+    pub fn fine_tuned(
+        backbone: Pretrained,
+        options: &FineTuning,
+        classes: usize,
+        seed: u64,
+    ) -> Result<Self, ModelError> {
+        let (source, backbone, runtime) = backbone.into_parts();
+        let spec = NetworkSpec::FineTuned {
+            source,
+            size: options.size,
+            trained: options.trained,
+            hidden: options.hidden.clone(),
+            dropout: options.dropout,
+            classes,
+        };
+        spec.validate()?;
+        let random = generator(seed, Purpose::Weights, 0);
+        let mut initializer = Initializer::random(random, runtime.device());
+        let layers = Layers::new(&spec, &mut initializer).with_backbone(backbone);
+        Ok(Self {
+            spec,
+            layers,
+            runtime,
         })
     }
 

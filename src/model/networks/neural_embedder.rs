@@ -23,7 +23,7 @@ use burn::module::{Module, Param};
 use burn::nn::{Embedding, Linear};
 use burn::tensor::{Tensor, TensorData, activation};
 
-use super::layers::{Dropout, Initializer, embedding, indices, linear};
+use super::layers::{self, Dropout, Initializer, embedding, indices, linear, product};
 use crate::model::batch::{Inputs, check};
 use crate::model::{ModelError, SequenceRows};
 
@@ -96,8 +96,9 @@ impl NeuralEmbedder {
             let (found, expected) = (sequences.length(), self.length);
             format!("sequences have {found} positions, expected {expected}")
         })?;
-        let mean = dropout.apply(self.mean(sequences), self.dropout);
-        Ok(activation::relu(self.dense.forward(mean)))
+        let mean = self.mean(sequences, dropout);
+        let mean = dropout.apply(mean, self.dropout);
+        Ok(activation::relu(layers::dense(&self.dense, mean, dropout)))
     }
 
     /// # Shapes
@@ -110,7 +111,7 @@ impl NeuralEmbedder {
     ) -> Result<Tensor<2>, ModelError> {
         let features = self.features(inputs, dropout)?;
         let features = dropout.apply(features, self.dropout);
-        Ok(self.output.forward(features))
+        Ok(layers::dense(&self.output, features, dropout))
     }
 
     /// The mean of the embedding's rows over all positions.
@@ -118,20 +119,20 @@ impl NeuralEmbedder {
     /// # Shapes
     ///
     /// `[rows, dimensions]`
-    fn mean(&self, sequences: &SequenceRows) -> Tensor<2> {
+    fn mean(&self, sequences: &SequenceRows, pass: &Dropout<'_>) -> Tensor<2> {
         if sequences.len() <= ROWS_PER_GATHER {
-            return self.mean_of_few(sequences);
+            return self.mean_of_few(sequences, pass);
         }
         let rows: Vec<usize> = (0..sequences.len()).collect();
         let means = rows
             .chunks(ROWS_PER_GATHER)
-            .map(|rows| self.mean_of_few(&sequences.select(rows)));
+            .map(|rows| self.mean_of_few(&sequences.select(rows), pass));
         Tensor::cat(means.collect(), 0)
     }
 
     /// The mean is linear: how often each distinct word stands in each row, times the distinct
     /// words' rows of the table. Only these are gathered, each once.
-    fn mean_of_few(&self, sequences: &SequenceRows) -> Tensor<2> {
+    fn mean_of_few(&self, sequences: &SequenceRows, pass: &Dropout<'_>) -> Tensor<2> {
         let table = self.embedding.weight.val();
         let device = table.device().without_autodiff();
         let distinct = sequences.distinct();
@@ -144,7 +145,7 @@ impl NeuralEmbedder {
         } else {
             table.select(0, indices(&distinct, &device))
         };
-        let sums = Tensor::<2>::from_data(counts, &device).matmul(rows);
+        let sums = product(Tensor::from_data(counts, &device), rows, pass);
         sums.div_scalar(self.length as f64)
     }
 }

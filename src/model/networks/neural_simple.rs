@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
-use super::layers::{Dropout, Initializer, indices, linear};
+use super::layers::{Dropout, Initializer, dense, indices, linear, product};
 use crate::model::batch::{Inputs, check};
 use crate::model::{ModelError, SparseRows};
 
@@ -46,10 +46,14 @@ impl NeuralSimple {
     /// # Shapes
     ///
     /// `[rows, hidden]`
-    pub(super) fn features(&self, inputs: &Inputs) -> Result<Tensor<2>, ModelError> {
+    pub(super) fn features(
+        &self,
+        inputs: &Inputs,
+        pass: &Dropout<'_>,
+    ) -> Result<Tensor<2>, ModelError> {
         let [width, _] = self.dense.weight.dims();
         let text = text(inputs, width)?;
-        let hidden = self.project(text, width);
+        let hidden = self.project(text, width, pass);
         Ok(activation::relu(hidden))
     }
 
@@ -61,25 +65,26 @@ impl NeuralSimple {
         inputs: &Inputs,
         dropout: &mut Dropout<'_>,
     ) -> Result<Tensor<2>, ModelError> {
-        let features = dropout.apply(self.features(inputs)?, self.dropout);
-        Ok(self.output.forward(features))
+        let features = self.features(inputs, dropout)?;
+        let features = dropout.apply(features, self.dropout);
+        Ok(dense(&self.output, features, dropout))
     }
 
     /// The product of sparse rows and weights. The columns that no row of the batch stores add
     /// nothing to it and get no gradient; where they are many, only the others are multiplied.
-    fn project(&self, text: &SparseRows, width: usize) -> Tensor<2> {
+    fn project(&self, text: &SparseRows, width: usize, pass: &Dropout<'_>) -> Tensor<2> {
         let device = self.dense.weight.device().without_autodiff();
         let columns = text.active_columns();
         if columns.len() * 2 > width || columns.is_empty() {
             let all: Vec<u32> = (0u32..).take(width).collect();
-            return self.dense.forward(matrix(text, &all, &device));
+            return dense(&self.dense, matrix(text, &all, &device), pass);
         }
         let rows = self
             .dense
             .weight
             .val()
             .select(0, indices(&columns, &device));
-        let product = matrix(text, &columns, &device).matmul(rows);
+        let product = product(matrix(text, &columns, &device), rows, pass);
         match &self.dense.bias {
             Some(bias) => product + bias.val().unsqueeze(),
             None => product,

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fine_tuned::Trained;
 use super::fusion::{BranchSpec, Modality};
 use super::lenet;
 use crate::model::ModelError;
-use crate::model::backbones::BackboneKind;
+use crate::model::backbones::{BackboneKind, MIN_SIZE, WeightsSource};
 
 /// The declaration of a network; with a seed it is a whole untrained network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,6 +74,25 @@ pub enum NetworkSpec {
         /// Whether that share of the features is dropped, too.
         #[serde(default)]
         drops_features: bool,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// Images → backbone, batch normalisations in inference mode → global average pooling → dense
+    /// layers, each with ReLU and dropout → classes. It begins with the backbone's weights:
+    /// [`Network::fine_tuned`](super::Network::fine_tuned).
+    FineTuned {
+        /// The backbone, its variant, and what is done to the pixels.
+        source: WeightsSource,
+        /// Width and height of the images in pixels.
+        size: usize,
+        /// What a training changes.
+        trained: Trained,
+        /// Widths of the dense layers; at least one.
+        #[serde(default = "head_hidden")]
+        hidden: Vec<usize>,
+        /// Share of each dense layer dropped in training.
+        #[serde(default = "default_dropout")]
+        dropout: f64,
         /// Number of classes.
         classes: usize,
     },
@@ -186,6 +206,7 @@ impl NetworkSpec {
             Self::NeuralEmbedder { .. } => "neural_embedder",
             Self::LeNet { .. } => "lenet",
             Self::DenseHead { .. } => "dense_head",
+            Self::FineTuned { .. } => "fine_tuned",
             Self::Fusion { .. } => "fusion",
         }
     }
@@ -198,6 +219,7 @@ impl NetworkSpec {
             | Self::NeuralEmbedder { classes, .. }
             | Self::LeNet { classes, .. }
             | Self::DenseHead { classes, .. }
+            | Self::FineTuned { classes, .. }
             | Self::Fusion { classes, .. } => classes,
         }
     }
@@ -210,7 +232,7 @@ impl NetworkSpec {
             | Self::NeuralEmbedder { .. }
             | Self::DenseHead { .. }
             | Self::Fusion { .. } => None,
-            Self::LeNet { size, .. } => Some(*size),
+            Self::LeNet { size, .. } | Self::FineTuned { size, .. } => Some(*size),
         }
     }
 
@@ -221,7 +243,9 @@ impl NetworkSpec {
             Self::NeuralSimple { hidden, .. }
             | Self::NeuralEmbedder { hidden, .. }
             | Self::Fusion { hidden, .. } => *hidden,
-            Self::DenseHead { hidden, .. } => hidden.last().copied().unwrap_or_default(),
+            Self::DenseHead { hidden, .. } | Self::FineTuned { hidden, .. } => {
+                hidden.last().copied().unwrap_or_default()
+            }
             Self::LeNet { .. } => lenet::DENSE_2,
         }
     }
@@ -231,7 +255,9 @@ impl NetworkSpec {
     pub fn modality(&self) -> Option<Modality> {
         match self {
             Self::NeuralSimple { .. } | Self::NeuralEmbedder { .. } => Some(Modality::Text),
-            Self::LeNet { .. } | Self::DenseHead { .. } => Some(Modality::Image),
+            Self::LeNet { .. } | Self::DenseHead { .. } | Self::FineTuned { .. } => {
+                Some(Modality::Image)
+            }
             Self::Fusion { .. } => None,
         }
     }
@@ -247,6 +273,7 @@ impl NetworkSpec {
             Self::NeuralSimple { dropout, .. }
             | Self::NeuralEmbedder { dropout, .. }
             | Self::DenseHead { dropout, .. }
+            | Self::FineTuned { dropout, .. }
             | Self::Fusion { dropout, .. } => dropout,
             // Dropout comes before the dense layer of 54 there, none after it.
             Self::LeNet { .. } => 0.0,
@@ -259,6 +286,7 @@ impl NetworkSpec {
             | Self::NeuralEmbedder { dropout, .. }
             | Self::LeNet { dropout, .. }
             | Self::DenseHead { dropout, .. }
+            | Self::FineTuned { dropout, .. }
             | Self::Fusion { dropout, .. } => dropout,
         }
     }
@@ -302,6 +330,21 @@ impl NetworkSpec {
             } => {
                 require(!hidden.is_empty(), "there is no dense layer")?;
                 require(*features > 0 && !hidden.contains(&0), "a width is 0")
+            }
+            Self::FineTuned {
+                source,
+                size,
+                hidden,
+                ..
+            } => {
+                require(*size >= MIN_SIZE, "images are smaller than 32 pixels")?;
+                require(!hidden.is_empty(), "there is no dense layer")?;
+                require(!hidden.contains(&0), "a width is 0")?;
+                require(
+                    !source.classifier,
+                    "the backbone has a classifier of its own",
+                )?;
+                source.validate()
             }
             Self::Fusion {
                 branches,

@@ -101,6 +101,8 @@ impl FusionParams {
         let mut summary = Map::new();
         summary.insert("training_rows".to_owned(), json!(keys.len()));
         let options = self.training.options(run.seed());
+        let precision = options.precision.on(network.runtime());
+        summary.insert("precision".to_owned(), json!(precision));
         run.monitor.message("waits for the device".to_owned());
         let alone = run.environment.device_alone();
         run.environment.check_cancelled()?;

@@ -8,6 +8,7 @@ mod blend;
 mod classical;
 mod classical_params;
 mod ensemble;
+mod fine_tuned;
 mod fusion;
 mod held_out;
 mod loading;
@@ -63,6 +64,10 @@ impl Kind for Train {
         params.needs()
     }
 
+    fn weights(params: &Params) -> Option<String> {
+        params.weights().map(str::to_owned)
+    }
+
     fn validate(params: &Params, path: &str, issues: &mut Vec<Issue>) {
         params.validate(path, issues);
     }
@@ -85,10 +90,19 @@ impl Stage for Train {
         &self,
         environment: &Environment,
     ) -> Result<Vec<(String, String)>, StageError> {
-        Ok(vec![(
-            "seed".to_owned(),
-            environment.config.seed.to_string(),
-        )])
+        let seed = environment.config.seed.to_string();
+        let mut fields = vec![("seed".to_owned(), seed)];
+        if let Params::FineTuned(params) = &self.params {
+            fields.extend(params.fields(environment)?);
+        }
+        Ok(fields)
+    }
+
+    fn check_inputs(&self, environment: &Environment) -> Result<(), StageError> {
+        match &self.params {
+            Params::FineTuned(params) => params.check_inputs(environment),
+            _ => Ok(()),
+        }
     }
 
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
@@ -104,6 +118,9 @@ impl Stage for Train {
                 train_network(run, &writer, |classes| params.trainable(run, classes))
             }
             Params::DenseHead(params) => {
+                train_network(run, &writer, |classes| params.trainable(run, classes))
+            }
+            Params::FineTuned(params) => {
                 train_network(run, &writer, |classes| params.trainable(run, classes))
             }
             Params::Fusion(params) => params.train(run, &writer),
@@ -143,6 +160,7 @@ fn train_network<'a>(
     }
     let mut summary = Map::new();
     summary.insert("training_rows".to_owned(), json!(train.ids.len()));
+    summary.insert("precision".to_owned(), json!(trainable.precision()));
     let priors = priors_of(&train.labels, &labels);
     let fitted = trainable.fit(run, writer, &labels, train, validation)?;
     drop(alone);

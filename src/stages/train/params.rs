@@ -5,6 +5,7 @@ use super::classical::Classical;
 use super::classical_params::{
     BoostingParams, ForestParams, LogisticParams, NeighboursParams, SvmParams, TreeParams,
 };
+use super::fine_tuned::FineTunedParams;
 use super::fusion::FusionParams;
 use super::networks::{DenseHeadParams, LenetParams, NeuralEmbedderParams, NeuralSimpleParams};
 use super::soft_vote::SoftVoteParams;
@@ -55,6 +56,8 @@ models! {
     "lenet" => Lenet(LenetParams),
     /// Dense layers on the features of a frozen network.
     "dense_head" => DenseHead(DenseHeadParams),
+    /// A pretrained image network, trained further on the images themselves.
+    "fine_tuned" => FineTuned(FineTunedParams),
     /// What several models make of a row, side by side → dense → classes.
     "fusion" => Fusion(FusionParams),
     /// Multinomial logistic regression.
@@ -134,7 +137,7 @@ impl Params {
         let embeddings = || one("embed_images", &[LABELLED]);
         match self {
             Self::NeuralEmbedder(_) => vec![split(), one("tokenize", &[LABELLED, FILES])],
-            Self::Lenet(_) => vec![split(), images()],
+            Self::Lenet(_) | Self::FineTuned(_) => vec![split(), images()],
             Self::DenseHead(_) => vec![split(), embeddings()],
             Self::Fusion(_) => vec![
                 split(),
@@ -165,6 +168,7 @@ impl Params {
             Self::NeuralEmbedder(params) => params.validate(path, issues),
             Self::Lenet(params) => params.validate(path, issues),
             Self::DenseHead(params) => params.validate(path, issues),
+            Self::FineTuned(params) => params.validate(path, issues),
             Self::Fusion(params) => params.validate(path, issues),
             Self::LogisticRegression(params) => params.validate(path, issues),
             Self::LinearSvm(params) => params.validate(path, issues),
@@ -182,6 +186,15 @@ impl Params {
         matches!(self, Self::SoftVote(_) | Self::Blend(_) | Self::Fusion(_))
     }
 
+    /// Name of the weights that it loads, if it loads any.
+    pub(super) fn weights(&self) -> Option<&str> {
+        match self {
+            Self::FineTuned(params) => Some(params.weights.as_str()),
+            _ => None,
+        }
+        .filter(|name| !name.is_empty())
+    }
+
     /// Whether the training runs in LibTorch.
     pub(super) fn is_network(&self) -> bool {
         matches!(
@@ -190,6 +203,7 @@ impl Params {
                 | Self::NeuralEmbedder(_)
                 | Self::Lenet(_)
                 | Self::DenseHead(_)
+                | Self::FineTuned(_)
                 | Self::Fusion(_)
         )
     }
@@ -210,7 +224,12 @@ mod tests {
     #[test]
     fn every_model_checks_with_its_defaults_and_survives_json() {
         for name in MODELS {
-            let given = json!({ "model": name });
+            let mut given = json!({ "model": name });
+            if *name == "fine_tuned" {
+                // No network begins at random there.
+                assert!(issues_of(&given)[0].starts_with("p.weights: is missing"));
+                given["weights"] = json!("mobilenet_v2");
+            }
             assert_eq!(issues_of(&given), Vec::<String>::new(), "{name}");
             let params = Params::checked(&given, "p", &mut Vec::new());
             assert_eq!(params.name(), *name);

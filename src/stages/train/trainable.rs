@@ -5,8 +5,8 @@ use super::supervision::Supervision;
 use super::training::Training;
 use crate::checkpoint::CheckpointWriter;
 use crate::model::{
-    Batches, EpochOrder, Examples, Fitted, LabelMap, Network, NetworkSpec, Rows, TrainOptions,
-    fit_supervised,
+    Batches, EpochOrder, Examples, Fitted, LabelMap, Network, NetworkSpec, Precision, Rows,
+    TrainOptions, fit_supervised,
 };
 use crate::stages::features::{FeatureInputs, LabelledRows, LoadedRows, Loading, model_error};
 use crate::stages::{StageError, StageRun};
@@ -27,13 +27,28 @@ impl<'a> Trainable<'a> {
         training: &Training,
         features: FeatureInputs<'a>,
     ) -> Result<Self, StageError> {
-        let seed = run.seed();
-        Ok(Self {
-            network: Network::new(spec, run.environment.runtime()?, seed)?,
-            options: training.options(seed),
+        let network = Network::new(spec, run.environment.runtime()?, run.seed())?;
+        Ok(Self::of(network, run, training, features))
+    }
+
+    /// A network that was made already.
+    pub(super) fn of(
+        network: Network,
+        run: &StageRun<'_>,
+        training: &Training,
+        features: FeatureInputs<'a>,
+    ) -> Self {
+        Self {
+            network,
+            options: training.options(run.seed()),
             features,
             loading: Loading::once(run),
-        })
+        }
+    }
+
+    /// In which numbers it will multiply on its device.
+    pub(super) fn precision(&self) -> Precision {
+        self.options.precision.on(self.network.runtime())
     }
 
     /// The same, with images that are read in another way.

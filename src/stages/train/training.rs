@@ -1,7 +1,7 @@
 //! Parameters that all networks share: how they are trained.
 
 use crate::config::Issue;
-use crate::model::{EarlyStopping, Plateau, TrainOptions};
+use crate::model::{EarlyStopping, Plateau, Precision, TrainOptions};
 use serde::{Deserialize, Serialize};
 
 /// How any network is trained.
@@ -15,6 +15,8 @@ pub(super) struct Training {
     plateau: PlateauParams,
     /// Whether rows weigh inversely to the number of rows of their class.
     class_weights: bool,
+    /// In which numbers dense layers and convolutions multiply.
+    precision: Precision,
 }
 
 /// When to stop early.
@@ -51,6 +53,7 @@ impl Default for Training {
                 patience: plateau.patience,
             },
             class_weights: options.class_weights,
+            precision: options.precision,
         }
     }
 }
@@ -88,6 +91,7 @@ impl Training {
                 patience: self.plateau.patience,
             }),
             class_weights: self.class_weights,
+            precision: self.precision,
             ..TrainOptions::default()
         }
     }
