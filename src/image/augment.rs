@@ -3,6 +3,17 @@
 //! Everything that moves pixels is one affine map, sampled once (bilinear), not a pass per operation: an image is blurred at most
 //! once, whatever is asked for.
 //!
+//! Images a second of CPU (flip, rotation by 15°, shift by 0.1, zoom by 0.1, brightness by 0.2; `tests/bench/augment*`; two x86-64
+//! cores with AVX2 that others used too, torchvision 0.24, `SciPy` 1.17):
+//!
+//! | pixels | here | torchvision, tensors | torchvision, Pillow | Keras' way: `SciPy`, Pillow |
+//! |---|---|---|---|---|
+//! | 56×56 | 36,800 | 2,500 | 4,900 | 2,300 |
+//! | 224×224 | 2,500 | 530 | 750 | 180 |
+//!
+//! A pixel is three lanes of one integer, so that a mixing is two multiplications for all colours; floats for each colour took twice
+//! the time. Places are found on vectors.
+//!
 //! # Invariants
 //! The result is a function of the image and the [`Variation`] alone. What does not move pixels changes none: an identity gives
 //! the same bytes, a flip and a shift by whole pixels give bytes of the source.
