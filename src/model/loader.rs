@@ -4,7 +4,7 @@
 //! lay them side by side; the batches wait in a queue until the network takes them.
 //!
 //! What is waited for images is said in the log at level `debug`, at the end of each pass. Of an epoch's training (LeNet, 56×56,
-//! batches of 32, augmented, a buffer for a twelfth of 6,000 rows, on 2 cores that had more to do), by the batches made ahead:
+//! batches of 32, augmented, a buffer for a tenth of 5,000 rows, on 2 cores that had more to do), by the batches made ahead:
 //!
 //! | batches ahead | waited, share of the time | time of the epoch |
 //! |---|---|---|
