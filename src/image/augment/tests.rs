@@ -1,4 +1,4 @@
-//! Augmentation: what is exact, what SciPy says, and what is drawn.
+//! Augmentation: what is exact, what `SciPy` says, and what is drawn.
 
 use super::*;
 use rand_chacha::ChaCha8Rng;
