@@ -3,6 +3,18 @@
 //! One thread reads the parts in the order of the epoch and gathers batches from what it holds; others vary the images and
 //! lay them side by side; the batches wait in a queue until the network takes them.
 //!
+//! What is waited for images is said in the log at level `debug`, at the end of each pass. Of an epoch's training (LeNet, 56×56,
+//! batches of 32, augmented, a buffer for a tenth of 5,000 rows, on 2 cores that had more to do), by the batches made ahead:
+//!
+//! | batches ahead | waited, share of the time | time of the epoch |
+//! |---|---|---|
+//! | 0 | 33 % to 41 % | 20 s |
+//! | 1 | 5 % to 8 % | 16 s |
+//! | 4 | 4 % to 6 % | 12 s |
+//!
+//! With images of 224×224 and 4 batches ahead it was 1 %. Rows that are kept are not waited for after the first epoch (1 %). A
+//! pass over validation rows that are not kept is all reading (four fifths of its time, a fifth of the epoch's): every part holds some.
+//!
 //! # Invariants
 //! Batches are a function of the rows, the order and the batch size: the order is fixed before anything is read, the numbers that
 //! vary an image are drawn for its row, and batches are handed out in the order in which they were begun. Threads only
@@ -20,6 +32,7 @@ use super::random::{Purpose, row_generator, unit};
 use super::{Inputs, ModelError};
 use prefetch::Prefetched;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use window::{Image, Source};
 
 /// Numbers from `[0, 1)`, as many as asked for.
@@ -110,14 +123,50 @@ impl<P: ImageParts> Rows for StreamedRows<P> {
     fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_> {
         let batch_size = batch_size.max(1);
         if self.shared.options.prefetch_batches > 0 {
-            return Box::new(Prefetched::start(&self.shared, order, batch_size));
+            return Watched::new(Prefetched::start(&self.shared, order, batch_size));
         }
         let mut source = Source::new(&self.shared, order, batch_size);
         let mut vary = self.shared.vary(order);
-        Box::new(std::iter::from_fn(move || {
+        Watched::new(std::iter::from_fn(move || {
             let gathered = source.next_batch()?;
             Some(gathered.and_then(|batch| self.shared.finish(batch, order, &mut vary)))
         }))
+    }
+}
+
+/// Batches, and how long was waited for them: said in the log at the end of an epoch.
+struct Watched<I> {
+    batches: I,
+    begun: Instant,
+    waited: Duration,
+}
+
+impl<'a, I: Iterator<Item = Result<Batch, ModelError>> + 'a> Watched<I> {
+    #[expect(clippy::new_ret_no_self, reason = "all that is seen of it")]
+    fn new(batches: I) -> Batches<'a> {
+        Box::new(Self {
+            batches,
+            begun: Instant::now(),
+            waited: Duration::ZERO,
+        })
+    }
+}
+
+impl<I: Iterator> Iterator for Watched<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        let asked = Instant::now();
+        let batch = self.batches.next();
+        self.waited += asked.elapsed();
+        batch
+    }
+}
+
+impl<I> Drop for Watched<I> {
+    fn drop(&mut self) {
+        let (waited_ms, elapsed_ms) = (self.waited.as_millis(), self.begun.elapsed().as_millis());
+        tracing::debug!(waited_ms, elapsed_ms, "waited for images");
     }
 }
 

@@ -13,10 +13,10 @@ use std::time::Duration;
 const MOST_GROWTH: f64 = 1.12;
 /// And of a training: what is held of each row besides its image is its id, its class and what the model answers.
 const MOST_GROWTH_OF_TRAINING: f64 = 1.2;
-/// Parts of one size, of which the smallest catalogue has several too; and a network that takes the images whole, but holds few.
+/// Parts of one size, of which the smallest catalogue has several too; and a network that takes large images, but holds few.
 const SETTINGS: [&str; 6] = [
     "rows_per_part=128",
-    "lenet.params.image_size=224",
+    "lenet.params.image_size=112",
     "lenet.params.epochs=1",
     "lenet.params.batch_size=16",
     "lenet.params.shuffle_rows=128",

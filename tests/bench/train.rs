@@ -12,7 +12,9 @@ mod peer;
 use cases::Case;
 use clap::Parser;
 use peer::Peer;
-use rayonnage::model::{DeviceChoice, Examples, Network, Precision, Runtime, TrainOptions, fit};
+use rayonnage::model::{
+    DeviceChoice, Examples, MemoryExamples, Network, Precision, Runtime, TrainOptions, fit,
+};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -195,7 +197,7 @@ fn losses(
 /// The seconds of a step in the best epoch after the first one.
 fn seconds(
     network: Network,
-    examples: &dyn Examples,
+    examples: &MemoryExamples,
     case: &Case,
     options: &TrainOptions,
 ) -> Result<f64, Box<dyn Error>> {

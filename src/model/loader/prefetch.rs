@@ -12,7 +12,6 @@ use crate::model::order::EpochOrder;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 type Made = Result<Batch, ModelError>;
 
@@ -26,8 +25,6 @@ struct Job {
 pub(super) struct Prefetched {
     queue: Option<Receiver<Receiver<Made>>>,
     threads: Vec<JoinHandle<()>>,
-    begun: Instant,
-    waited: Duration,
 }
 
 impl Prefetched {
@@ -52,8 +49,6 @@ impl Prefetched {
         Self {
             queue: Some(queue),
             threads,
-            begun: Instant::now(),
-            waited: Duration::ZERO,
         }
     }
 
@@ -64,11 +59,7 @@ impl Prefetched {
 
     /// Lets the threads run out and waits for them; tells whether one of them panicked.
     fn end(&mut self) -> Result<(), Box<dyn std::any::Any + Send>> {
-        if self.queue.take().is_some() {
-            let (waited_ms, elapsed_ms) =
-                (self.waited.as_millis(), self.begun.elapsed().as_millis());
-            tracing::debug!(waited_ms, elapsed_ms, "waited for images");
-        }
+        self.queue = None;
         let ends = self.threads.drain(..).map(JoinHandle::join);
         ends.fold(Ok(()), Result::and)
     }
@@ -78,9 +69,7 @@ impl Iterator for Prefetched {
     type Item = Made;
 
     fn next(&mut self) -> Option<Made> {
-        let asked = Instant::now();
         let made = self.take();
-        self.waited += asked.elapsed();
         if !matches!(made, Some(Ok(_)))
             && let Err(panic) = self.end()
         {
