@@ -304,6 +304,13 @@ fn mistakes_on_the_command_line() {
     ] {
         assert_eq!(space.rayonnage(arguments).code, Some(2), "{arguments:?}");
     }
+    // No machine has so many; `auto` takes what there is.
+    space
+        .rayonnage(&["run", "--device", "cuda:4096"])
+        .expect(2, &["no device cuda:4096", "CUDA device(s)"]);
+    space
+        .rayonnage(&["status", "--device", "auto"])
+        .expect(0, &[]);
     space
         .rayonnage(&["run", "--set", "seed"])
         .expect(10, &["key.path=value"]);

@@ -108,7 +108,9 @@ fn stopped_with(
         let make = || {
             let mut space = TestSpace::with_sample(&options(rows));
             space.set("rows_per_part=8");
-            settings.iter().for_each(|setting| space.set(setting));
+            for setting in settings {
+                space.set(setting);
+            }
             space
         };
         let space = make();
