@@ -69,6 +69,15 @@ parity: ## compare every token and TF-IDF value of a catalogue (DATA=…, or the
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	PYTHONPATH=$$packages python3 scripts/check-text-parity.py "$(RAYONNAGE)" "$(or $(DATA),$(SAMPLE))" "$$work"
 
+.PHONY: check-tensorboard
+check-tensorboard: ## open the learning curves of a run on the sample (or DATA=…) with TensorBoard, and compare every point
+	@$(WITH_LIBTORCH) \
+	packages=$$(scripts/setup-python.sh scripts/tensorboard-requirements.txt) || { echo 'check-tensorboard: skipped, since TensorBoard cannot be had'; exit 0; }; \
+	cargo build --release --locked; \
+	if [ -z "$(DATA)" ]; then "$(RAYONNAGE)" sample $(SAMPLE); fi; \
+	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	PYTHONPATH=$$packages python3 scripts/check-tensorboard.py "$(RAYONNAGE)" "$(or $(DATA),$(SAMPLE))" "$$work"
+
 .PHONY: text-fixture
 text-fixture: ## make tests/fixtures/text_*.json again, with the Python libraries
 	@$(WITH_LIBTORCH) \
@@ -94,6 +103,10 @@ bench-text: ## text against the Python libraries: DATA=… (or 10,000 sample pro
 .PHONY: backbone-fixture
 backbone-fixture: ## make tests/fixtures/backbones.json again, with torchvision and Keras (7 GB of PyTorch)
 	@PYTHONPATH=$$(scripts/setup-python.sh scripts/backbone-requirements.txt) python3 scripts/make-backbone-fixture.py
+
+.PHONY: schedule-fixture
+schedule-fixture: ## make tests/fixtures/keras_callbacks.json again, with Keras (7 GB of PyTorch)
+	@PYTHONPATH=$$(scripts/setup-python.sh scripts/backbone-requirements.txt) python3 scripts/make-schedule-fixture.py
 
 .PHONY: bench-backbones
 bench-backbones: ## frozen features of each backbone against PyTorch (7 GB): ROUNDS=… REPORT=…

@@ -7,8 +7,8 @@ use super::{EpochRecord, ModelError};
 ///
 /// # Source
 ///
-/// Keras' `EarlyStopping` with `min_delta` 0, except that the best epoch is the best of all, also
-/// of those before `start_epoch`.
+/// Keras' `EarlyStopping` with `min_delta` 0 and `restore_best_weights`, except that the best epoch is the best of all:
+/// Keras' `start_from_epoch` forgets the epochs before, and restores a worse network where the best was among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EarlyStopping {
     /// Number of counted epochs without a new best loss after which the training stops.
@@ -162,10 +162,13 @@ impl Schedule {
         };
         if is_best {
             self.stop_wait = 0;
-        } else if self.epoch >= stopping.start_epoch {
-            self.stop_wait += 1;
+            return false;
         }
-        self.stop_wait >= stopping.patience && !is_best
+        if self.epoch < stopping.start_epoch {
+            return false;
+        }
+        self.stop_wait += 1;
+        self.stop_wait >= stopping.patience
     }
 }
 
@@ -199,6 +202,62 @@ mod tests {
         assert_eq!(stops(2, 1, &[3.0, 2.0, 2.5, 1.0, 1.5]), (4, None));
         assert_eq!(stops(1, 1, &[3.0, 3.0]), (1, Some(2)));
         assert_eq!(stops(3, 1, &[5.0, 4.0, 3.0, 2.0]), (4, None));
+    }
+
+    /// A case of `tests/fixtures/keras_callbacks.json`, which `make schedule-fixture` makes.
+    #[derive(serde::Deserialize)]
+    struct OfKeras {
+        patience: usize,
+        start_epoch: usize,
+        factor: f64,
+        plateau_patience: usize,
+        losses: Vec<f64>,
+        best_epoch: usize,
+        stopped_epoch: Option<usize>,
+        learning_rates: Vec<f64>,
+    }
+
+    #[test]
+    fn schedules_decide_as_those_of_keras() {
+        let text = include_str!("../../tests/fixtures/keras_callbacks.json");
+        let cases: Vec<OfKeras> = serde_json::from_str(text).unwrap();
+        assert_eq!(cases.len(), 60);
+        for (number, case) in cases.iter().enumerate() {
+            let stopping = EarlyStopping {
+                patience: case.patience,
+                start_epoch: case.start_epoch,
+            };
+            let plateau = Plateau {
+                factor: case.factor,
+                patience: case.plateau_patience,
+            };
+            let mut schedule = Schedule::new(0.001, Some(stopping), Some(plateau));
+            let (mut best, mut stopped) = (0, None);
+            for (epoch, &loss) in (1..).zip(&case.losses) {
+                let decision = schedule.observe(loss);
+                if decision.is_best {
+                    best = epoch;
+                }
+                let expected = case.learning_rates[epoch - 1];
+                let found = schedule.learning_rate();
+                assert!(
+                    (found / expected - 1.0).abs() < 1e-6,
+                    "case {number}, epoch {epoch}: {found} is not {expected}"
+                );
+                if decision.stop {
+                    stopped = Some(epoch);
+                    break;
+                }
+            }
+            let expected = (case.best_epoch, case.stopped_epoch);
+            assert_eq!((best, stopped), expected, "case {number}");
+        }
+    }
+
+    #[test]
+    fn without_patience_no_epoch_before_the_first_that_counts_stops() {
+        assert_eq!(stops(0, 4, &[1.0, 2.0, 2.0, 2.0]), (1, Some(4)));
+        assert_eq!(stops(0, 4, &[1.0, 2.0, 2.0, 0.5, 0.6]), (4, Some(5)));
     }
 
     #[test]

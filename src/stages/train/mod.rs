@@ -1,6 +1,6 @@
 //! `train`: one model, fitted on the training rows.
 //!
-//! Writes the model and its description as files, for networks the history of the training, for a
+//! Writes the model and its description as files, for networks the history of the training and its learning curves, for a
 //! cross-validation all that was tried, and `held_out`: the model's probabilities for the validation and test
 //! rows that it can answer for.
 

@@ -59,7 +59,9 @@ impl<'a> Progress<'a> {
     pub(super) fn resumed(&self, history: &[EpochRecord]) {
         self.monitor.skip(history.len() as u64);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        history.iter().for_each(|record| state.take_in(record));
+        for record in history {
+            state.take_in(record);
+        }
     }
 
     /// Takes in an epoch.
@@ -132,11 +134,11 @@ impl<'a> Progress<'a> {
         let first_end = self.early_stopping.map_or(self.epochs, |stopping| {
             stopping.earliest_end(best.epoch).min(self.epochs)
         });
-        let [least, most] = [until(first_end), until(self.epochs)].map(duration);
-        Some(if least == most {
-            most
+        let [soonest, latest] = [until(first_end), until(self.epochs)].map(duration);
+        Some(if soonest == latest {
+            latest
         } else {
-            format!("{least} to {most}")
+            format!("{soonest} to {latest}")
         })
     }
 }
