@@ -179,6 +179,7 @@ fn profiles_choose_the_stages() {
     let mut space = TestSpace::new();
     space.rayonnage(&["plan"]).expect(0, &[]);
     space.set("profile=report");
+    space.set("mobilenet_v2_fine_tuned.params.image_size=32");
     space.rayonnage(&["plan"]).expect(0, &[]).printed(&[
         "fusion_all ",
         "fusion_mobilenet_v2 ",
