@@ -147,11 +147,7 @@ impl StageMonitor {
 
     /// Says how much there is to do at most. Whoever does it says how long that may take.
     pub fn expect_at_most(&self, total: u64, unit: &'static str) {
-        self.set_total(
-            total,
-            unit,
-            "{prefix:>18} {bar:24} {pos:>7}/{len} {wide_msg}",
-        );
+        self.set_total(total, unit, "{prefix:>18} {bar:12} {pos}/{len} {wide_msg}");
     }
 
     fn set_total(&self, total: u64, unit: &'static str, template: &str) {

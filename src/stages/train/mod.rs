@@ -150,6 +150,7 @@ fn train_network<'a>(
     run.monitor.message("waits for the device".to_owned());
     let alone = run.environment.device_alone();
     run.environment.check_cancelled()?;
+    run.monitor.message("reads its rows".to_owned());
     let trainable = make(labels.len())?;
     let features = trainable.features;
     let train = training_rows(run, split, &features)?;

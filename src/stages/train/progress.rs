@@ -104,21 +104,20 @@ impl<'a> Progress<'a> {
         if !text.is_empty() {
             text.push_str(", ");
         }
+        // What matters most stands first: a narrow terminal cuts the rest off.
+        if let Some(left) = self.left(state, at_work) {
+            let _ = write!(text, "{left} left, ");
+        }
+        let _ = write!(text, "F1 {:.3}", last.validation_f1);
+        if best.epoch != last.epoch {
+            let (epoch, f1) = (best.epoch, best.validation_f1);
+            let _ = write!(text, " (best: epoch {epoch}, {f1:.3})");
+        }
+        let (loss, validation_loss) = (last.loss, last.validation_loss);
         let _ = write!(
             text,
-            "loss {:.3}, validation loss {:.3}, F1 {:.3}",
-            last.loss, last.validation_loss, last.validation_f1
+            ", loss {loss:.3}, validation loss {validation_loss:.3}"
         );
-        if best.epoch != last.epoch {
-            let _ = write!(
-                text,
-                " (best: epoch {}, {:.3})",
-                best.epoch, best.validation_f1
-            );
-        }
-        if let Some(left) = self.left(state, at_work) {
-            let _ = write!(text, ", {left} left");
-        }
         text
     }
 
@@ -213,7 +212,7 @@ mod tests {
     fn without_early_stopping_one_time_is_left() {
         assert_eq!(
             described(&[3.0, 2.0], false, 0),
-            "loss 0.500, validation loss 2.000, F1 0.700, 4 min 40 s left"
+            "4 min 40 s left, F1 0.700, loss 0.500, validation loss 2.000"
         );
     }
 
@@ -222,7 +221,7 @@ mod tests {
         // The best epoch is the second; epochs count from the eighth, and the fifth of them is the twelfth.
         assert_eq!(
             described(&[3.0, 2.0, 2.5], true, 0),
-            "loss 0.500, validation loss 2.500, F1 0.700 (best: epoch 2, 0.700), 1 min 30 s to 4 min 30 s left"
+            "1 min 30 s to 4 min 30 s left, F1 0.700 (best: epoch 2, 0.700), loss 0.500, validation loss 2.500"
         );
     }
 
@@ -231,7 +230,7 @@ mod tests {
         assert_eq!(described(&[], true, 3), "epoch 1 25 %");
         assert_eq!(
             described(&[3.0], false, 4),
-            "epoch 2 25 %, loss 0.500, validation loss 3.000, F1 0.700, 4 min 46 s left"
+            "epoch 2 25 %, 4 min 46 s left, F1 0.700, loss 0.500, validation loss 3.000"
         );
     }
 
