@@ -5,6 +5,7 @@
 //! models know something share their weights. Invariant: a row that no model knows is left as it is, and one that a single model
 //! knows has that model's ranking.
 
+use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
 use super::ModelError;
@@ -193,14 +194,15 @@ impl Problem {
         let mut loss = self.loss(&weights);
         for _ in 0..MOST_STEPS {
             let (gradient, hessian) = self.derivatives(&weights);
-            let Some(direction) = solve(hessian, &gradient) else {
+            let Some(factors) = hessian.cholesky() else {
                 break;
             };
+            let direction = factors.solve(&gradient);
             let mut step = 1.0;
             let next = loop {
                 let moved: Vec<f64> = weights
                     .iter()
-                    .zip(&direction)
+                    .zip(direction.iter())
                     .map(|(weight, direction)| (weight - step * direction).max(0.0))
                     .collect();
                 let found = self.loss(&moved);
@@ -264,16 +266,11 @@ impl Problem {
     }
 
     /// Gradient and second derivatives of the loss.
-    fn derivatives(&self, weights: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
+    fn derivatives(&self, weights: &[f64]) -> (DVector<f64>, DMatrix<f64>) {
         let even = 1.0 / self.models as f64;
-        let mut gradient: Vec<f64> = weights
-            .iter()
-            .map(|weight| PENALTY_ROWS * (weight - even))
-            .collect();
-        let mut hessian = vec![vec![0.0; self.models]; self.models];
-        for (place, row) in hessian.iter_mut().enumerate() {
-            row[place] = PENALTY_ROWS;
-        }
+        let mut gradient = DVector::from_column_slice(weights);
+        gradient.apply(|weight| *weight = PENALTY_ROWS * (*weight - even));
+        let mut hessian = DMatrix::identity(self.models, self.models) * PENALTY_ROWS;
         for (row, label) in self.rows() {
             let (probabilities, _) = self.probabilities(row, weights);
             let models: Vec<&[f64]> = row.chunks_exact(self.classes).collect();
@@ -286,40 +283,12 @@ impl Problem {
                 for (b, second) in models.iter().enumerate() {
                     let products: Vec<f64> =
                         first.iter().zip(*second).map(|(x, y)| x * y).collect();
-                    hessian[a][b] += mean(&products) - means[a] * means[b];
+                    hessian[(a, b)] += mean(&products) - means[a] * means[b];
                 }
             }
         }
         (gradient, hessian)
     }
-}
-
-/// Solves a symmetric positive definite system of a few unknowns, by elimination.
-fn solve(mut matrix: Vec<Vec<f64>>, right: &[f64]) -> Option<Vec<f64>> {
-    let count = right.len();
-    let mut right = right.to_vec();
-    for pivot in 0..count {
-        let diagonal = matrix[pivot][pivot];
-        if !(diagonal.is_finite() && diagonal > 0.0) {
-            return None;
-        }
-        for row in pivot + 1..count {
-            let factor = matrix[row][pivot] / diagonal;
-            for column in pivot..count {
-                let above = matrix[pivot][column];
-                matrix[row][column] -= factor * above;
-            }
-            right[row] -= factor * right[pivot];
-        }
-    }
-    let mut solution = vec![0.0; count];
-    for row in (0..count).rev() {
-        let known: f64 = (row + 1..count)
-            .map(|column| matrix[row][column] * solution[column])
-            .sum();
-        solution[row] = (right[row] - known) / matrix[row][row];
-    }
-    Some(solution)
 }
 
 #[cfg(test)]
@@ -428,7 +397,7 @@ mod tests {
                 - problem.derivatives(&at(-1e-5)).0[place])
                 / 2e-5;
             assert!(
-                (bent - hessian[place][place]).abs() < 1e-3,
+                (bent - hessian[(place, place)]).abs() < 1e-3,
                 "{bent} {hessian:?}"
             );
             assert!(problem.loss(&moved) > problem.loss(&weights));

@@ -119,7 +119,7 @@ fn by_class(pipeline: &Pipeline) -> Result<String, Box<dyn Error>> {
     for model in &models {
         let _ = write!(text, " {} |", ours_of(model));
     }
-    text.push_str(&format!("\n|---|{}\n", "---|".repeat(models.len())));
+    let _ = writeln!(text, "\n|---|{}", "---|".repeat(models.len()));
     for record in report.records() {
         let record = record?;
         let class = &record[0];

@@ -56,7 +56,6 @@ fn examples() -> MemoryExamples {
         sequences: Some(sequences),
         embeddings: Some(embeddings),
         images: Some(Images::new(SIZE, pixels, vec![true; ROWS]).unwrap()),
-        ..Inputs::default()
     };
     MemoryExamples::new(labels, inputs).unwrap()
 }

@@ -176,7 +176,9 @@ fn alone(trained: &Trained, modality: Modality) -> f64 {
     let hidden = &inputs.branches[place];
     // Values that are not to be looked at stay where they are.
     let mut blind = Embeddings::empty(hidden.dense().width()).unwrap();
-    rows.iter().for_each(|_| blind.push(None).unwrap());
+    for _ in &rows {
+        blind.push(None).unwrap();
+    }
     inputs.branches[place] = blind;
     let rows = MemoryRows::new(80, inputs).unwrap();
     let found = predict(&trained.fitted.network, &rows, 16).unwrap();

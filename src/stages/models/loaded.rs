@@ -114,7 +114,9 @@ fn mean(classes: usize, weights: &[f32], outputs: &[Embeddings]) -> Vec<f32> {
     }
     for (sums, total) in sums.chunks_exact_mut(classes).zip(totals) {
         if total > 0.0 {
-            sums.iter_mut().for_each(|sum| *sum /= total);
+            for sum in sums {
+                *sum /= total;
+            }
         }
     }
     sums
@@ -172,7 +174,7 @@ impl<'a> LoadedModel<'a> {
             let mut gathered = member.features.gather(dataset)?;
             gathered.push(batches, &all)?;
             let inputs = gathered.finish()?;
-            let asked = Asked::Held(rows, inputs);
+            let asked = Asked::Held(rows, Box::new(inputs));
             outputs.push(member.predictor.output(run, asked, member.takes)?);
         }
         self.combine(run, outputs)

@@ -114,9 +114,9 @@ impl Predictor {
 /// Rows that a model is asked about.
 pub(in crate::stages) enum Asked {
     /// So many rows, held.
-    Held(usize, Inputs),
+    Held(usize, Box<Inputs>),
     /// Labelled rows, whose images are read as it goes.
-    Labelled(LabelledRows),
+    Labelled(Box<LabelledRows>),
 }
 
 impl Asked {
@@ -129,14 +129,14 @@ impl Asked {
 
     fn into_inputs(self) -> Inputs {
         match self {
-            Self::Held(_, inputs) => inputs,
+            Self::Held(_, inputs) => *inputs,
             Self::Labelled(rows) => rows.inputs,
         }
     }
 
     fn into_rows(self, run: &StageRun<'_>) -> Result<Box<dyn Rows>, StageError> {
         Ok(match self {
-            Self::Held(rows, inputs) => Box::new(MemoryRows::new(rows, inputs)?),
+            Self::Held(rows, inputs) => Box::new(MemoryRows::new(rows, *inputs)?),
             Self::Labelled(rows) => Box::new(rows.into_rows(&Loading::once(run))?),
         })
     }

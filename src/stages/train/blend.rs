@@ -48,7 +48,7 @@ impl BlendParams {
         let mut summary = Map::new();
         summary.insert("fitted_on".to_owned(), json!(fold));
         summary.insert("fitted_rows".to_owned(), json!(rows.len()));
-        let names = || members.members.iter().map(|member| &member.stage);
+        let names = || members.copies.iter().map(|member| &member.stage);
         let patterns = blend.patterns().iter().map(|pattern| {
             let weights = names().zip(&pattern.weights).zip(&pattern.known);
             let known = weights.filter(|(_, known)| **known);
@@ -60,9 +60,9 @@ impl BlendParams {
         summary.insert("patterns".to_owned(), patterns.collect());
         drop((rows, outputs));
         let file = ModelFile {
-            priors: members.mean_priors(&vec![1.0; members.members.len()]),
+            priors: members.mean_priors(&vec![1.0; members.copies.len()]),
             labels: members.labels.clone(),
-            members: members.members.clone(),
+            members: members.copies.clone(),
             combination: Combination::Blend(blend.clone()),
         };
         let joined = Joined {

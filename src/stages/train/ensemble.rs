@@ -13,7 +13,7 @@ use std::collections::HashMap;
 /// The models that answer together, copied into the checkpoint of the one that they make, so that it is a model like any other.
 pub(super) struct Members<'a> {
     pub(super) inputs: Vec<&'a Input>,
-    pub(super) members: Vec<Member>,
+    pub(super) copies: Vec<Member>,
     pub(super) labels: LabelMap,
     /// Shares of the classes among each member's training rows.
     pub(super) priors: Vec<Vec<f32>>,
@@ -53,7 +53,7 @@ impl<'a> Members<'a> {
         let nobody = || StageError::Unusable(format!("{} has no members", run.id));
         Ok(Self {
             inputs,
-            members,
+            copies: members,
             labels: labels.ok_or_else(nobody)?,
             priors,
         })
@@ -61,7 +61,7 @@ impl<'a> Members<'a> {
 
     /// What each member reads.
     pub(super) fn modalities(&self) -> Vec<Modality> {
-        self.members
+        self.copies
             .iter()
             .map(|member| member.reads.modality())
             .collect()

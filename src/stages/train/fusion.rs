@@ -126,7 +126,7 @@ impl FusionParams {
         let file = ModelFile {
             labels,
             priors,
-            members: branches.members.members,
+            members: branches.members.copies,
             combination: Combination::Fusion { file },
         };
         file.write(writer)?;
@@ -173,7 +173,7 @@ struct Branches<'a> {
 impl<'a> Branches<'a> {
     fn load(run: &StageRun<'a>, members: Members<'a>) -> Result<Self, StageError> {
         let mut loaded = Vec::with_capacity(members.inputs.len());
-        for (input, copied) in members.inputs.iter().zip(&members.members) {
+        for (input, copied) in members.inputs.iter().zip(&members.copies) {
             let file = ModelFile::read(input)?;
             let member = file.single(&input.stage)?;
             let predictor = Predictor::read(member, &input.reader, run)?;
@@ -204,7 +204,7 @@ impl<'a> Branches<'a> {
             outputs.push(if is_unseen {
                 out_of_fold(input, &keys, self.members.labels.len())?
             } else {
-                let rows = Asked::Labelled(rows);
+                let rows = Asked::Labelled(Box::new(rows));
                 member.predictor.output(run, rows, member.takes)?
             });
             match &all {

@@ -168,7 +168,14 @@ fn train_network<'a>(
     write_training(writer, &fitted, &mut summary)?;
     let predictor = Predictor::Network(Box::new(fitted.network));
     let held_out = HeldOut::default();
-    finish(run, writer, predictor, features, (labels, priors), held_out)?;
+    finish(
+        run,
+        writer,
+        &predictor,
+        features,
+        (labels, priors),
+        held_out,
+    )?;
     Ok(summary)
 }
 
@@ -254,7 +261,14 @@ fn fit_classical<P: ClassicalParams>(
         summary.insert("cross_validation".to_owned(), candidate.summary());
     }
     let predictor = Predictor::Classical(fitted.model);
-    finish(run, writer, predictor, features, (labels, priors), held_out)?;
+    finish(
+        run,
+        writer,
+        &predictor,
+        features,
+        (labels, priors),
+        held_out,
+    )?;
     Ok(summary)
 }
 
@@ -262,7 +276,7 @@ fn fit_classical<P: ClassicalParams>(
 fn finish(
     run: &StageRun<'_>,
     writer: &CheckpointWriter,
-    predictor: Predictor,
+    predictor: &Predictor,
     features: FeatureInputs<'_>,
     (labels, priors): (LabelMap, Vec<f32>),
     mut held_out: HeldOut,
@@ -277,11 +291,12 @@ fn finish(
         run.environment.check_cancelled()?;
         let rows = labelled_rows(split, &features, &[fold], Gather::Known)?;
         let keys = RowKeys::of(&rows);
-        let output = predictor.output(run, Asked::Labelled(rows), Takes::Probabilities)?;
+        let output =
+            predictor.output(run, Asked::Labelled(Box::new(rows)), Takes::Probabilities)?;
         held_out.add(run, keys, vec![output], &joined)?;
     }
     held_out.write(writer, &labels)?;
-    let member = Member::write(&predictor, run, writer, &features)?;
+    let member = Member::write(predictor, run, writer, &features)?;
     let file = ModelFile {
         labels,
         priors,

@@ -43,7 +43,7 @@ impl SoftVoteParams {
         let members = Members::copy(run, writer, |_| Takes::Probabilities)?;
         let weight = |stage: &String| self.weights.get(stage).copied().unwrap_or(1.0);
         let weights: Vec<f64> = members
-            .members
+            .copies
             .iter()
             .map(|member| weight(&member.stage))
             .collect();
@@ -51,7 +51,7 @@ impl SoftVoteParams {
         let file = ModelFile {
             priors: members.mean_priors(&singles),
             labels: members.labels.clone(),
-            members: members.members.clone(),
+            members: members.copies.clone(),
             combination: Combination::Mean {
                 weights: weights.clone(),
             },
