@@ -72,6 +72,17 @@ struct Answer {
     from_image: String,
 }
 
+impl Answer {
+    /// The prediction from all that is known, or from the text or the image alone.
+    fn given(&self, what: &str) -> &str {
+        match what {
+            "text" => &self.from_text,
+            "image" => &self.from_image,
+            _ => &self.predicted,
+        }
+    }
+}
+
 /// Answers of a model by fold and row.
 type Answers = BTreeMap<(String, String), Answer>;
 
@@ -216,9 +227,9 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         let text = best(&arguments.text, &found, &labels)?;
         let fusion = best(&arguments.fusions, &found, &labels)?;
         chosen.push((text.clone(), fusion.clone()));
-        let test = found[text].iter().filter(|((of, _), _)| of == "test");
+        let tested = found[text].iter().filter(|((of, _), _)| of == "test");
         let mut paired = Vec::new();
-        for (key, text) in test {
+        for (key, text) in tested {
             let fusion = found[fusion].get(key).ok_or("a fusion lacks a row")?;
             paired.push(Row {
                 text: text.clone(),
@@ -302,11 +313,6 @@ fn modalities(all: &[&Row], labels: &LabelMap) -> String {
     let mut known: Vec<&str> = all.iter().map(|row| row.fusion.modality.as_str()).collect();
     known.sort_unstable();
     known.dedup();
-    let answers: [(&str, fn(&Answer) -> &str); 3] = [
-        ("all", |answer| &answer.predicted),
-        ("text", |answer| &answer.from_text),
-        ("image", |answer| &answer.from_image),
-    ];
     for modality in known {
         let rows: Vec<&Row> = all
             .iter()
@@ -314,10 +320,10 @@ fn modalities(all: &[&Row], labels: &LabelMap) -> String {
             .filter(|row| row.fusion.modality == modality)
             .collect();
         let [alone, _] = both(labels, &rows);
-        for (given, answer) in answers {
+        for given in ["all", "text", "image"] {
             let shown: Vec<(&str, &str)> = rows
                 .iter()
-                .map(|row| (row.fusion.label.as_str(), answer(&row.fusion)))
+                .map(|row| (row.fusion.label.as_str(), row.fusion.given(given)))
                 .filter(|(_, answer)| !answer.is_empty())
                 .collect();
             if !shown.is_empty() {
