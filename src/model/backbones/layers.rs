@@ -69,6 +69,7 @@ impl Unit {
             padding: [rows.amount, columns.amount],
             groups: self.conv.groups,
             activation: self.activation,
+            pool: None,
             precision,
         };
         // The activation comes before the cut, where the values still lie side by side.

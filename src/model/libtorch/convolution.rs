@@ -50,6 +50,9 @@ pub(in crate::model) struct Sweep {
     pub(in crate::model) padding: [usize; 2],
     pub(in crate::model) groups: usize,
     pub(in crate::model) activation: Activation,
+    /// Side of the windows of a pooling of the outputs, which lie side by side. As one operation with the convolution it saves the gradients a pass
+    /// over the maps before it.
+    pub(in crate::model) pool: Option<usize>,
     pub(in crate::model) precision: Precision,
 }
 
@@ -91,7 +94,7 @@ impl Filters {
     }
 }
 
-/// A convolution, the normalisation of its outputs where there is one, and the activation.
+/// A convolution, the normalisation of its outputs where there is one, the activation, and the pooling where there is one.
 ///
 /// # Shapes
 ///
@@ -111,7 +114,11 @@ pub(super) fn convolve_burns(maps: Tensor<4>, filters: Filters, sweep: Sweep) ->
         bias = bias.map(|bias| bias.cast(FloatDType::BF16));
     }
     let options = ConvOptions::new(sweep.stride, sweep.padding, [1, 1], sweep.groups);
-    sweep.activation.apply(conv2d(maps, kernel, bias, options))
+    let maps = sweep.activation.apply(conv2d(maps, kernel, bias, options));
+    match sweep.pool {
+        Some(side) => pool_burns(maps, side, side, 0),
+        None => maps,
+    }
 }
 
 /// By LibTorch; `None` on another backend.
@@ -207,7 +214,11 @@ impl Sweep {
             [0, 0],
             i64::try_from(self.groups).unwrap_or(i64::MAX),
         );
-        self.activation.apply_own(maps)
+        let maps = self.activation.apply_own(maps);
+        match self.pool {
+            Some(side) => pool_own(&maps, side, side, 0),
+            None => maps,
+        }
     }
 }
 
@@ -222,12 +233,18 @@ pub(in crate::model) fn max_pool2d(
     stride: usize,
     padding: usize,
 ) -> Tensor<4> {
-    if let Some(operand) = Operand::new(maps.clone()) {
-        let own = |size: usize| [i64::try_from(size).unwrap_or(i64::MAX); 2];
-        return apply([operand], |[maps]| {
-            maps.max_pool2d(own(kernel), own(stride), own(padding), [1, 1], false)
-        });
+    match Operand::new(maps.clone()) {
+        Some(operand) => apply([operand], |[maps]| pool_own(maps, kernel, stride, padding)),
+        None => pool_burns(maps, kernel, stride, padding),
     }
+}
+
+fn pool_own(maps: &tch::Tensor, kernel: usize, stride: usize, padding: usize) -> tch::Tensor {
+    let own = |size: usize| [i64::try_from(size).unwrap_or(i64::MAX); 2];
+    maps.max_pool2d(own(kernel), own(stride), own(padding), [1, 1], false)
+}
+
+fn pool_burns(maps: Tensor<4>, kernel: usize, stride: usize, padding: usize) -> Tensor<4> {
     let options = MaxPoolOptions::new([kernel, kernel])
         .with_stride([stride, stride])
         .with_padding([padding, padding]);

@@ -57,6 +57,7 @@ struct Case {
     has_bias: bool,
     has_norm: bool,
     activation: Activation,
+    pool: Option<usize>,
     is_channels_last: bool,
 }
 
@@ -70,6 +71,7 @@ const PLAIN: Case = Case {
     has_bias: true,
     has_norm: false,
     activation: Activation::None,
+    pool: None,
     is_channels_last: false,
 };
 
@@ -119,6 +121,11 @@ fn cases() -> Vec<Case> {
             ..PLAIN
         },
         depthwise,
+        Case {
+            activation: Activation::Relu,
+            pool: Some(2),
+            ..PLAIN
+        },
         Case {
             stride: 2,
             kernel: 5,
@@ -197,6 +204,7 @@ impl Case {
             padding: [self.padding; 2],
             groups: self.groups,
             activation: self.activation,
+            pool: self.pool,
             precision,
         }
     }
