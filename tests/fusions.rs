@@ -186,6 +186,22 @@ fn profiles_choose_the_stages() {
         "skipped: fusion_vgg16 (needs ",
         "skipped: embed_resnet50 (no weights: weights.resnet50.path is empty)",
     ]);
+    space.set("profile=text");
+    let plan = space.rayonnage(&["plan"]);
+    plan.expect(0, &[]).printed(&["soft_vote ", "publish "]);
+    for of_images in [
+        "decode_images",
+        "lenet",
+        "fusion",
+        "blend",
+        "pca",
+        "skipped",
+    ] {
+        assert!(!plan.stdout.contains(of_images), "{plan:?}");
+    }
+    space.set("source.images={labelled: \"\", unlabelled: \"\"}");
+    space.run(&[]);
+    assert!(!space.published().is_empty());
     space.set("profile=reprot");
     let said = ["profile: unknown profile \"reprot\"; did you mean \"report\"?"];
     space.rayonnage(&["validate"]).expect(10, &said);

@@ -295,8 +295,11 @@ impl Training<'_> {
             let is_last = decision.stop || epoch == self.options.epochs;
             // A training that is over is quickly over again from its last snapshot.
             if !is_last && self.supervisor.wants_snapshot(is_ending) {
-                let snapshot = self.snapshot(&underway)?;
-                self.supervisor.save_snapshot(epoch, snapshot);
+                // It saves time; that it cannot be made is not worth the training.
+                match self.snapshot(&underway) {
+                    Ok(snapshot) => self.supervisor.save_snapshot(epoch, snapshot),
+                    Err(error) => self.supervisor.no_snapshot(epoch, &error),
+                }
             }
             if is_ending {
                 return Err(ModelError::Interrupted);

@@ -67,7 +67,7 @@ impl Kind for Split {
                 ));
             }
         }
-        if params.test_fold > 0 && f64::from(params.test_fold + 1) * params.test > 1.0 + 1e-9 {
+        if params.test_fold > 0 && (f64::from(params.test_fold) + 1.0) * params.test > 1.0 + 1e-9 {
             let message = "there are not so many folds of the share `test`";
             issues.push(Issue::new(format!("{path}.test_fold"), message));
         }
@@ -141,8 +141,9 @@ fn assign(mut ids: Vec<String>, params: &Params) -> Vec<(String, &'static str)> 
         *hasher.finalize().as_bytes()
     };
     ids.sort_by_cached_key(|id| place(id));
-    let border = |fold: u32| share_of(ids.len(), params.test * f64::from(fold)).min(ids.len());
-    let (first, next) = (border(params.test_fold), border(params.test_fold + 1));
+    let border = |fold: f64| share_of(ids.len(), params.test * fold).min(ids.len());
+    let fold = f64::from(params.test_fold);
+    let (first, next) = (border(fold), border(fold + 1.0));
     let test = (next - first).min(ids.len().saturating_sub(1));
     ids.rotate_left(first);
     let rest = ids.len() - test;
@@ -225,7 +226,7 @@ mod tests {
             Split::validate(&params, "p", &mut issues);
             issues.len()
         };
-        assert_eq!((issues(4), issues(5)), (0, 1));
+        assert_eq!((issues(4), issues(5), issues(u32::MAX)), (0, 1, 1));
     }
 
     #[test]

@@ -144,6 +144,8 @@ impl<'a, P: ImageParts> Window<'a, P> {
                 return Ok(None);
             };
             let first = self.firsts[part];
+            // One part at a time.
+            self.reading = None;
             self.reading = Some(Reading {
                 images: self.parts.read(part),
                 rows: first..first + self.parts.rows()[part],

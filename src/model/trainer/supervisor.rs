@@ -30,6 +30,9 @@ pub trait Supervisor {
 
     /// Keeps a snapshot of the training after an epoch.
     fn save_snapshot(&mut self, _epoch: usize, _snapshot: Vec<u8>) {}
+
+    /// Hears why there is no snapshot after an epoch: the training goes on without.
+    fn no_snapshot(&mut self, _epoch: usize, _reason: &ModelError) {}
 }
 
 /// Sees the epochs and keeps no snapshots.

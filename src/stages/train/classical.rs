@@ -193,8 +193,12 @@ impl<P: ClassicalParams> Classical<P> {
         } else {
             0
         };
-        let unit = if tried == 0 { "fit" } else { "fits" };
-        let crossed = self.out_of_fold.is_some();
+        let crossed = self.out_of_fold.is_some() && labels.len() > 1;
+        let unit = if tried == 0 && !crossed {
+            "fit"
+        } else {
+            "fits"
+        };
         run.monitor
             .expect((tried + usize::from(crossed)) as u64 + 1, unit);
         for (params, chosen) in &combinations[..tried] {
@@ -225,8 +229,9 @@ impl<P: ClassicalParams> Classical<P> {
             .fit(rows.csr(), labels, classes, self.class_weights, &stop)
             .map_err(heard)?;
         run.monitor.advance(1);
-        let crossed = self.out_of_fold.map(|folds| {
-            let folds = (&options, folds);
+        // A handful of rows makes fewer folds, and one row none: that is no reason to fail.
+        let crossed = self.out_of_fold.filter(|_| crossed).map(|folds| {
+            let folds = (&options, folds.min(labels.len()));
             out_of_fold(rows, labels, classes, self.class_weights, folds, &stop)
         });
         let out_of_fold = crossed.transpose().map_err(heard)?;

@@ -1,7 +1,8 @@
 //! `fusion`: what several trained models make of a row, side by side, and a network on that.
 //!
-//! Of a network it takes the penultimate layer, of a classical model the probabilities. Those were fitted to the very rows that
-//! the fusion is trained on, so of training rows it takes what models answered that had not seen them (`out_of_fold`).
+//! Of a network it takes the penultimate layer, of a classical model the probabilities. A classical model is all too sure of the
+//! rows that it was fitted on, so for training rows it takes what models answered that had not seen them (`out_of_fold`);
+//! the penultimate layers of networks are those of the rows that they were trained on, as in the report.
 
 use super::ensemble::{Members, answers_for, answers_of};
 use super::held_out::{HeldOut, Joined, RowKeys};

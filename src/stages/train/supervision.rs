@@ -105,6 +105,10 @@ impl Supervisor for Supervision<'_> {
         self.progress.resumed(history);
     }
 
+    fn no_snapshot(&mut self, epoch: usize, reason: &ModelError) {
+        tracing::warn!(stage = self.run.id, epoch, %reason, "cannot make an epoch snapshot");
+    }
+
     fn wants_snapshot(&mut self, is_ending: bool) -> bool {
         let is_wanted = is_ending || self.snapshots.is_now();
         if is_wanted {
