@@ -2,8 +2,8 @@
 
 use rayonnage::model::backbones::{BackboneKind, Pretrained, WeightsSource};
 use rayonnage::model::{
-    Embeddings, Examples, FineTuning, Images, Inputs, MemoryExamples, ModelError, Network,
-    NetworkSpec, Rows, Runtime, SequenceRows, SparseRows, Trained,
+    Embeddings, FineTuning, Images, Inputs, MemoryExamples, ModelError, Network, NetworkSpec, Rows,
+    Runtime, SequenceRows, SparseRows, Trained,
 };
 use serde_json::json;
 use std::error::Error;
@@ -234,11 +234,6 @@ impl Made {
             self.examples.inputs(&rows)?,
         )
     }
-}
-
-/// The first row of examples.
-pub fn first_row(examples: &dyn Examples) -> Result<MemoryExamples, ModelError> {
-    MemoryExamples::new(vec![examples.labels()[0]], examples.inputs(&[0])?)
 }
 
 fn floats(values: &[f32]) -> Vec<u8> {
