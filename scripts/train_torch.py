@@ -1,6 +1,6 @@
 """One network of the pipeline in PyTorch, trained step by step whenever told to: the other side of `make bench-train`.
 
-Usage: train_torch.py NAME FOLDER --threads N --device cpu|cuda:N [--mixed]
+Usage: train_torch.py NAME FOLDER --threads N --device cpu|cuda:N [--mixed] [--cpu-time]
 
 Of a network with a backbone it first writes FOLDER/backbone.pth (random weights, as torchvision draws them, with moving statistics
 that are not the identity). Then it says `ready`, and for each line that it reads it answers with one:
@@ -147,6 +147,7 @@ class Case:
     def __init__(self, name, folder, trunk, arguments):
         case = json.loads((folder / "case.json").read_text())
         self.name, self.device, self.mixed = name, torch.device(arguments.device), arguments.mixed
+        self.clock = time.process_time if arguments.cpu_time else time.perf_counter
         self.batch, self.rate = case["batch"], case["learning_rate"]
         tensors = safetensors(folder / "weights.safetensors")
         self.labels = torch.from_numpy(np.fromfile(folder / "labels", dtype="<i8")).to(self.device)
@@ -213,7 +214,7 @@ class Case:
         for step, loss in enumerate(self.run(batches, memory_format, True), start=1):
             if step % steps == 0:
                 float(loss)
-                ends.append(time.perf_counter())
+                ends.append(self.clock())
         return min(end - start for start, end in zip(ends, ends[1:])) / steps
 
 
@@ -224,6 +225,7 @@ def main():
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--device", required=True)
     parser.add_argument("--mixed", action="store_true")
+    parser.add_argument("--cpu-time", action="store_true", help="seconds of all cores together")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     trunk = None

@@ -2,8 +2,8 @@
 
 use rayonnage::model::backbones::{BackboneKind, Pretrained, WeightsSource};
 use rayonnage::model::{
-    Embeddings, Examples, FineTuning, FusionOptions, Images, Inputs, MemoryExamples, ModelError,
-    Network, NetworkSpec, Runtime, SequenceRows, SparseRows, Trained,
+    Embeddings, FineTuning, FusionOptions, Images, Inputs, MemoryExamples, ModelError, Network,
+    NetworkSpec, Runtime, SequenceRows, SparseRows, Trained,
 };
 use serde_json::json;
 use std::error::Error;
@@ -257,11 +257,6 @@ impl Made {
             self.examples.inputs(&rows)?,
         )
     }
-}
-
-/// The first row of examples.
-pub fn first_row(examples: &MemoryExamples) -> Result<MemoryExamples, ModelError> {
-    MemoryExamples::new(vec![examples.labels()[0]], examples.inputs(&[0])?)
 }
 
 fn floats(values: &[f32]) -> Vec<u8> {

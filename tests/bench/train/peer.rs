@@ -28,6 +28,9 @@ impl Peer {
         if arguments.mixed {
             command.arg("--mixed");
         }
+        if arguments.cpu_time {
+            command.arg("--cpu-time");
+        }
         let mut child = command
             // Ours is one of ours: LibTorch's other copy.
             .env_remove("LD_LIBRARY_PATH")
