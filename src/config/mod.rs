@@ -5,6 +5,7 @@
 
 mod interpolate;
 mod issue;
+mod profile;
 mod raw;
 mod resolved;
 mod skipped;

@@ -1,7 +1,8 @@
 //! The validated configuration, and how a tree becomes one.
 
 use super::issue::{ConfigError, Issue};
-use super::stages::{KindInfo, Profile, ResolvedStages, resolve_stages};
+use super::profile::Profile;
+use super::stages::{KindInfo, ResolvedStages, resolve_stages};
 use super::tree::check;
 use super::weights::{WeightsConfig, resolve_weights};
 use crate::graph::{Dag, StageId};

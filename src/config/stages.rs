@@ -3,8 +3,9 @@
 //! A need is narrowed to the datasets that the kind reads, so a stage depends on no more than it uses.
 
 use super::Issue;
+use super::profile::Profile;
 use super::resolved::StageConfig;
-use super::skipped::{Needing, SKIPPED, leave_out};
+use super::skipped::{Needing, leave_out};
 use super::tree::{name_of, unknown_key};
 use super::weights::WeightsConfig;
 use crate::graph::{Dag, GraphError, Need, StageId};
@@ -89,7 +90,10 @@ pub(super) fn resolve_stages(
         needing.insert(draft.id.clone(), Needing { rules, needs });
         skipped.extend(without_weights(draft, weights, issues));
     }
-    let foreign = foreign_stages(&drafts, profile, issues);
+    let profiles = drafts
+        .iter()
+        .map(|draft| (&draft.id, draft.profiles.as_slice()));
+    let others = profile.others(profiles, issues);
     let mut stages: BTreeMap<StageId, StageConfig> = drafts
         .into_iter()
         .map(|draft| {
@@ -104,16 +108,10 @@ pub(super) fn resolve_stages(
     let mut needs = needing.values().flat_map(|stage| &stage.needs);
     let dag = if all_understood && needs.all(|need| kinds_by_stage.contains_key(&need.stage)) {
         make_dag(&needing, issues).and_then(|whole| {
-            if skipped.is_empty() && foreign.is_empty() {
+            if skipped.is_empty() && others.is_empty() {
                 return Some(whole);
             }
-            leave_foreign(
-                &foreign,
-                &mut needing,
-                &kinds_by_stage,
-                profile.name,
-                issues,
-            );
+            profile.leave(&others, &mut needing, &kinds_by_stage, issues);
             skipped.retain(|stage, _| needing.contains_key(stage));
             stages.retain(|stage, _| needing.contains_key(stage));
             for stage in leave_out(&mut needing, &kinds_by_stage, &mut skipped) {
@@ -130,74 +128,6 @@ pub(super) fn resolve_stages(
         stages,
         dag,
         skipped,
-    }
-}
-
-/// Which stages there are: one of some profiles.
-pub(super) struct Profile<'a> {
-    pub(super) name: &'a str,
-    pub(super) known: &'a [String],
-}
-
-impl Profile<'_> {
-    fn check(&self, name: &str, path: &str, issues: &mut Vec<Issue>) {
-        if self.known.iter().any(|known| known == name) {
-            return;
-        }
-        let message = match suggestion(name, self.known.iter().map(String::as_str)) {
-            Some(meant) => format!("unknown profile {name:?}; did you mean {meant:?}?"),
-            None if self.known.is_empty() => {
-                format!("unknown profile {name:?}: there are none under `profiles`")
-            }
-            None => {
-                let known = self.known.join(", ");
-                format!("unknown profile {name:?}; known: {known}")
-            }
-        };
-        issues.push(Issue::new(path, message));
-    }
-}
-
-/// The stages that are of other profiles alone.
-fn foreign_stages(
-    drafts: &[Draft<'_>],
-    profile: &Profile<'_>,
-    issues: &mut Vec<Issue>,
-) -> BTreeMap<StageId, String> {
-    if !(profile.name.is_empty() && profile.known.is_empty()) {
-        profile.check(profile.name, "profile", issues);
-    }
-    for draft in drafts {
-        for name in &draft.profiles {
-            profile.check(name, &format!("stages.{}.profiles", draft.id), issues);
-        }
-    }
-    let foreign = drafts
-        .iter()
-        .filter(|draft| !draft.profiles.is_empty() && !draft.profiles.contains(&profile.name));
-    foreign
-        .map(|draft| (draft.id.clone(), draft.profiles.join(", ")))
-        .collect()
-}
-
-/// Takes stages of other profiles out; what cannot do without one of them is a mistake.
-fn leave_foreign(
-    foreign: &BTreeMap<StageId, String>,
-    needing: &mut BTreeMap<StageId, Needing>,
-    kinds: &BTreeMap<StageId, &str>,
-    profile: &str,
-    issues: &mut Vec<Issue>,
-) {
-    let mut left = foreign.clone();
-    leave_out(needing, kinds, &mut left);
-    for (stage, reason) in left
-        .iter()
-        .filter(|(stage, _)| !foreign.contains_key(*stage))
-    {
-        let reason = reason.strip_suffix(SKIPPED).unwrap_or(reason);
-        let message =
-            format!("{reason}, which the profile {profile} lacks: say for which `profiles` it is");
-        issues.push(Issue::new(format!("stages.{stage}.needs"), message));
     }
 }
 
