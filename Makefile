@@ -69,6 +69,15 @@ parity: ## compare every token and TF-IDF value of a catalogue (DATA=…, or the
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	PYTHONPATH=$$packages python3 scripts/check-text-parity.py "$(RAYONNAGE)" "$(or $(DATA),$(SAMPLE))" "$$work"
 
+.PHONY: check-tensorboard
+check-tensorboard: ## open the learning curves of a run on the sample (or DATA=…) with TensorBoard, and compare every point
+	@$(WITH_LIBTORCH) \
+	packages=$$(scripts/setup-python.sh scripts/tensorboard-requirements.txt) || { echo 'check-tensorboard: skipped, since TensorBoard cannot be had'; exit 0; }; \
+	cargo build --release --locked; \
+	if [ -z "$(DATA)" ]; then "$(RAYONNAGE)" sample $(SAMPLE); fi; \
+	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	PYTHONPATH=$$packages python3 scripts/check-tensorboard.py "$(RAYONNAGE)" "$(or $(DATA),$(SAMPLE))" "$$work"
+
 .PHONY: text-fixture
 text-fixture: ## make tests/fixtures/text_*.json again, with the Python libraries
 	@$(WITH_LIBTORCH) \
@@ -94,6 +103,10 @@ bench-text: ## text against the Python libraries: DATA=… (or 10,000 sample pro
 .PHONY: backbone-fixture
 backbone-fixture: ## make tests/fixtures/backbones.json again, with torchvision and Keras (7 GB of PyTorch)
 	@PYTHONPATH=$$(scripts/setup-python.sh scripts/backbone-requirements.txt) python3 scripts/make-backbone-fixture.py
+
+.PHONY: schedule-fixture
+schedule-fixture: ## make tests/fixtures/keras_callbacks.json again, with Keras (7 GB of PyTorch)
+	@PYTHONPATH=$$(scripts/setup-python.sh scripts/backbone-requirements.txt) python3 scripts/make-schedule-fixture.py
 
 .PHONY: bench-backbones
 bench-backbones: ## frozen features of each backbone against PyTorch (7 GB): ROUNDS=… REPORT=…
@@ -138,6 +151,21 @@ bench-image-models: ## models of pixels, and transfer learning: DATA=… WEIGHTS
 	if [ -z "$$data" ]; then data=$(CARGO_TARGET)/bench-sample; "$(RAYONNAGE)" sample "$$data" --rows 10000; fi; \
 	weights=; $(if $(WEIGHTS),weights="--weights $(WEIGHTS) --sha256 $$(sha256sum < "$(WEIGHTS)" | cut -c1-64)";) \
 	cargo bench --locked --bench image_models -- --data "$$data" --report "$(REPORT)" $$weights $(ARGS)
+
+.PHONY: bench-report
+bench-report: REPORT = $(CARGO_TARGET)/bench-report.md
+bench-report: ## the technical report's tables with ours beside them: DATA=… (or 10,000 sample products) ARGS='--set …' REPORT=…
+	@$(WITH_LIBTORCH) cargo build --release --locked; \
+	data="$(DATA)"; \
+	if [ -z "$$data" ]; then data=$(CARGO_TARGET)/bench-sample; "$(RAYONNAGE)" sample "$$data" --rows 10000; fi; \
+	cargo bench --locked --bench report_tables -- --data "$$data" --report "$(REPORT)" $(ARGS)
+
+.PHONY: bench-fusion
+bench-fusion: REPORT = $(CARGO_TARGET)/bench-fusion.md
+bench-fusion: ## what images add to text, 5-fold: DATA=folder WEIGHTS=mobilenet_v2.pth (or .safetensors) ARGS='--set …' REPORT=…
+	@$(WITH_LIBTORCH) cargo build --release --locked; \
+	if [ -z "$(DATA)" ] || [ -z "$(WEIGHTS)" ]; then echo 'bench-fusion: wants DATA=… and WEIGHTS=…' >&2; exit 2; fi; \
+	cargo bench --locked --bench fusion -- --data "$(DATA)" --report "$(REPORT)" --weights "$(WEIGHTS)" --sha256 "$$(sha256sum < "$(WEIGHTS)" | cut -c1-64)" $(ARGS)
 
 .PHONY: lint
 lint: ## rustfmt and clippy, warnings are errors

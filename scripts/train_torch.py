@@ -92,15 +92,22 @@ def dense(tensors, prefix, dropout):
     return nn.Sequential(*layers, linear(tensors, f"{prefix}output"))
 
 
-class FusionHead(nn.Module):
+class Fusion(nn.Module):
+    """What a text network made, and features of images through a frozen layer and a trained one, side by side."""
+
     def __init__(self, tensors, dropout):
         super().__init__()
-        self.dense, self.output = linear(tensors, "head.dense"), linear(tensors, "head.output")
+        self.frozen = linear(tensors, "branches.1.frozen.0").requires_grad_(False)
+        self.image = linear(tensors, "branches.1.dense")
+        self.dense, self.output = linear(tensors, "dense"), linear(tensors, "output")
         self.dropout = nn.Dropout(dropout)
+        self.text = self.dense.in_features - self.image.out_features
 
-    def forward(self, features):
-        hidden = torch.relu(self.dense(self.dropout(features)))
-        return self.output(self.dropout(hidden))
+    def forward(self, rows):
+        text, image = self.dropout(rows[:, : self.text]), self.dropout(rows[:, self.text :])
+        image = self.dropout(torch.relu(self.frozen(image)))
+        joined = torch.cat([text, torch.relu(self.image(image))], 1)
+        return self.output(self.dropout(torch.relu(self.dense(joined))))
 
 
 class LeNet(nn.Module):
@@ -157,12 +164,8 @@ class Case:
             self.model = dense(tensors, "", dropout)
         elif name == "fusion":
             text, image = read("text", "<f4", rows, -1), read("embeddings", "<f4", rows, -1)
-            with torch.no_grad():
-                text = torch.relu(linear(tensors, "branches.0.dense")(text))
-                image = torch.relu(linear(tensors, "branches.1.dense.0")(image))
-                image = torch.relu(linear(tensors, "branches.1.dense.1")(image))
             self.rows = torch.cat([text, image], 1)
-            self.model = FusionHead(tensors, dropout)
+            self.model = Fusion(tensors, dropout)
         else:
             self.rows = read("pixels", "u1", rows, case["size"], case["size"], 3)
             self.model = FineTuned(trunk, tensors, dropout) if trunk else LeNet(tensors, dropout)
@@ -194,7 +197,8 @@ class Case:
         self.model.load_state_dict(self.initial)
         self.model.to(memory_format=memory_format)
         set_mode(self.model, dropout)
-        optimizer = torch.optim.Adam(self.model.parameters(), lr=self.rate, eps=EPSILON)
+        trained = [weights for weights in self.model.parameters() if weights.requires_grad]
+        optimizer = torch.optim.Adam(trained, lr=self.rate, eps=EPSILON)
         for rows in batches:
             yield self.step(rows, memory_format, optimizer)
 

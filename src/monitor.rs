@@ -38,6 +38,8 @@ impl Monitor {
             id: id.to_owned(),
             bar,
             done: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
+            resumed_at: AtomicU64::new(0),
             total: AtomicU64::new(0),
             unit: Mutex::new("rows"),
             logged: Mutex::new(Instant::now()),
@@ -103,6 +105,8 @@ pub struct StageMonitor {
     id: String,
     bar: Option<ProgressBar>,
     done: AtomicU64,
+    skipped: AtomicU64,
+    resumed_at: AtomicU64,
     total: AtomicU64,
     unit: Mutex<&'static str>,
     logged: Mutex<Instant>,
@@ -134,27 +138,68 @@ impl StageMonitor {
 
     /// Says how much there is to do, and of what.
     pub fn expect(&self, total: u64, unit: &'static str) {
+        self.set_total(
+            total,
+            unit,
+            "{prefix:>18} {bar:24} {pos:>7}/{len} {msg}, {rate}, {eta} left",
+        );
+    }
+
+    /// Says how much there is to do at most. Whoever does it says how long that may take.
+    pub fn expect_at_most(&self, total: u64, unit: &'static str) {
+        self.set_total(total, unit, "{prefix:>18} {bar:12} {pos}/{len} {wide_msg}");
+    }
+
+    fn set_total(&self, total: u64, unit: &'static str, template: &str) {
         self.total.store(total, Ordering::Relaxed);
         *self.unit.lock().unwrap_or_else(PoisonError::into_inner) = unit;
         if let Some(bar) = &self.bar {
             bar.set_length(total);
-            bar.set_style(style(
-                "{prefix:>18} {bar:24} {pos:>7}/{len} {msg}, {rate}, {eta} left",
-            ));
+            bar.set_style(style(template));
             bar.set_message(unit);
         }
     }
 
+    /// Says that an earlier run did some of the work; it is shown, and does not count as done.
+    pub fn skip(&self, count: u64) {
+        self.skipped.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Says from which epoch on a training runs that an earlier run began.
+    pub fn resumed_at(&self, epoch: u64) {
+        self.resumed_at.store(epoch, Ordering::Relaxed);
+    }
+
+    /// The first epoch that ran, where an earlier run had begun the training.
+    #[must_use]
+    pub fn resumed(&self) -> Option<u64> {
+        let epoch = self.resumed_at.load(Ordering::Relaxed);
+        (epoch > 0).then_some(epoch)
+    }
+
     /// Counts work that is done.
     pub fn advance(&self, count: u64) {
+        self.count(count, None);
+    }
+
+    /// Counts work that is done, and shows a short text about it.
+    pub fn advance_saying(&self, count: u64, text: String) {
+        self.count(count, Some(text));
+    }
+
+    fn count(&self, count: u64, text: Option<String>) {
         let done = self.done.fetch_add(count, Ordering::Relaxed) + count;
-        match &self.bar {
-            Some(bar) => bar.set_position(done),
-            None => self.log(None),
+        let Some(bar) = &self.bar else {
+            self.log(text.as_deref());
+            return;
+        };
+        bar.set_position(done + self.skipped.load(Ordering::Relaxed));
+        if let Some(text) = text {
+            bar.set_message(text);
         }
     }
 
-    /// Shows a short text, such as the loss of an epoch.
+    /// Shows a short text.
     pub fn message(&self, text: String) {
         match &self.bar {
             Some(bar) => bar.set_message(text),
@@ -169,6 +214,7 @@ impl StageMonitor {
         }
         *logged = Instant::now();
         let (done, unit) = self.done();
+        let done = done + self.skipped.load(Ordering::Relaxed);
         let total = self.total.load(Ordering::Relaxed);
         tracing::info!(stage = self.id, done, total, unit, message, "working");
     }

@@ -22,6 +22,8 @@ pub const VOCABULARY: &str = "vocabulary";
 pub const COMPONENTS: &str = "components";
 /// Dataset of a model's predictions for the rows that it was not fitted on.
 pub const HELD_OUT: &str = "held_out";
+/// Scores by what is known of a product.
+pub const MODALITY_SCORES: &str = "modality_scores";
 /// Dataset of scores per model, fold and class.
 pub const SCORES: &str = "scores";
 /// Dataset of confusion counts.
@@ -242,8 +244,10 @@ pub fn components() -> SchemaRef {
     ])
 }
 
-/// Predictions of a model for the rows that it was not fitted on. Of a row that is not known, nothing was there that the
-/// model could read, and the probabilities are the shares of the classes among the training rows.
+/// Predictions of a model for rows that it was not fitted on; of the fold `train`, where there are any, those of models that
+/// were fitted on the other rows of it. Of a row that is not known, nothing was there that the model could read, and the
+/// probabilities are the shares of the classes among the training rows. Where text and image are read and known, the prediction
+/// from either alone stands beside.
 #[must_use]
 pub fn held_out() -> SchemaRef {
     schema(vec![
@@ -252,6 +256,9 @@ pub fn held_out() -> SchemaRef {
         ("label", DataType::Utf8, false),
         ("predicted", DataType::Utf8, false),
         ("is_known", DataType::Boolean, false),
+        ("modality", DataType::Utf8, false),
+        ("predicted_from_text", DataType::Utf8, true),
+        ("predicted_from_image", DataType::Utf8, true),
         ("probabilities", list_of(DataType::Float32), false),
     ])
 }
@@ -268,6 +275,21 @@ pub fn scores() -> SchemaRef {
         ("recall", DataType::Float64, false),
         ("f1", DataType::Float64, false),
         ("support", DataType::UInt64, false),
+    ])
+}
+
+/// Scores of each model by what is known of a product. `modality` is that of the rows, or `all`; `given` is what the model was
+/// shown of them: all that is known, or the text or the image alone, where both are.
+#[must_use]
+pub fn modality_scores() -> SchemaRef {
+    schema(vec![
+        ("model", DataType::Utf8, false),
+        ("fold", DataType::Utf8, false),
+        ("modality", DataType::Utf8, false),
+        ("given", DataType::Utf8, false),
+        ("rows", DataType::UInt64, false),
+        ("accuracy", DataType::Float64, false),
+        ("weighted_f1", DataType::Float64, false),
     ])
 }
 

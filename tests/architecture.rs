@@ -149,6 +149,7 @@ fn only_model_knows_burn_and_libtorch() {
         &[
             "burn",
             "burn_autodiff",
+            "burn_pack",
             "burn_tch",
             "tch",
             "safetensors",

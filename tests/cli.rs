@@ -76,6 +76,26 @@ fn the_record_tells_rates_and_memory() {
     assert!(record.images_per_s.unwrap() > 0.0);
     assert!(record.peak_rss_bytes > 10 << 20);
     assert_eq!(record.device.unwrap().name, "cpu");
+    for of_stage in &record.stages {
+        let name = of_stage.stage.as_str();
+        let uses_libtorch = matches!(
+            name,
+            "embed_mobilenet_v2"
+                | "neural_simple"
+                | "neural_embedder"
+                | "lenet"
+                | "mobilenet_v2"
+                | "fusion"
+                | "predict"
+        );
+        assert_eq!(of_stage.device.is_some(), uses_libtorch, "{name}");
+        if let Some(device) = &of_stage.device {
+            assert_eq!(device.name, "cpu");
+            assert_eq!(device.precision, "full");
+            assert!(device.cpu_type.starts_with(&device.model) && !device.model.is_empty());
+            assert!(device.threads > 0);
+        }
+    }
     assert_eq!(stage(&space.record(), "decode_images").done, 150);
 }
 
@@ -135,12 +155,12 @@ fn new_unlabelled_rows_train_nothing() {
             "ingest",
             "detect_language",
             "translate",
-            "clean_text",
             "clean_text_light",
-            "tfidf",
+            "tfidf_blocks",
             "decode_images",
             "embed_mobilenet_v2",
-            "tfidf_blocks",
+            "clean_text",
+            "tfidf",
             "tokenize",
             "pca",
             "predict",
@@ -284,6 +304,13 @@ fn mistakes_on_the_command_line() {
     ] {
         assert_eq!(space.rayonnage(arguments).code, Some(2), "{arguments:?}");
     }
+    // No machine has so many; `auto` takes what there is.
+    space
+        .rayonnage(&["run", "--device", "cuda:4096"])
+        .expect(2, &["no device cuda:4096", "CUDA device(s)"]);
+    space
+        .rayonnage(&["status", "--device", "auto"])
+        .expect(0, &[]);
     space
         .rayonnage(&["run", "--set", "seed"])
         .expect(10, &["key.path=value"]);

@@ -1,13 +1,13 @@
-//! Real signals: `kill -9` at three places, and SIGTERM and SIGINT.
+//! Real signals: `kill -9` at several places, and SIGTERM and SIGINT.
 //!
 //! The moment is caught by watching the folder. Where the program is too quick, the test tries again with more rows,
 //! and fails if it never catches it.
 
-use crate::space::{TestSpace, assert_same, objects, options, ran, stage};
+use crate::space::{Objects, TestSpace, assert_same, objects, options, ran, stage};
 use rayonnage::runner::{RunRecord, RunStatus};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -94,10 +94,23 @@ fn stopped(
     signal: Signal,
     moment: &dyn Fn(&TestSpace) -> bool,
 ) -> (TestSpace, TestSpace, ExitStatus) {
+    stopped_with(&[], signal, moment)
+}
+
+/// As [`stopped`], with settings.
+#[track_caller]
+fn stopped_with(
+    settings: &[&str],
+    signal: Signal,
+    moment: &dyn Fn(&TestSpace) -> bool,
+) -> (TestSpace, TestSpace, ExitStatus) {
     for rows in [200, 400, 800, 1600] {
         let make = || {
             let mut space = TestSpace::with_sample(&options(rows));
             space.set("rows_per_part=8");
+            for setting in settings {
+                space.set(setting);
+            }
             space
         };
         let space = make();
@@ -174,6 +187,98 @@ fn killed_in_train() {
         ran.contains(&"lenet") && !ran.contains(&"decode_images"),
         "{ran:?}"
     );
+}
+
+/// Many short epochs, each with its snapshot.
+const EPOCHS: [&str; 3] = [
+    "snapshot_every_s=0",
+    "lenet.params.epochs=40",
+    "lenet.params.early_stopping.patience=40",
+];
+
+/// Epoch snapshots of a training that is under way.
+fn snapshots(space: &TestSpace, stage: &str) -> Vec<PathBuf> {
+    let folder = space.path("checkpoints").join(stage);
+    if !files(&folder, 1, "manifest.json").is_empty() {
+        return Vec::new();
+    }
+    let found = objects(&folder).into_keys();
+    found
+        .filter(|path| path.contains("/snapshots/epoch-") && !path.contains('#'))
+        .map(|path| folder.join(path))
+        .collect()
+}
+
+/// Asserts that a training that was killed went on in an epoch, and ended as one that was not.
+#[track_caller]
+fn assert_trains_on(space: &TestSpace, whole: &TestSpace, epoch: u64) {
+    let record = assert_resumes(space, whole);
+    let [resumed, made] = [&record, &whole.record()].map(|record| stage(record, "lenet").clone());
+    assert_eq!(resumed.resumed_at_epoch, Some(epoch), "{resumed:?}");
+    assert_eq!(resumed.done + epoch - 1, made.done, "only the others ran");
+    assert_eq!(made.resumed_at_epoch, None);
+    assert_eq!(resumed.summary, made.summary);
+    let [resumed, made] = [space, whole].map(|space| objects(&space.path("checkpoints/lenet")));
+    // Learning curves hold times. The snapshots are gone.
+    let (curves, resumed): (Objects, Objects) = resumed
+        .into_iter()
+        .partition(|(path, _)| path.contains("/events/"));
+    let (whole_curves, made): (Objects, Objects) = made
+        .into_iter()
+        .partition(|(path, _)| path.contains("/events/"));
+    assert_same(&resumed, &made);
+    assert!(
+        resumed
+            .keys()
+            .any(|path| path.ends_with("weights.safetensors"))
+    );
+    let sizes = |curves: Objects| -> Vec<(String, usize)> {
+        let curves = curves.into_iter();
+        curves.map(|(path, bytes)| (path, bytes.len())).collect()
+    };
+    assert_eq!(sizes(curves), sizes(whole_curves), "all epochs are in them");
+}
+
+/// Number of an epoch by the name of its snapshot.
+fn epoch_of(snapshot: &Path) -> u64 {
+    let name = snapshot.file_name().unwrap().to_str().unwrap();
+    name["epoch-".len()..][..5].parse().unwrap()
+}
+
+#[test]
+fn killed_between_epochs() {
+    let (space, whole, status) = stopped_with(&EPOCHS, Signal::Kill, &|space| {
+        snapshots(space, "lenet").len() > 1
+    });
+    assert_eq!(status.signal(), Some(9));
+    let newest = epoch_of(snapshots(&space, "lenet").last().unwrap());
+    assert_trains_on(&space, &whole, newest + 1);
+}
+
+#[test]
+fn killed_between_epochs_and_the_last_snapshot_is_torn() {
+    let (space, whole, _) = stopped_with(&EPOCHS, Signal::Kill, &|space| {
+        snapshots(space, "lenet").len() > 1
+    });
+    let left = snapshots(&space, "lenet");
+    let [.., before, newest] = &left[..] else {
+        panic!("{left:?}");
+    };
+    let bytes = fs::read(newest).unwrap();
+    fs::write(newest, &bytes[..bytes.len() / 2]).unwrap();
+    assert_trains_on(&space, &whole, epoch_of(before) + 1);
+}
+
+#[test]
+fn a_forced_run_trains_from_the_beginning() {
+    let (space, whole, _) = stopped_with(&EPOCHS, Signal::Kill, &|space| {
+        !snapshots(space, "lenet").is_empty()
+    });
+    let record = space.run(&["--jobs", "1", "--from", "lenet"]);
+    let forced = stage(&record, "lenet");
+    assert_eq!(forced.resumed_at_epoch, None);
+    assert_eq!(forced.done, stage(&whole.record(), "lenet").done);
+    assert_same(&space.published(), &whole.published());
 }
 
 #[test]

@@ -16,6 +16,7 @@
 //! | `blocks` | TF-IDF in blocks: what the stages make is what the kernels make of each field alone |
 //! | `conformance` | every store keeps the same promises |
 //! | `determinism` | the same bytes whatever the threads and the folder |
+//! | `loader` | networks of images that are read as the training goes: threads, augmentation, signals |
 //! | `pixels` | classical models of grey pixels: scores, samples, rows without image |
 //! | `parity` | tokens and TF-IDF values of the Python libraries |
 //! | `architecture` | who may name whom in `src/` |
@@ -30,9 +31,11 @@ mod damage;
 mod determinism;
 mod embeddings;
 mod fine_tuned;
+mod fusions;
 mod images;
 mod input;
 mod kill;
+mod loader;
 mod models;
 mod parity;
 mod pixels;

@@ -44,11 +44,11 @@ const SETTINGS: [&str; 16] = [
     "fusion.params.epochs=2",
 ];
 
-/// Stages of the shipped pipeline.
-pub const STAGES: usize = 36;
+/// Stages of the shipped pipeline in its quick profile.
+pub const STAGES: usize = 38;
 
 /// Stages of the shipped pipeline that fit something on the labelled rows.
-pub const FITTED: [&str; 22] = [
+pub const FITTED: [&str; 24] = [
     "split",
     "fit_tfidf",
     "fit_tfidf_blocks",
@@ -69,8 +69,10 @@ pub const FITTED: [&str; 22] = [
     "pixels_gradient_boosting",
     "lenet",
     "mobilenet_v2",
+    "mobilenet_v2_logistic",
     "fusion",
     "soft_vote",
+    "blend",
 ];
 
 /// Objects by path.

@@ -4,6 +4,8 @@
 //! <stage>/<fingerprint>/inputs.json                               first: what it is made from
 //! <stage>/<fingerprint>/<dataset>/part-00000-<digest>.parquet     whole parts, in any order
 //! <stage>/<fingerprint>/files/<name>                              weights and the like
+//! <stage>/<fingerprint>/snapshots/epoch-00007-<digest>.safetensors   while it trains
+//! <stage>/<fingerprint>/events/<run>/events.out.tfevents.rayonnage   learning curves, for TensorBoard
 //! <stage>/<fingerprint>/manifest.json                             last: complete
 //! _runs/<run id>.json                                             run records
 //! _lock                                                           held by the one writer

@@ -10,6 +10,7 @@ mod layout;
 mod manifest;
 pub mod parquet;
 mod reader;
+mod snapshots;
 mod stored;
 mod writer;
 

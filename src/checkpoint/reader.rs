@@ -60,6 +60,26 @@ impl CheckpointReader {
         parquet::decode(bytes, columns, &self.url(&path))
     }
 
+    /// Reads some rows of one part, given in ascending order, `at_once` at a time. The part is in memory as it lies in the store, and
+    /// never unpacked whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::part`].
+    pub fn rows(
+        &self,
+        dataset: &str,
+        part: &PartManifest,
+        columns: &[&str],
+        rows: &[usize],
+        at_once: usize,
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, CheckpointError>> + use<>, CheckpointError>
+    {
+        let path = format!("{dataset}/{}", part.file);
+        let bytes = self.verified(&path, part.bytes, &part.digest)?;
+        parquet::decode_rows(bytes, columns, rows, at_once, &self.url(&path))
+    }
+
     /// Reads the bytes of one part, verified.
     ///
     /// # Errors

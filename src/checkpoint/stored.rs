@@ -100,6 +100,6 @@ pub(super) fn read_whole(
     if Digest::of(&bytes).short() == short_digest {
         return Ok(Some(bytes));
     }
-    tracing::warn!(part = path, "part is damaged and is made again");
+    tracing::warn!(object = path, "object is damaged and is made again");
     Ok(None)
 }

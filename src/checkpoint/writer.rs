@@ -11,6 +11,7 @@ use super::manifest::{
     DatasetManifest, FILES, FileManifest, Inputs, Manifest, PartManifest, dataset_content,
 };
 use super::parquet::Shape;
+use super::snapshots::Snapshots;
 use super::stored::read_whole;
 use super::{CheckpointError, parquet};
 use crate::fingerprint::{Digest, FORMAT_VERSION, Fields, Fingerprint};
@@ -44,6 +45,8 @@ pub struct CheckpointWriter {
     fingerprint: Fingerprint,
     candidates: HashMap<(String, Digest), Vec<Candidate>>,
     written: Mutex<Written>,
+    /// Of a stage that trains.
+    snapshots: Mutex<Option<Snapshots>>,
 }
 
 impl CheckpointWriter {
@@ -65,6 +68,8 @@ impl CheckpointWriter {
         let candidates = if fresh_start {
             // Uncommit first: a forced run that stops half way must not look complete.
             store.delete(&manifest_path(stage, &fingerprint))?;
+            let folder = checkpoint_folder(stage, &fingerprint);
+            Snapshots::find(store.clone(), &folder)?.delete_all()?;
             HashMap::new()
         } else if has_keys {
             find_candidates(&store, stage)?
@@ -87,6 +92,7 @@ impl CheckpointWriter {
             fingerprint,
             candidates,
             written: Mutex::default(),
+            snapshots: Mutex::default(),
         })
     }
 
@@ -213,6 +219,63 @@ impl CheckpointWriter {
         Ok(())
     }
 
+    /// Writes a file for people, such as a log: no manifest lists it, and it may differ from run to run.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn write_unlisted(
+        &self,
+        folder: &str,
+        name: &str,
+        bytes: Bytes,
+    ) -> Result<(), CheckpointError> {
+        Ok(self.store.replace(&self.part_path(folder, name), bytes)?)
+    }
+
+    /// Does something with the epoch snapshots that lie here.
+    fn with_snapshots<T>(
+        &self,
+        act: impl FnOnce(&mut Snapshots) -> Result<T, CheckpointError>,
+    ) -> Result<T, CheckpointError> {
+        let mut held = self
+            .snapshots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(snapshots) = &mut *held {
+            return act(snapshots);
+        }
+        let folder = checkpoint_folder(&self.stage, &self.fingerprint);
+        act(held.insert(Snapshots::find(self.store.clone(), &folder)?))
+    }
+
+    /// Reads the newest epoch snapshot that is whole.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn newest_snapshot(&self) -> Result<Option<Bytes>, CheckpointError> {
+        self.with_snapshots(Snapshots::newest)
+    }
+
+    /// Deletes the newest epoch snapshot, which turned out to be of no use.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn delete_newest_snapshot(&self) -> Result<(), CheckpointError> {
+        self.with_snapshots(Snapshots::delete_newest)
+    }
+
+    /// Writes an epoch snapshot, and deletes those before the last two. All are deleted once the checkpoint is complete.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn save_snapshot(&self, epoch: usize, bytes: Bytes) -> Result<(), CheckpointError> {
+        self.with_snapshots(|snapshots| snapshots.save(epoch, bytes))
+    }
+
     /// The manifest as it would be committed now; checks look at the datasets through it.
     #[must_use]
     pub fn manifest(&self, summary: serde_json::Map<String, serde_json::Value>) -> Manifest {
@@ -252,13 +315,24 @@ impl CheckpointWriter {
         let manifest = self.manifest(summary);
         let path = manifest_path(&self.stage, &self.fingerprint);
         put_or_mend(&self.store, &path, to_json(&manifest))?;
+        let held = self.snapshots.into_inner();
+        if let Some(snapshots) = held.unwrap_or_else(PoisonError::into_inner) {
+            // What is left takes space and does no harm.
+            if let Err(error) = snapshots.delete_all() {
+                tracing::warn!(stage = self.stage, %error, "cannot delete epoch snapshots");
+            }
+        }
         Ok(manifest)
     }
 }
 
 /// Creates an object whose content its name or its inputs decide; one that is there with other
 /// bytes is damaged, and is mended.
-fn put_or_mend(store: &SharedStore, path: &str, bytes: Bytes) -> Result<(), CheckpointError> {
+pub(super) fn put_or_mend(
+    store: &SharedStore,
+    path: &str,
+    bytes: Bytes,
+) -> Result<(), CheckpointError> {
     match create_idempotent(&**store, path, &bytes) {
         Err(StoreError::Conflict { url }) => {
             tracing::warn!(object = url, "object is damaged and is written again");

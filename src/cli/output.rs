@@ -133,9 +133,10 @@ fn stage_table(record: &RunRecord) -> Table {
     for stage in &record.stages {
         let is_fresh = stage.status == StageStatus::Fresh;
         let dash = || "-".to_owned();
-        let work = || match stage.images_reused {
-            0 => format!("{} {}", stage.done, stage.unit),
-            known => format!("{} {}, {known} images known", stage.done, stage.unit),
+        let work = || match (stage.images_reused, stage.resumed_at_epoch) {
+            (0, None) => format!("{} {}", stage.done, stage.unit),
+            (0, Some(epoch)) => format!("{} {}, from epoch {epoch}", stage.done, stage.unit),
+            (known, _) => format!("{} {}, {known} images known", stage.done, stage.unit),
         };
         table.row([
             stage.stage.clone(),

@@ -1,7 +1,7 @@
 //! The validated configuration, and how a tree becomes one.
 
 use super::issue::{ConfigError, Issue};
-use super::stages::{KindInfo, ResolvedStages, resolve_stages};
+use super::stages::{KindInfo, Profile, ResolvedStages, resolve_stages};
 use super::tree::check;
 use super::weights::{WeightsConfig, resolve_weights};
 use crate::graph::{Dag, StageId};
@@ -22,6 +22,10 @@ pub struct PipelineConfig {
     pub dump_date: Option<String>,
     /// Most rows in one part.
     pub rows_per_part: usize,
+    /// Least seconds between two epoch snapshots of a training; 0: one after each epoch.
+    pub snapshot_every_s: f64,
+    /// Of the stages that name profiles, those of this one are in the pipeline.
+    pub profile: String,
     /// Share of bad rows past which a run fails.
     pub max_reject_ratio: f64,
     /// Share of broken images past which a run fails.
@@ -109,6 +113,9 @@ struct RawPipeline {
     checkpoints: String,
     dump_date: String,
     rows_per_part: usize,
+    profile: String,
+    profiles: Vec<String>,
+    snapshot_every_s: f64,
     max_reject_ratio: f64,
     max_image_fault_ratio: f64,
     sql: String,
@@ -146,6 +153,9 @@ impl Default for RawPipeline {
             checkpoints: text("checkpoints"),
             dump_date: String::new(),
             rows_per_part: 512,
+            profile: String::new(),
+            profiles: Vec::new(),
+            snapshot_every_s: 10.0,
             max_reject_ratio: 0.01,
             max_image_fault_ratio: 0.05,
             sql: text("sql"),
@@ -176,7 +186,16 @@ pub fn resolve(
         stages,
         dag,
         skipped,
-    } = resolve_stages(section("stages"), kinds, &weights, &mut issues);
+    } = resolve_stages(
+        section("stages"),
+        kinds,
+        &weights,
+        &Profile {
+            name: &raw.profile,
+            known: &raw.profiles,
+        },
+        &mut issues,
+    );
     let invalid = |mut issues: Vec<Issue>| {
         issues.sort();
         issues.dedup();
@@ -194,6 +213,8 @@ pub fn resolve(
         checkpoints: raw.checkpoints,
         dump_date: (!raw.dump_date.is_empty()).then_some(raw.dump_date),
         rows_per_part: raw.rows_per_part,
+        profile: raw.profile,
+        snapshot_every_s: raw.snapshot_every_s,
         max_reject_ratio: raw.max_reject_ratio,
         max_image_fault_ratio: raw.max_image_fault_ratio,
         sql: raw.sql,
@@ -240,6 +261,11 @@ fn check_top(raw: &RawPipeline, issues: &mut Vec<Issue>) {
         (1..=65_536).contains(&raw.rows_per_part),
         "rows_per_part",
         "must lie between 1 and 65536",
+    );
+    require(
+        (0.0..=86_400.0).contains(&raw.snapshot_every_s),
+        "snapshot_every_s",
+        "must lie between 0 and 86400",
     );
     for (path, ratio) in [
         ("max_reject_ratio", raw.max_reject_ratio),

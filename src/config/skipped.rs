@@ -13,6 +13,9 @@ pub(super) struct Needing {
     pub(super) needs: Vec<Need>,
 }
 
+/// What is said of a stage that is needed and left out.
+pub(super) const SKIPPED: &str = ", which is skipped";
+
 /// Takes out of `stages` those that are skipped, and those that cannot do without them; `skipped` says why. Returns those
 /// that would go on without some, had not all of them been skipped: a run without them is not what anybody wants.
 pub(super) fn leave_out(
@@ -27,7 +30,7 @@ pub(super) fn leave_out(
         is_changed = false;
         for (stage, needing) in stages.iter_mut() {
             if let Some(lacking) = drop_skipped(needing, kinds, skipped) {
-                skipped.insert(stage.clone(), format!("needs {lacking}, which is skipped"));
+                skipped.insert(stage.clone(), format!("needs {lacking}{SKIPPED}"));
                 is_changed = true;
                 if needing.rules.iter().any(|rule| rule.may_be_skipped) {
                     starved.push(stage.clone());

@@ -4,7 +4,7 @@
 
 use super::Issue;
 use super::resolved::StageConfig;
-use super::skipped::{Needing, leave_out};
+use super::skipped::{Needing, SKIPPED, leave_out};
 use super::tree::{name_of, unknown_key};
 use super::weights::WeightsConfig;
 use crate::graph::{Dag, GraphError, Need, StageId};
@@ -47,6 +47,8 @@ struct Draft<'a> {
     kind: KindInfo,
     params: Value,
     needs: Vec<&'a str>,
+    /// The profiles that it is for; empty for all.
+    profiles: Vec<&'a str>,
     /// Whether all of it could be; if not, what it reads is not known for sure.
     is_sound: bool,
 }
@@ -63,6 +65,7 @@ pub(super) fn resolve_stages(
     given: &Value,
     kinds: &[KindInfo],
     weights: &BTreeMap<String, WeightsConfig>,
+    profile: &Profile<'_>,
     issues: &mut Vec<Issue>,
 ) -> ResolvedStages {
     let Some(given) = given.as_object().filter(|stages| !stages.is_empty()) else {
@@ -86,6 +89,7 @@ pub(super) fn resolve_stages(
         needing.insert(draft.id.clone(), Needing { rules, needs });
         skipped.extend(without_weights(draft, weights, issues));
     }
+    let foreign = foreign_stages(&drafts, profile, issues);
     let mut stages: BTreeMap<StageId, StageConfig> = drafts
         .into_iter()
         .map(|draft| {
@@ -100,9 +104,18 @@ pub(super) fn resolve_stages(
     let mut needs = needing.values().flat_map(|stage| &stage.needs);
     let dag = if all_understood && needs.all(|need| kinds_by_stage.contains_key(&need.stage)) {
         make_dag(&needing, issues).and_then(|whole| {
-            if skipped.is_empty() {
+            if skipped.is_empty() && foreign.is_empty() {
                 return Some(whole);
             }
+            leave_foreign(
+                &foreign,
+                &mut needing,
+                &kinds_by_stage,
+                profile.name,
+                issues,
+            );
+            skipped.retain(|stage, _| needing.contains_key(stage));
+            stages.retain(|stage, _| needing.contains_key(stage));
             for stage in leave_out(&mut needing, &kinds_by_stage, &mut skipped) {
                 let message = format!("nothing is left for it to read: {}", skipped[&stage]);
                 issues.push(Issue::new(format!("stages.{stage}.needs"), message));
@@ -117,6 +130,74 @@ pub(super) fn resolve_stages(
         stages,
         dag,
         skipped,
+    }
+}
+
+/// Which stages there are: one of some profiles.
+pub(super) struct Profile<'a> {
+    pub(super) name: &'a str,
+    pub(super) known: &'a [String],
+}
+
+impl Profile<'_> {
+    fn check(&self, name: &str, path: &str, issues: &mut Vec<Issue>) {
+        if self.known.iter().any(|known| known == name) {
+            return;
+        }
+        let message = match suggestion(name, self.known.iter().map(String::as_str)) {
+            Some(meant) => format!("unknown profile {name:?}; did you mean {meant:?}?"),
+            None if self.known.is_empty() => {
+                format!("unknown profile {name:?}: there are none under `profiles`")
+            }
+            None => {
+                let known = self.known.join(", ");
+                format!("unknown profile {name:?}; known: {known}")
+            }
+        };
+        issues.push(Issue::new(path, message));
+    }
+}
+
+/// The stages that are of other profiles alone.
+fn foreign_stages(
+    drafts: &[Draft<'_>],
+    profile: &Profile<'_>,
+    issues: &mut Vec<Issue>,
+) -> BTreeMap<StageId, String> {
+    if !(profile.name.is_empty() && profile.known.is_empty()) {
+        profile.check(profile.name, "profile", issues);
+    }
+    for draft in drafts {
+        for name in &draft.profiles {
+            profile.check(name, &format!("stages.{}.profiles", draft.id), issues);
+        }
+    }
+    let foreign = drafts
+        .iter()
+        .filter(|draft| !draft.profiles.is_empty() && !draft.profiles.contains(&profile.name));
+    foreign
+        .map(|draft| (draft.id.clone(), draft.profiles.join(", ")))
+        .collect()
+}
+
+/// Takes stages of other profiles out; what cannot do without one of them is a mistake.
+fn leave_foreign(
+    foreign: &BTreeMap<StageId, String>,
+    needing: &mut BTreeMap<StageId, Needing>,
+    kinds: &BTreeMap<StageId, &str>,
+    profile: &str,
+    issues: &mut Vec<Issue>,
+) {
+    let mut left = foreign.clone();
+    leave_out(needing, kinds, &mut left);
+    for (stage, reason) in left
+        .iter()
+        .filter(|(stage, _)| !foreign.contains_key(*stage))
+    {
+        let reason = reason.strip_suffix(SKIPPED).unwrap_or(reason);
+        let message =
+            format!("{reason}, which the profile {profile} lacks: say for which `profiles` it is");
+        issues.push(Issue::new(format!("stages.{stage}.needs"), message));
     }
 }
 
@@ -167,7 +248,7 @@ fn draft<'a>(
     kinds: &[KindInfo],
     issues: &mut Vec<Issue>,
 ) -> Option<Draft<'a>> {
-    const KEYS: [&str; 3] = ["kind", "needs", "params"];
+    const KEYS: [&str; 4] = ["kind", "needs", "params", "profiles"];
     let path = format!("stages.{id}");
     let before = issues.len();
     let named_well = id.starts_with(|first: char| first.is_ascii_lowercase())
@@ -191,7 +272,8 @@ fn draft<'a>(
         issues.push(Issue::new(format!("{path}.{key}"), unknown_key(key, &KEYS)));
     }
     let kind = find_kind(map, &path, kinds, issues);
-    let needs = list_of_strings(map, &path, issues);
+    let needs = list_of_strings(map, "needs", &path, issues);
+    let profiles = list_of_strings(map, "profiles", &path, issues);
     let kind = kind?;
     let none = Value::Null;
     let params = map.get("params").unwrap_or(&none);
@@ -201,6 +283,7 @@ fn draft<'a>(
         kind,
         params: params.unwrap_or(Value::Null),
         needs,
+        profiles,
         is_sound: issues.len() == before,
     })
 }
@@ -230,18 +313,19 @@ fn find_kind(
 
 fn list_of_strings<'a>(
     map: &'a Map<String, Value>,
+    key: &str,
     path: &str,
     issues: &mut Vec<Issue>,
 ) -> Vec<&'a str> {
-    match map.get("needs") {
+    match map.get(key) {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
             items.iter().filter_map(Value::as_str).collect()
         }
         Some(_) => {
             issues.push(Issue::new(
-                format!("{path}.needs"),
-                "expected a list of stages",
+                format!("{path}.{key}"),
+                "expected a list of names",
             ));
             Vec::new()
         }

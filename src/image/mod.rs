@@ -3,6 +3,7 @@
 //! The only module that knows codecs. Everything here is a pure function of the bytes and the
 //! options: no files, no clock, no threads. A bad image is a value ([`ImageFault`]), never a panic.
 
+mod augment;
 mod decode;
 mod encode;
 mod grey;
@@ -16,6 +17,7 @@ mod statistics;
 mod status;
 mod vectors;
 
+pub use augment::{AugmentOptions, Augmenter, Fill, Variation};
 pub use decode::{DecodeLimits, DecodedImage, ImageDecoder};
 pub use encode::{encode_jpeg, encode_png};
 pub use grey::push_grey;

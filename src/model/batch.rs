@@ -1,9 +1,10 @@
 //! What networks eat, on the host and in plain Rust.
 //!
-//! [`Rows`] is asked for batches of its rows, so that a stage can stream images from disk;
-//! [`MemoryRows`] holds everything. Invariant: an [`Inputs`] is checked when it is made, so that
-//! what reaches the device has the lengths it claims.
+//! [`Rows`] hands them out in batches, so that a stage can stream images from disk
+//! ([`StreamedRows`](super::StreamedRows)); [`MemoryRows`] holds everything. Invariant: an [`Inputs`]
+//! is checked when it is made, so that what reaches the device has the lengths it claims.
 
+use super::order::EpochOrder;
 use super::{ModelError, SequenceRows, SparseRows};
 
 /// Square colour images, and which rows have one.
@@ -182,6 +183,15 @@ impl Embeddings {
         })
     }
 
+    /// Makes rows of which each has features.
+    #[must_use]
+    pub fn whole(dense: Dense) -> Self {
+        Self {
+            present: vec![true; dense.len()],
+            dense,
+        }
+    }
+
     /// Adds a row, or one without image.
     ///
     /// # Errors
@@ -251,8 +261,8 @@ pub struct Inputs {
     pub images: Option<Images>,
     /// Features of images.
     pub embeddings: Option<Embeddings>,
-    /// Dense features of whole rows, such as those of a fusion's branches.
-    pub features: Option<Dense>,
+    /// What the models of a fusion made of the rows, model by model.
+    pub branches: Vec<Embeddings>,
 }
 
 impl Inputs {
@@ -261,16 +271,27 @@ impl Inputs {
         let text = self.text.as_ref().map(SparseRows::len);
         let sequences = self.sequences.as_ref().map(SequenceRows::len);
         let images = self.images.as_ref().map(Images::len);
-        let features = self.features.as_ref().map(Dense::len);
+        let branches = self.branches.iter().map(Embeddings::len);
         let embeddings = self.embeddings.as_ref().map(Embeddings::len);
-        [text, sequences, images, embeddings, features]
-            .into_iter()
-            .flatten()
+        let modalities = [text, sequences, images, embeddings];
+        modalities.into_iter().flatten().chain(branches)
     }
 
-    /// Returns the number of rows, where there is a modality.
-    pub(super) fn rows(&self) -> Option<usize> {
-        self.lengths().next()
+    /// Returns for each row whether anything is known of it: a text with a known word, an image. `None` where there is no
+    /// modality.
+    pub(super) fn presence(&self) -> Option<Vec<bool>> {
+        let text = self.text.as_ref().map(SparseRows::presence);
+        let text = text.or_else(|| self.sequences.as_ref().map(SequenceRows::presence));
+        let images = self.images.as_ref().map(|images| images.present().to_vec());
+        let images =
+            images.or_else(|| self.embeddings.as_ref().map(|rows| rows.present().to_vec()));
+        match (text, images) {
+            (Some(text), Some(images)) => {
+                let either = text.iter().zip(images).map(|(text, image)| *text || image);
+                Some(either.collect())
+            }
+            (text, images) => text.or(images),
+        }
     }
 
     /// Checks that every modality has that many rows.
@@ -289,23 +310,44 @@ impl Inputs {
             sequences: self.sequences.as_ref().map(|text| text.select(rows)),
             images: self.images.as_ref().map(|images| images.select(rows)),
             embeddings: self.embeddings.as_ref().map(|some| some.select(rows)),
-            features: self.features.as_ref().map(|dense| dense.select(rows)),
+            branches: self.branches.iter().map(|some| some.select(rows)).collect(),
         }
     }
 }
 
-/// Rows that can be asked for in batches.
+/// Some rows, and what they hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// Numbers of the rows.
+    pub rows: Vec<usize>,
+    /// Their inputs, in the same order.
+    pub inputs: Inputs,
+}
+
+impl Batch {
+    /// Returns the batch after a check that every modality has as many rows as it names.
+    pub(super) fn checked(self) -> Result<Self, ModelError> {
+        self.inputs.check_rows(self.rows.len())?;
+        Ok(self)
+    }
+}
+
+/// Batches one after the other; an error is the last.
+pub type Batches<'a> = Box<dyn Iterator<Item = Result<Batch, ModelError>> + 'a>;
+
+/// Rows that are handed out in batches.
 pub trait Rows: Sync {
     /// Returns the number of rows.
     fn len(&self) -> usize;
 
-    /// Returns the inputs of the rows named (each below [`len`](Self::len)), in that order.
+    /// Hands out every row once, `batch_size` at a time (the last time, what is left). The same
+    /// order is the same batches, always.
     ///
     /// # Errors
     ///
-    /// [`ModelError::Source`] where they cannot be read, [`ModelError::Interrupted`] to end a
-    /// training or prediction before the next batch.
-    fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError>;
+    /// Of an item: [`ModelError::Source`] where rows cannot be read, [`ModelError::Interrupted`]
+    /// to end a training or prediction before the next batch.
+    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_>;
 
     /// Returns whether there is no row.
     fn is_empty(&self) -> bool {
@@ -336,6 +378,17 @@ impl MemoryRows {
         inputs.check_rows(rows)?;
         Ok(Self { rows, inputs })
     }
+
+    /// Returns the inputs of the rows named, in that order.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Inputs`] where there is no such row.
+    pub fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
+        let inside = rows.iter().all(|&row| row < self.rows);
+        check(inside, || format!("a row is not below {}", self.rows))?;
+        Ok(self.inputs.select(rows))
+    }
 }
 
 impl Rows for MemoryRows {
@@ -343,10 +396,15 @@ impl Rows for MemoryRows {
         self.rows
     }
 
-    fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
-        let inside = rows.iter().all(|&row| row < self.rows);
-        check(inside, || format!("a row is not below {}", self.rows))?;
-        Ok(self.inputs.select(rows))
+    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_> {
+        let mut order = order.of_all(self.rows).into_iter();
+        Box::new(std::iter::from_fn(move || {
+            let rows: Vec<usize> = order.by_ref().take(batch_size.max(1)).collect();
+            if rows.is_empty() {
+                return None;
+            }
+            Some(self.inputs(&rows).map(|inputs| Batch { rows, inputs }))
+        }))
     }
 }
 
@@ -367,6 +425,15 @@ impl MemoryExamples {
         let rows = MemoryRows::new(labels.len(), inputs)?;
         Ok(Self { rows, labels })
     }
+
+    /// Returns the inputs of the rows named, as [`MemoryRows::inputs`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Inputs`] where there is no such row.
+    pub fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
+        self.rows.inputs(rows)
+    }
 }
 
 impl Rows for MemoryExamples {
@@ -374,8 +441,8 @@ impl Rows for MemoryExamples {
         self.rows.len()
     }
 
-    fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
-        self.rows.inputs(rows)
+    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_> {
+        self.rows.batches(order, batch_size)
     }
 }
 
@@ -394,73 +461,4 @@ pub(super) fn check(holds: bool, reason: impl FnOnce() -> String) -> Result<(), 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sparse() -> SparseRows {
-        SparseRows::new(6, vec![0, 2, 2, 3], vec![1, 4, 4], vec![0.5, 2.0, 3.0]).unwrap()
-    }
-
-    fn sequences(rows: u32) -> SequenceRows {
-        let mut sequences = SequenceRows::empty(9, 3);
-        for row in 0..rows {
-            sequences.push(&[row + 2, 1]).unwrap();
-        }
-        sequences
-    }
-
-    fn embeddings() -> Embeddings {
-        let mut rows = Embeddings::empty(2).unwrap();
-        for features in [Some(&[1.0, 2.0][..]), None, Some(&[5.0, 6.0])] {
-            rows.push(features).unwrap();
-        }
-        rows
-    }
-
-    #[test]
-    fn values_that_are_not_whole_rows_are_refused() {
-        assert!(Images::new(2, vec![0; 13], vec![true]).is_err());
-        assert!(Dense::new(3, vec![0.0; 4]).is_err());
-        assert!(Embeddings::empty(0).is_err());
-        assert!(embeddings().push(Some(&[1.0])).is_err());
-    }
-
-    #[test]
-    fn modalities_must_agree_on_the_rows() {
-        let inputs = Inputs {
-            text: Some(sparse()),
-            images: Some(Images::new(1, vec![0; 6], vec![true, false]).unwrap()),
-            ..Inputs::default()
-        };
-        assert!(MemoryExamples::new(vec![0, 1, 0], inputs).is_err());
-        let inputs = Inputs {
-            text: Some(sparse()),
-            sequences: Some(sequences(2)),
-            ..Inputs::default()
-        };
-        assert!(MemoryExamples::new(vec![0, 1, 0], inputs).is_err());
-    }
-
-    #[test]
-    fn memory_rows_give_every_modality_of_the_rows_asked_for() {
-        let inputs = Inputs {
-            text: Some(sparse()),
-            sequences: Some(sequences(3)),
-            images: Some(Images::new(1, (0..9).collect(), vec![true, false, true]).unwrap()),
-            embeddings: Some(embeddings()),
-            features: Some(Dense::new(2, (0..6u8).map(f32::from).collect()).unwrap()),
-        };
-        let rows = MemoryRows::new(3, inputs).unwrap();
-        let batch = rows.inputs(&[2, 1]).unwrap();
-        assert_eq!(batch.text.unwrap().row(0).0, [4]);
-        assert_eq!(batch.sequences.unwrap().row(0), [4, 1]);
-        let images = batch.images.unwrap();
-        assert_eq!(images.pixels(), [6, 7, 8, 3, 4, 5]);
-        assert_eq!(images.present(), [true, false]);
-        let embeddings = batch.embeddings.unwrap();
-        assert_eq!(embeddings.dense().values(), [5.0, 6.0, 0.0, 0.0]);
-        assert_eq!(embeddings.present(), [true, false]);
-        assert_eq!(batch.features.unwrap().values(), [4.0, 5.0, 2.0, 3.0]);
-        assert!(rows.inputs(&[3]).is_err());
-    }
-}
+mod tests;

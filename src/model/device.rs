@@ -5,7 +5,9 @@
 //! [`Runtime::bind_thread`]. The matrix library below it has one count for the process: all
 //! runtimes of a process are best opened with the same number of threads.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use burn::tensor::Device;
@@ -115,6 +117,15 @@ impl Runtime {
         &self.cpu_type
     }
 
+    /// Returns what the device is sold as: the model of the CPU or of the GPU, as far as it can be known.
+    #[must_use]
+    pub fn model(&self) -> String {
+        match self.choice {
+            DeviceChoice::Cuda(_) => gpu_model(Path::new("/proc/driver/nvidia/gpus")),
+            DeviceChoice::Auto | DeviceChoice::Cpu => cpu_name(),
+        }
+    }
+
     /// Returns the number of threads that LibTorch computes one operation with.
     #[must_use]
     pub fn threads(&self) -> usize {
@@ -175,11 +186,35 @@ fn libtorch_threads() -> usize {
 
 /// Model name of `/proc/cpuinfo` and the vector instructions.
 fn cpu_type() -> String {
-    let model = std::fs::read_to_string("/proc/cpuinfo")
+    format!("{} ({})", cpu_name(), cpu_capability())
+}
+
+fn cpu_name() -> String {
+    std::fs::read_to_string("/proc/cpuinfo")
         .ok()
         .and_then(|text| cpu_model(&text).map(str::to_owned))
-        .unwrap_or_else(|| std::env::consts::ARCH.to_owned());
-    format!("{model} ({})", cpu_capability())
+        .unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+}
+
+/// The models of the GPUs that NVIDIA's driver lists. `tch` does not tell the name of a device, and CUDA may number the
+/// devices otherwise than the driver: where they differ, all are named.
+///
+/// # Source
+///
+/// The driver's README, chapter "The /proc Interface".
+fn gpu_model(gpus: &Path) -> String {
+    let folders = std::fs::read_dir(gpus).into_iter().flatten().flatten();
+    let models: BTreeSet<String> = folders
+        .filter_map(|folder| std::fs::read_to_string(folder.path().join("information")).ok())
+        .filter_map(|text| {
+            let line = text.lines().find_map(|line| line.strip_prefix("Model:"));
+            line.map(|model| model.trim().to_owned())
+        })
+        .collect();
+    if models.is_empty() {
+        return "unknown".to_owned();
+    }
+    models.into_iter().collect::<Vec<_>>().join(" or ")
 }
 
 fn cpu_model(cpuinfo: &str) -> Option<&str> {
@@ -265,6 +300,24 @@ mod tests {
         let expected = if cuda_devices() > 0 { "cuda" } else { "cpu" };
         let runtime = Runtime::open(DeviceChoice::Auto, Some(1)).unwrap();
         assert_eq!(runtime.kind(), expected);
+    }
+
+    #[test]
+    fn gpus_are_named_as_the_driver_names_them() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(gpu_model(&folder.path().join("gpus")), "unknown");
+        let driver_lists = |bus: &str, model: &str| {
+            let gpu = folder.path().join("gpus").join(bus);
+            std::fs::create_dir_all(&gpu).unwrap();
+            let text = format!("Model: \t\t {model}\nIRQ:   \t\t 20\nGPU UUID: \t GPU-1\n");
+            std::fs::write(gpu.join("information"), text).unwrap();
+        };
+        driver_lists("0000:04:00.0", "NVIDIA H100 80GB HBM3");
+        driver_lists("0000:05:00.0", "NVIDIA H100 80GB HBM3");
+        let named = || gpu_model(&folder.path().join("gpus"));
+        assert_eq!(named(), "NVIDIA H100 80GB HBM3");
+        driver_lists("0000:06:00.0", "NVIDIA A10");
+        assert_eq!(named(), "NVIDIA A10 or NVIDIA H100 80GB HBM3");
     }
 
     #[test]

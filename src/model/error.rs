@@ -109,6 +109,12 @@ pub enum ModelError {
         /// Epoch, from 1.
         epoch: usize,
     },
+    /// An epoch snapshot is not one of this training.
+    #[error("the epoch snapshot cannot be gone on from: {reason}")]
+    Snapshot {
+        /// What does not fit.
+        reason: String,
+    },
     /// The observer asked to stop, or the source of the examples was interrupted.
     #[error("interrupted")]
     Interrupted,

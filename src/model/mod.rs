@@ -7,31 +7,45 @@
 
 pub mod backbones;
 mod batch;
+mod blend;
 pub mod classical;
 mod device;
 mod error;
+mod events;
 mod labels;
 mod libtorch;
+mod loader;
 mod metrics;
 mod networks;
 mod optimizer;
+mod order;
 mod pca;
 mod precision;
 mod predict;
 mod random;
 mod schedule;
 mod sequence;
+mod snapshot;
 mod sparse;
 mod table;
 mod trainer;
 mod weights;
 
-pub use batch::{Dense, Embeddings, Examples, Images, Inputs, MemoryExamples, MemoryRows, Rows};
+pub use batch::{
+    Batch, Batches, Dense, Embeddings, Examples, Images, Inputs, MemoryExamples, MemoryRows, Rows,
+};
+pub use blend::{Blend, Pattern};
 pub use device::{DeviceChoice, Runtime};
 pub use error::ModelError;
+pub use events::event_files;
 pub use labels::LabelMap;
+pub use loader::{ImageParts, LoaderOptions, PartImages, StreamedRows, Uniform, Vary};
 pub use metrics::{ClassScores, Confusion};
-pub use networks::{FineTuning, Network, NetworkSpec, ParameterCounts, Trained};
+pub use networks::{
+    Branch, BranchSpec, FineTuning, FusionOptions, Modality, Network, NetworkSpec, ParameterCounts,
+    Trained, scores_of,
+};
+pub use order::EpochOrder;
 pub use pca::{MOST_DIRECTIONS, Pca};
 pub use precision::Precision;
 pub use predict::{Probabilities, predict};
@@ -39,4 +53,6 @@ pub use schedule::{EarlyStopping, Plateau};
 pub use sequence::SequenceRows;
 pub use sparse::SparseRows;
 pub use table::EmbeddingOptimizer;
-pub use trainer::{EpochRecord, Fitted, Stopped, TrainOptions, fit};
+pub use trainer::{
+    EpochRecord, EpochTime, Fitted, Stopped, Supervisor, TrainOptions, fit, fit_supervised,
+};

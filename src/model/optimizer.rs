@@ -27,6 +27,7 @@ use burn::optim::{
     ModuleOptimizer, Optimizer as BurnsOptimizer,
 };
 use burn::tensor::{Device, Tensor, TensorData};
+use burn_pack::Bytes;
 
 use super::ModelError;
 use super::batch::Inputs;
@@ -61,6 +62,29 @@ impl Optimizer {
         Ok(Self {
             adam: ModuleOptimizer::from(Adam::new()),
             table: table.transpose()?,
+            rows: Vec::new(),
+        })
+    }
+
+    /// Returns Burn's Adam with the moments that it holds.
+    pub(super) fn adam(&self) -> &ModuleOptimizer {
+        &self.adam
+    }
+
+    /// Returns the table with the moments that it holds.
+    pub(super) fn table(&self) -> Option<&Table> {
+        self.table.as_ref()
+    }
+
+    /// Goes on with the moments of an earlier optimiser of the same network.
+    pub(super) fn with_state(self, adam: Bytes, table: Option<Table>) -> Result<Self, ModelError> {
+        let adam = self.adam.from_bytes(adam);
+        let adam = adam.map_err(|error| ModelError::Snapshot {
+            reason: error.to_string(),
+        })?;
+        Ok(Self {
+            adam,
+            table,
             rows: Vec::new(),
         })
     }

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::batch::{Inputs, Rows};
 use super::networks::{Classifier, Dropout};
+use super::order::EpochOrder;
 use super::{ModelError, Network};
 
 /// The probabilities of the classes, row after row.
@@ -49,7 +50,7 @@ impl Probabilities {
 ///
 /// # Errors
 ///
-/// [`ModelError::Inputs`] where the rows do not fit the network, and what [`Rows::inputs`] returns.
+/// [`ModelError::Inputs`] where the rows do not fit the network, and what [`Rows::batches`] returns.
 pub fn predict(
     network: &Network,
     rows: &dyn Rows,
@@ -74,18 +75,11 @@ pub(super) fn in_batches(
     batch_size: usize,
     mut take: impl FnMut(&Inputs, &[usize]) -> Result<(), ModelError>,
 ) -> Result<(), ModelError> {
-    let all: Vec<usize> = (0..rows.len()).collect();
-    for batch in all.chunks(batch_size.max(1)) {
-        take(&checked_inputs(rows, batch)?, batch)?;
+    for batch in rows.batches(EpochOrder::Sequential, batch_size.max(1)) {
+        let batch = batch?.checked()?;
+        take(&batch.inputs, &batch.rows)?;
     }
     Ok(())
-}
-
-/// Returns the inputs of a batch after a check that there are as many rows as asked for.
-pub(super) fn checked_inputs(rows: &dyn Rows, batch: &[usize]) -> Result<Inputs, ModelError> {
-    let inputs = rows.inputs(batch)?;
-    inputs.check_rows(batch.len())?;
-    Ok(inputs)
 }
 
 /// Copies values from the device.

@@ -1,6 +1,6 @@
-//! Random numbers on the host, by purpose: initial weights, the order of the rows, dropout.
+//! Random numbers on the host, by purpose: initial weights, the order of the rows, dropout, augmentation.
 //!
-//! Invariant: a generator is a function of (seed, purpose, epoch) alone. So an epoch draws the
+//! Invariant: a generator is a function of (seed, purpose, epoch), and of the row where it is for one, alone. So an epoch draws the
 //! same numbers whether or not the ones before it ran in this process, on any device, with any
 //! number of threads, and whatever else the process draws (LibTorch's generator is one for all).
 
@@ -16,6 +16,8 @@ pub(super) enum Purpose {
     Order = 2,
     /// Dropout masks.
     Dropout = 3,
+    /// What is done to the image of a row.
+    Augmentation = 4,
 }
 
 /// Returns the generator of a purpose in an epoch (0: before the first).
@@ -25,6 +27,21 @@ pub(super) fn generator(seed: u64, purpose: Purpose, epoch: usize) -> ChaCha8Rng
     bytes[8] = purpose as u8;
     bytes[16..24].copy_from_slice(&(epoch as u64).to_le_bytes());
     ChaCha8Rng::from_seed(bytes)
+}
+
+/// Returns the generator of a purpose in an epoch for one row, so that neither the order of the
+/// rows nor who draws for them changes what a row gets.
+pub(super) fn row_generator(seed: u64, purpose: Purpose, epoch: usize, row: usize) -> ChaCha8Rng {
+    let mut bytes = generator(seed, purpose, epoch).get_seed();
+    bytes[24..].copy_from_slice(&(row as u64).to_le_bytes());
+    // Row 0 is not the epoch's own generator.
+    bytes[9] = 1;
+    ChaCha8Rng::from_seed(bytes)
+}
+
+/// Draws a number from `[0, 1)`.
+pub(super) fn unit(generator: &mut ChaCha8Rng) -> f64 {
+    (generator.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// Draws values uniformly from `[-limit, limit)`.
@@ -48,7 +65,7 @@ pub(super) fn permutation(generator: &mut ChaCha8Rng, count: usize) -> Vec<usize
 }
 
 /// Draws a number below `bound` by multiplication; the bias is below `bound` / 2⁶⁴.
-fn below(generator: &mut ChaCha8Rng, bound: usize) -> usize {
+pub(super) fn below(generator: &mut ChaCha8Rng, bound: usize) -> usize {
     ((u128::from(generator.next_u64()) * bound as u128) >> 64) as usize
 }
 
@@ -67,6 +84,15 @@ pub(super) fn dropout_mask(generator: &mut ChaCha8Rng, count: usize, probability
         .collect()
 }
 
+/// Draws whether a row loses one of two modalities, and which.
+pub(super) fn lost_modality(generator: &mut ChaCha8Rng, probability: f64) -> (bool, bool) {
+    let lost_below = (probability * 2f64.powi(32)) as u32;
+    (
+        generator.next_u32() < lost_below,
+        generator.next_u32() & 1 == 1,
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +105,25 @@ mod tests {
         assert_ne!(reference, first(124, Purpose::Order, 1));
         assert_ne!(reference, first(123, Purpose::Dropout, 1));
         assert_ne!(reference, first(123, Purpose::Order, 2));
+    }
+
+    #[test]
+    fn rows_have_generators_of_their_own() {
+        let first = |epoch, row| row_generator(123, Purpose::Augmentation, epoch, row).next_u64();
+        let own = generator(123, Purpose::Augmentation, 1).next_u64();
+        let found = [
+            own,
+            first(1, 0),
+            first(1, 1),
+            first(2, 0),
+            first(1, 1 << 40),
+        ];
+        let distinct: std::collections::BTreeSet<_> = found.iter().collect();
+        assert_eq!(distinct.len(), found.len());
+        assert_eq!(first(1, 1), found[2]);
+        let mut random = row_generator(1, Purpose::Augmentation, 1, 1);
+        let mean = (0..10_000).map(|_| unit(&mut random)).sum::<f64>() / 1e4;
+        assert!((mean - 0.5).abs() < 0.01, "{mean}");
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! When a training stops and when its learning rate falls: pure functions of the validation
 //! losses so far, so that a resumed training decides as an uninterrupted one.
 
+use super::{EpochRecord, ModelError};
+
 /// Stops a training whose validation loss no longer falls.
 ///
 /// # Source
 ///
-/// Keras' `EarlyStopping` with `min_delta` 0, except that the best epoch is the best of all, also
-/// of those before `start_epoch`.
+/// Keras' `EarlyStopping` with `min_delta` 0 and `restore_best_weights`, except that the best epoch is the best of all:
+/// Keras' `start_from_epoch` forgets the epochs before, and restores a worse network where the best was among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EarlyStopping {
     /// Number of counted epochs without a new best loss after which the training stops.
@@ -21,6 +23,14 @@ impl Default for EarlyStopping {
             patience: 5,
             start_epoch: 8,
         }
+    }
+}
+
+impl EarlyStopping {
+    /// Returns the first epoch after which a training ends, should none be better than the best so far.
+    #[must_use]
+    pub fn earliest_end(&self, best_epoch: usize) -> usize {
+        best_epoch.max(self.start_epoch.saturating_sub(1)) + self.patience.max(1)
     }
 }
 
@@ -89,6 +99,30 @@ impl Schedule {
         }
     }
 
+    /// Takes in epochs that ran in another process.
+    pub(super) fn replayed(
+        mut self,
+        history: &[EpochRecord],
+        best_epoch: usize,
+    ) -> Result<Self, ModelError> {
+        let mut best = 0;
+        let mut fits = true;
+        for record in history {
+            fits &= record.learning_rate.to_bits() == self.learning_rate.to_bits();
+            let decision = self.observe(record.validation_loss);
+            fits &= !decision.stop;
+            if decision.is_best {
+                best = record.epoch;
+            }
+        }
+        if fits && best == best_epoch {
+            return Ok(self);
+        }
+        Err(ModelError::Snapshot {
+            reason: "its history does not follow the schedule".to_owned(),
+        })
+    }
+
     /// Returns the learning rate of the next epoch.
     pub(super) fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -128,10 +162,13 @@ impl Schedule {
         };
         if is_best {
             self.stop_wait = 0;
-        } else if self.epoch >= stopping.start_epoch {
-            self.stop_wait += 1;
+            return false;
         }
-        self.stop_wait >= stopping.patience && !is_best
+        if self.epoch < stopping.start_epoch {
+            return false;
+        }
+        self.stop_wait += 1;
+        self.stop_wait >= stopping.patience
     }
 }
 
@@ -167,6 +204,62 @@ mod tests {
         assert_eq!(stops(3, 1, &[5.0, 4.0, 3.0, 2.0]), (4, None));
     }
 
+    /// A case of `tests/fixtures/keras_callbacks.json`, which `make schedule-fixture` makes.
+    #[derive(serde::Deserialize)]
+    struct OfKeras {
+        patience: usize,
+        start_epoch: usize,
+        factor: f64,
+        plateau_patience: usize,
+        losses: Vec<f64>,
+        best_epoch: usize,
+        stopped_epoch: Option<usize>,
+        learning_rates: Vec<f64>,
+    }
+
+    #[test]
+    fn schedules_decide_as_those_of_keras() {
+        let text = include_str!("../../tests/fixtures/keras_callbacks.json");
+        let cases: Vec<OfKeras> = serde_json::from_str(text).unwrap();
+        assert_eq!(cases.len(), 60);
+        for (number, case) in cases.iter().enumerate() {
+            let stopping = EarlyStopping {
+                patience: case.patience,
+                start_epoch: case.start_epoch,
+            };
+            let plateau = Plateau {
+                factor: case.factor,
+                patience: case.plateau_patience,
+            };
+            let mut schedule = Schedule::new(0.001, Some(stopping), Some(plateau));
+            let (mut best, mut stopped) = (0, None);
+            for (epoch, &loss) in (1..).zip(&case.losses) {
+                let decision = schedule.observe(loss);
+                if decision.is_best {
+                    best = epoch;
+                }
+                let expected = case.learning_rates[epoch - 1];
+                let found = schedule.learning_rate();
+                assert!(
+                    (found / expected - 1.0).abs() < 1e-6,
+                    "case {number}, epoch {epoch}: {found} is not {expected}"
+                );
+                if decision.stop {
+                    stopped = Some(epoch);
+                    break;
+                }
+            }
+            let expected = (case.best_epoch, case.stopped_epoch);
+            assert_eq!((best, stopped), expected, "case {number}");
+        }
+    }
+
+    #[test]
+    fn without_patience_no_epoch_before_the_first_that_counts_stops() {
+        assert_eq!(stops(0, 4, &[1.0, 2.0, 2.0, 2.0]), (1, Some(4)));
+        assert_eq!(stops(0, 4, &[1.0, 2.0, 2.0, 0.5, 0.6]), (4, Some(5)));
+    }
+
     #[test]
     fn early_stopping_counts_from_its_first_epoch() {
         let best_in_epoch_3 = [
@@ -178,6 +271,26 @@ mod tests {
         assert_eq!(stops(5, 8, &best_in_epoch_9), (9, None));
         best_in_epoch_9.extend([0.6, 0.6]);
         assert_eq!(stops(5, 8, &best_in_epoch_9), (9, Some(14)));
+    }
+
+    #[test]
+    fn the_earliest_end_is_where_a_training_ends_that_gets_no_better() {
+        for (patience, start_epoch, best) in [(5, 8, 3), (5, 8, 9), (2, 1, 1), (1, 4, 2), (0, 1, 2)]
+        {
+            let stopping = EarlyStopping {
+                patience,
+                start_epoch,
+            };
+            let losses: Vec<f64> = (1..50)
+                .map(|epoch| if epoch == best { 1.0 } else { 2.0 })
+                .collect();
+            let (_, stopped) = stops(patience, start_epoch, &losses);
+            assert_eq!(
+                stopped,
+                Some(stopping.earliest_end(best)),
+                "{stopping:?} {best}"
+            );
+        }
     }
 
     #[test]

@@ -34,8 +34,9 @@ const ROWS_PER_TASK: usize = 256;
 ///
 /// # Source
 ///
-/// `Dense` is Adam of Kingma and Ba (2015), as Keras' and PyTorch's `Adam` take it. `Lazy` is
-/// `LazyAdam` of TensorFlow Addons and `SparseAdam` of PyTorch.
+/// `Dense` is Adam of Kingma and Ba (2015), algorithm 1, as PyTorch's and Burn's `Adam`. Keras' takes the form before
+/// section 2.1, whose ε is not corrected by √(1 − β₂ᵗ): as if ours were 3·10⁻⁶ in the first step and 10⁻⁷ in the end.
+/// `Lazy` is `LazyAdam` of TensorFlow Addons and `SparseAdam` of PyTorch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EmbeddingOptimizer {
@@ -121,6 +122,24 @@ impl Table {
             steps: 0,
             optimizer,
         }
+    }
+
+    /// Returns both moments, and how many steps were taken.
+    pub(super) fn moments(&self) -> ([&[f32]; 2], i32) {
+        ([&self.first_moments, &self.second_moments], self.steps)
+    }
+
+    /// Goes on from moments that [`moments`](Self::moments) returned; `None` where they are not
+    /// as many as the weights.
+    pub(super) fn with_moments(self, moments: [Vec<f32>; 2], steps: i32) -> Option<Self> {
+        let [first_moments, second_moments] = moments;
+        let fits = |moments: &[f32]| moments.len() == self.weights.len();
+        (fits(&first_moments) && fits(&second_moments)).then_some(Self {
+            first_moments,
+            second_moments,
+            steps,
+            ..self
+        })
     }
 
     pub(super) fn width(&self) -> usize {

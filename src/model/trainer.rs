@@ -5,18 +5,25 @@
 //! Losses and scores are computed on the host in double precision from the logits, which are
 //! copied from the device many steps at a time: a step waits for nothing.
 
+mod supervisor;
+
 use std::ops::ControlFlow;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use burn::tensor::{Tensor, TensorData, activation};
 
-use super::batch::{Dense, Examples, Inputs, MemoryExamples};
-use super::networks::{Classifier, Dropout, Layers};
+use super::batch::{Batch, Examples};
+use super::networks::{Classifier, Dropout};
 use super::optimizer::Optimizer;
-use super::predict::{argmax, checked_inputs, in_batches, log_sum_exp, read};
-use super::random::{Purpose, generator, permutation};
-use super::schedule::{EarlyStopping, Plateau, Schedule};
+use super::order::EpochOrder;
+use super::predict::{argmax, in_batches, log_sum_exp, read};
+use super::random::{Purpose, generator};
+use super::schedule::{Decision, EarlyStopping, Plateau, Schedule};
+use super::snapshot::{self, Past, Snapshot};
 use super::table::EmbeddingOptimizer;
 use super::{Confusion, ModelError, Network, Precision};
+use supervisor::Observed;
+pub use supervisor::Supervisor;
 
 /// Steps after which logits are copied from the device.
 const STEPS_PER_COPY: usize = 64;
@@ -73,6 +80,8 @@ pub struct EpochRecord {
     pub loss: f64,
     /// Training accuracy, measured likewise.
     pub accuracy: f64,
+    /// Weighted F1 on the training rows, measured likewise.
+    pub f1: f64,
     /// Mean validation loss after the epoch.
     pub validation_loss: f64,
     /// Validation accuracy after the epoch.
@@ -81,6 +90,15 @@ pub struct EpochRecord {
     pub validation_f1: f64,
     /// Learning rate of the epoch.
     pub learning_rate: f64,
+}
+
+/// When an epoch ran. No part of the history, which is the same whenever a training runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EpochTime {
+    /// When it ended, in seconds since 1970.
+    pub ended_unix_s: f64,
+    /// What it took in seconds, validation included.
+    pub elapsed_s: f64,
 }
 
 /// Why a training ended.
@@ -100,27 +118,46 @@ pub struct Fitted {
     pub network: Network,
     /// All epochs.
     pub history: Vec<EpochRecord>,
+    /// When each of them ran.
+    pub times: Vec<EpochTime>,
     /// The epoch with the lowest validation loss, from 1.
     pub best_epoch: usize,
     /// Why the training ended.
     pub stopped: Stopped,
 }
 
-/// Trains a network; of a fusion, its head on the features of its branches.
+/// Trains a network.
 ///
 /// The observer sees each epoch when it ends; `Break` ends the training.
 ///
 /// # Errors
 ///
-/// [`ModelError::Interrupted`] on `Break`, [`ModelError::Diverged`] where a loss is not finite,
-/// [`ModelError::Empty`], [`ModelError::Class`] and [`ModelError::Inputs`] where the examples do
-/// not fit, and what [`Rows::inputs`](super::Rows::inputs) returns.
+/// As [`fit_supervised`].
 pub fn fit(
     network: Network,
     train: &dyn Examples,
     validation: &dyn Examples,
     options: &TrainOptions,
     observer: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
+) -> Result<Fitted, ModelError> {
+    fit_supervised(network, train, validation, options, &mut Observed(observer))
+}
+
+/// Trains a network as [`fit`] does, from its last epoch snapshot on where the supervisor has one.
+///
+/// On a CPU a training that was stopped and goes on so ends with the bytes of one that was not.
+///
+/// # Errors
+///
+/// [`ModelError::Interrupted`] on `Break`, [`ModelError::Diverged`] where a loss is not finite,
+/// [`ModelError::Empty`], [`ModelError::Class`] and [`ModelError::Inputs`] where the examples do
+/// not fit, and what [`Rows::inputs`](super::Rows::inputs) returns.
+pub fn fit_supervised(
+    network: Network,
+    train: &dyn Examples,
+    validation: &dyn Examples,
+    options: &TrainOptions,
+    supervisor: &mut dyn Supervisor,
 ) -> Result<Fitted, ModelError> {
     let classes = network.spec().classes();
     check_options(options)?;
@@ -137,28 +174,32 @@ pub fn fit(
         EVALUATION_ROWS
     };
     let mut training = Training {
+        identity: identity(&network, train, validation, options),
         train,
         validation,
         options,
         classes,
         evaluation_rows,
-        observer,
+        supervisor,
     };
-    let layers = network.layers().clone();
-    let Some(head) = layers.fusion_head().cloned() else {
-        let run = training.run(layers)?;
-        return Ok(run.fitted(|layers| network.with_layers(layers)));
-    };
-    let train = cached_features(&layers, train, evaluation_rows)?;
-    let validation = cached_features(&layers, validation, evaluation_rows)?;
-    let mut training = Training {
-        train: &train,
-        validation: &validation,
-        evaluation_rows: EVALUATION_ROWS,
-        ..training
-    };
-    let run = training.run(head)?;
-    Ok(run.fitted(|head| network.with_layers(layers.with_fusion_head(head))))
+    let run = training.run(network.layers().clone())?;
+    Ok(run.fitted(|layers| network.with_layers(layers)))
+}
+
+/// What an epoch snapshot must agree in with the training that goes on from it.
+fn identity(
+    network: &Network,
+    train: &dyn Examples,
+    validation: &dyn Examples,
+    options: &TrainOptions,
+) -> String {
+    format!(
+        "{:?} {options:?} {} training rows {} validation rows on {}",
+        network.spec(),
+        train.len(),
+        validation.len(),
+        network.runtime().kind(),
+    )
 }
 
 fn check_options(options: &TrainOptions) -> Result<(), ModelError> {
@@ -202,41 +243,20 @@ fn check_examples(
     }
 }
 
-/// Computes what the head of a fusion takes, once for all epochs.
-fn cached_features(
-    layers: &Layers,
-    examples: &dyn Examples,
-    batch_size: usize,
-) -> Result<MemoryExamples, ModelError> {
-    let mut width = 1;
-    let mut values = Vec::new();
-    in_batches(examples, batch_size, |inputs, _| {
-        let features = layers.head_features(inputs)?;
-        width = features.dims()[1];
-        values.extend(read(features)?);
-        Ok(())
-    })?;
-    let inputs = Inputs {
-        features: Some(Dense::new(width, values)?),
-        ..Inputs::default()
-    };
-    MemoryExamples::new(examples.labels().to_vec(), inputs)
-}
-
 struct Training<'a> {
     train: &'a dyn Examples,
     validation: &'a dyn Examples,
     options: &'a TrainOptions,
     classes: usize,
     evaluation_rows: usize,
-    observer: &'a mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
+    supervisor: &'a mut dyn Supervisor,
+    identity: String,
 }
 
 /// What a training came to, without the network around it.
 struct Run<C> {
     best: C,
-    best_epoch: usize,
-    history: Vec<EpochRecord>,
+    past: Past,
     stopped: Stopped,
 }
 
@@ -244,57 +264,156 @@ impl<C> Run<C> {
     fn fitted(self, network: impl FnOnce(C) -> Network) -> Fitted {
         Fitted {
             network: network(self.best),
-            history: self.history,
-            best_epoch: self.best_epoch,
+            history: self.past.history,
+            times: self.past.times,
+            best_epoch: self.past.best_epoch,
             stopped: self.stopped,
         }
     }
 }
 
+/// A training between two epochs.
+struct Underway<C> {
+    /// With gradients, as an epoch takes it.
+    classifier: C,
+    optimizer: Optimizer,
+    schedule: Schedule,
+    best: C,
+    past: Past,
+}
+
 impl Training<'_> {
     fn run<C: Classifier>(&mut self, classifier: C) -> Result<Run<C>, ModelError> {
-        let options = self.options;
         let weights = self.class_weights();
-        let mut schedule = Schedule::new(
-            options.learning_rate,
-            options.early_stopping,
-            options.plateau,
-        );
-        let mut optimizer = Optimizer::new(&classifier, options.embedding_optimizer)?;
-        let mut run = Run {
-            best: classifier.clone(),
-            best_epoch: 0,
-            history: Vec::new(),
-            stopped: Stopped::Epochs,
-        };
-        let mut classifier = classifier.train();
-        for epoch in 1..=options.epochs {
-            let learning_rate = schedule.learning_rate();
-            let scores;
-            (classifier, scores) =
-                self.epoch(classifier, &mut optimizer, epoch, learning_rate, &weights)?;
-            let evaluated = classifier.valid();
-            let validation = self.evaluate(&evaluated)?;
-            let record = record(epoch, learning_rate, &scores, &validation);
-            if !(record.loss.is_finite() && record.validation_loss.is_finite()) {
-                return Err(ModelError::Diverged { epoch });
+        let mut underway = self.begin(classifier)?;
+        let mut stopped = Stopped::Epochs;
+        for epoch in underway.past.history.len() + 1..=self.options.epochs {
+            let decision;
+            (underway, decision) = self.advance(underway, epoch, &weights)?;
+            let record = &underway.past.history[epoch - 1];
+            let is_ending = self.supervisor.epoch_ended(record).is_break();
+            let is_last = decision.stop || epoch == self.options.epochs;
+            // A training that is over is quickly over again from its last snapshot.
+            if !is_last && self.supervisor.wants_snapshot(is_ending) {
+                // It saves time; that it cannot be made is not worth the training.
+                match self.snapshot(&underway) {
+                    Ok(snapshot) => self.supervisor.save_snapshot(epoch, snapshot),
+                    Err(error) => self.supervisor.no_snapshot(epoch, &error),
+                }
             }
-            let decision = schedule.observe(record.validation_loss);
-            if decision.is_best {
-                run.best = evaluated;
-                run.best_epoch = epoch;
-            }
-            let observed = (self.observer)(&record);
-            run.history.push(record);
-            if observed.is_break() {
+            if is_ending {
                 return Err(ModelError::Interrupted);
             }
             if decision.stop {
-                run.stopped = Stopped::EarlyStopping;
+                stopped = Stopped::EarlyStopping;
                 break;
             }
         }
-        Ok(run)
+        Ok(Run {
+            best: underway.best,
+            past: underway.past,
+            stopped,
+        })
+    }
+
+    /// Goes on from the newest snapshot that fits, or begins anew.
+    fn begin<C: Classifier>(&mut self, classifier: C) -> Result<Underway<C>, ModelError> {
+        while let Some(bytes) = self.supervisor.load_snapshot() {
+            match self.resume(classifier.clone(), &bytes) {
+                Ok(underway) => {
+                    self.supervisor.resumed(&underway.past.history);
+                    return Ok(underway);
+                }
+                Err(reason) => self.supervisor.refuse_snapshot(&reason),
+            }
+        }
+        Ok(Underway {
+            optimizer: Optimizer::new(&classifier, self.options.embedding_optimizer)?,
+            schedule: self.schedule(),
+            best: classifier.clone(),
+            classifier: classifier.train(),
+            past: Past::default(),
+        })
+    }
+
+    fn resume<C: Classifier>(
+        &self,
+        classifier: C,
+        bytes: &[u8],
+    ) -> Result<Underway<C>, ModelError> {
+        let snapshot = Snapshot::open(bytes, &self.identity)?;
+        let past = snapshot.past().clone();
+        let schedule = self.schedule().replayed(&past.history, past.best_epoch)?;
+        let (classifier, best) = snapshot.weights(classifier)?;
+        let optimizer = Optimizer::new(&classifier, self.options.embedding_optimizer)?;
+        let classifier = classifier.train();
+        Ok(Underway {
+            optimizer: snapshot.optimizer(&classifier, optimizer)?,
+            classifier,
+            schedule,
+            best,
+            past,
+        })
+    }
+
+    fn snapshot<C: Classifier>(&self, underway: &Underway<C>) -> Result<Vec<u8>, ModelError> {
+        let Underway {
+            classifier,
+            optimizer,
+            best,
+            past,
+            ..
+        } = underway;
+        snapshot::save(&self.identity, past, classifier, best, optimizer)
+    }
+
+    fn schedule(&self) -> Schedule {
+        let options = self.options;
+        Schedule::new(
+            options.learning_rate,
+            options.early_stopping,
+            options.plateau,
+        )
+    }
+
+    /// Runs an epoch, and looks at what became of the network.
+    fn advance<C: Classifier>(
+        &mut self,
+        mut underway: Underway<C>,
+        epoch: usize,
+        weights: &[f64],
+    ) -> Result<(Underway<C>, Decision), ModelError> {
+        let started = Instant::now();
+        let learning_rate = underway.schedule.learning_rate();
+        let optimizer = &mut underway.optimizer;
+        let (classifier, scores) = self.epoch(
+            underway.classifier,
+            optimizer,
+            epoch,
+            learning_rate,
+            weights,
+        )?;
+        let evaluated = classifier.valid();
+        let validation = self.evaluate(&evaluated)?;
+        let record = record(epoch, learning_rate, &scores, &validation);
+        if !(record.loss.is_finite() && record.validation_loss.is_finite()) {
+            return Err(ModelError::Diverged { epoch });
+        }
+        let decision = underway.schedule.observe(record.validation_loss);
+        if decision.is_best {
+            underway.best = evaluated;
+            underway.past.best_epoch = epoch;
+        }
+        underway.past.history.push(record);
+        underway.past.times.push(EpochTime {
+            ended_unix_s: unix_s(),
+            elapsed_s: started.elapsed().as_secs_f64(),
+        });
+        let underway = Underway {
+            classifier,
+            ..underway
+        };
+        Ok((underway, decision))
     }
 
     fn epoch<C: Classifier>(
@@ -306,16 +425,13 @@ impl Training<'_> {
         weights: &[f64],
     ) -> Result<(C, Scores), ModelError> {
         let seed = self.options.seed;
-        let order = permutation(
-            &mut generator(seed, Purpose::Order, epoch),
-            self.train.len(),
-        );
+        let order = EpochOrder::Shuffled { seed, epoch };
         let mut dropout = generator(seed, Purpose::Dropout, epoch);
         let mut scores = Scores::new(self.classes, weights);
         let mut pending = Pending::default();
-        for batch in order.chunks(self.options.batch_size) {
-            let inputs = checked_inputs(self.train, batch)?;
-            let classes: Vec<usize> = batch.iter().map(|&row| self.train.labels()[row]).collect();
+        for batch in self.train.batches(order, self.options.batch_size) {
+            let Batch { rows, inputs } = batch?.checked()?;
+            let classes: Vec<usize> = rows.iter().map(|&row| self.train.labels()[row]).collect();
             let (network, inputs) = optimizer.begin(classifier, inputs)?;
             let mut pass = Dropout::on(&mut dropout).with_precision(self.options.precision);
             let logits = network.logits(&inputs, &mut pass)?;
@@ -359,11 +475,18 @@ impl Training<'_> {
     }
 }
 
+/// The time now in seconds since 1970.
+fn unix_s() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs_f64()
+}
+
 fn record(epoch: usize, learning_rate: f64, scores: &Scores, validation: &Scores) -> EpochRecord {
     EpochRecord {
         epoch,
         loss: scores.mean_loss(),
         accuracy: scores.confusion.accuracy(),
+        f1: scores.confusion.weighted_f1(),
         validation_loss: validation.mean_loss(),
         validation_accuracy: validation.confusion.accuracy(),
         validation_f1: validation.confusion.weighted_f1(),
@@ -434,6 +557,12 @@ impl Scores {
     }
 }
 
+#[cfg(test)]
+mod fusion_tests;
+#[cfg(test)]
+mod snapshot_tests;
+#[cfg(test)]
+mod streamed_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

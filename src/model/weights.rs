@@ -18,13 +18,8 @@ const SPEC_KEY: &str = "network";
 
 /// Writes a network as safetensors.
 pub(super) fn save(spec: &NetworkSpec, layers: &Layers) -> Result<Vec<u8>, ModelError> {
-    let mut collector = Collector::default();
-    layers.visit(&mut collector);
-    if let Some(reason) = collector.failed {
-        return Err(ModelError::ReadBack { reason });
-    }
-    let views = collector
-        .tensors
+    let tensors = collect(layers)?;
+    let views = tensors
         .iter()
         .map(|(name, (shape, bytes))| {
             let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
@@ -35,6 +30,39 @@ pub(super) fn save(spec: &NetworkSpec, layers: &Layers) -> Result<Vec<u8>, Model
     // A single entry, because the order of several would be a hash map's.
     let metadata = HashMap::from([(SPEC_KEY.to_owned(), spec)]);
     safetensors::serialize(views, Some(metadata)).map_err(ModelError::Weights)
+}
+
+/// Shape and little-endian bytes of a tensor in PyTorch's layout.
+pub(super) type RawTensor = (Vec<usize>, Vec<u8>);
+
+/// Copies every parameter of a module from the device, by name.
+pub(super) fn collect<M: Module>(module: &M) -> Result<BTreeMap<String, RawTensor>, ModelError> {
+    let mut collector = Collector::default();
+    module.visit(&mut collector);
+    match collector.failed {
+        Some(reason) => Err(ModelError::ReadBack { reason }),
+        None => Ok(collector.tensors),
+    }
+}
+
+/// Fills a module with tensors, which are exactly those of its parameters.
+pub(super) fn fill<M: Module>(
+    module: M,
+    tensors: BTreeMap<String, TensorView<'_>>,
+) -> Result<M, ModelError> {
+    let mut filler = Filler {
+        path: Path::default(),
+        tensors,
+        error: None,
+    };
+    let module = module.map(&mut filler);
+    if let Some(error) = filler.error {
+        return Err(error);
+    }
+    match filler.tensors.into_keys().next() {
+        Some(name) => Err(ModelError::UnexpectedTensor { name }),
+        None => Ok(module),
+    }
 }
 
 /// A weights file that is open.
@@ -61,42 +89,30 @@ impl<'a> WeightsFile<'a> {
 
     /// Fills layers with the tensors.
     pub(super) fn fill(&self, layers: Layers) -> Result<Layers, ModelError> {
-        let mut filler = Filler {
-            path: Path::default(),
-            tensors: self.tensors.tensors().into_iter().collect(),
-            error: None,
-        };
-        let layers = layers.map(&mut filler);
-        if let Some(error) = filler.error {
-            return Err(error);
-        }
-        match filler.tensors.into_keys().next() {
-            Some(name) => Err(ModelError::UnexpectedTensor { name }),
-            None => Ok(layers),
-        }
+        fill(layers, self.tensors.tensors().into_iter().collect())
     }
 }
 
 /// Where in a module a traversal is.
 #[derive(Default)]
-struct Path {
+pub(super) struct Path {
     names: Vec<String>,
     containers: Vec<String>,
 }
 
 impl Path {
-    fn enter(&mut self, name: &str, container: &str) {
+    pub(super) fn enter(&mut self, name: &str, container: &str) {
         self.names.push(name.to_owned());
         self.containers.push(container.to_owned());
     }
 
-    fn exit(&mut self) {
+    pub(super) fn exit(&mut self) {
         self.names.pop();
         self.containers.pop();
     }
 
     /// The name of the parameter here. Names of enum variants are no part of it.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let parts = self.names.iter().zip(&self.containers);
         let parts: Vec<&str> = parts
             .filter(|(_, container)| !container.starts_with("Enum:"))
@@ -119,7 +135,7 @@ impl Path {
 #[derive(Default)]
 struct Collector {
     path: Path,
-    tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)>,
+    tensors: BTreeMap<String, RawTensor>,
     failed: Option<String>,
 }
 
@@ -225,7 +241,7 @@ fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DeviceChoice, Network, Runtime};
+    use crate::model::{Branch, DeviceChoice, FusionOptions, Modality, Network, Runtime};
 
     fn runtime() -> Runtime {
         Runtime::open(DeviceChoice::Cpu, Some(1)).unwrap()
@@ -233,17 +249,30 @@ mod tests {
 
     fn network() -> Network {
         let text = Network::new(&NetworkSpec::neural_simple(3, 2), &runtime(), 1).unwrap();
-        let image = Network::new(&NetworkSpec::lenet(16, 2), &runtime(), 2).unwrap();
-        Network::fusion(text, image, 4, 0.1, 3).unwrap()
+        let branches = vec![
+            text.branch().unwrap(),
+            Branch::probabilities(Modality::Image, 2).with_dense(5),
+        ];
+        let options = FusionOptions {
+            hidden: 4,
+            dropout: 0.1,
+            modality_dropout: 0.0,
+            mask: true,
+            classes: 2,
+        };
+        Network::fusion(branches, options, &runtime(), 3).unwrap()
+    }
+
+    fn lenet() -> Network {
+        Network::new(&NetworkSpec::lenet(16, 2), &runtime(), 2).unwrap()
     }
 
     /// Serializes the tensors of a file after a change to them.
-    fn changed(change: impl FnOnce(&mut BTreeMap<String, (Vec<usize>, Vec<u8>)>)) -> Vec<u8> {
+    fn changed(change: impl FnOnce(&mut BTreeMap<String, RawTensor>)) -> Vec<u8> {
         let network = network();
-        let mut collector = Collector::default();
-        network.layers().visit(&mut collector);
-        change(&mut collector.tensors);
-        let views = collector.tensors.iter().map(|(name, (shape, bytes))| {
+        let mut tensors = collect(network.layers()).unwrap();
+        change(&mut tensors);
+        let views = tensors.iter().map(|(name, (shape, bytes))| {
             (
                 name,
                 TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap(),
@@ -256,31 +285,41 @@ mod tests {
 
     #[test]
     fn tensors_have_the_names_and_shapes_of_pytorch() {
-        let bytes = network().save().unwrap();
-        let file = SafeTensors::deserialize(&bytes).unwrap();
-        let mut found: Vec<_> = file
-            .iter()
-            .map(|(name, view)| (name.to_owned(), view.shape().to_vec()))
-            .collect();
-        found.sort();
+        let names = |network: &Network| {
+            let bytes = network.save().unwrap();
+            let file = SafeTensors::deserialize(&bytes).unwrap();
+            let mut found: Vec<_> = file
+                .iter()
+                .map(|(name, view)| (name.to_owned(), view.shape().to_vec()))
+                .collect();
+            found.sort();
+            found
+        };
         let expected = [
-            ("branches.0.dense.bias", vec![54]),
-            ("branches.0.dense.weight", vec![54, 3]),
-            ("branches.1.conv_1.bias", vec![6]),
-            ("branches.1.conv_1.weight", vec![6, 3, 5, 5]),
-            ("branches.1.conv_2.bias", vec![16]),
-            ("branches.1.conv_2.weight", vec![16, 6, 5, 5]),
-            ("branches.1.dense_1.bias", vec![120]),
-            ("branches.1.dense_1.weight", vec![120, 16]),
-            ("branches.1.dense_2.bias", vec![54]),
-            ("branches.1.dense_2.weight", vec![54, 120]),
-            ("head.dense.bias", vec![4]),
-            ("head.dense.weight", vec![4, 108]),
-            ("head.output.bias", vec![2]),
-            ("head.output.weight", vec![2, 4]),
+            ("conv_1.bias", vec![6]),
+            ("conv_1.weight", vec![6, 3, 5, 5]),
+            ("conv_2.bias", vec![16]),
+            ("conv_2.weight", vec![16, 6, 5, 5]),
+            ("dense_1.bias", vec![120]),
+            ("dense_1.weight", vec![120, 16]),
+            ("dense_2.bias", vec![54]),
+            ("dense_2.weight", vec![54, 120]),
+            ("output.bias", vec![2]),
+            ("output.weight", vec![2, 54]),
         ]
         .map(|(name, shape)| (name.to_owned(), shape));
-        assert_eq!(found, expected);
+        assert_eq!(names(&lenet()), expected);
+        // 54 of the text, 5 of the image, and a column each that says whether there is one.
+        let expected = [
+            ("branches.1.dense.bias", vec![5]),
+            ("branches.1.dense.weight", vec![5, 2]),
+            ("dense.bias", vec![4]),
+            ("dense.weight", vec![4, 61]),
+            ("output.bias", vec![2]),
+            ("output.weight", vec![2, 4]),
+        ]
+        .map(|(name, shape)| (name.to_owned(), shape));
+        assert_eq!(names(&network()), expected);
     }
 
     #[test]
@@ -305,20 +344,20 @@ mod tests {
         let plain = safetensors::serialize(Vec::<(&str, TensorView<'_>)>::new(), None).unwrap();
         assert!(matches!(load(&plain), ModelError::NoSpec));
 
-        let name = "head.dense.weight";
+        let name = "dense.weight";
         let missing = changed(|tensors| drop(tensors.remove(name)));
         assert!(matches!(load(&missing), ModelError::MissingTensor { name: n } if n == name));
         let extra = changed(|tensors| {
-            tensors.insert("head.extra".to_owned(), (vec![1], vec![0; 4]));
+            tensors.insert("extra".to_owned(), (vec![1], vec![0; 4]));
         });
         let error = load(&extra);
-        assert!(matches!(error, ModelError::UnexpectedTensor { name } if name == "head.extra"));
+        assert!(matches!(error, ModelError::UnexpectedTensor { name } if name == "extra"));
         let misshapen = changed(|tensors| {
-            tensors.get_mut(name).unwrap().0 = vec![108, 4];
+            tensors.get_mut(name).unwrap().0 = vec![61, 4];
         });
         assert_eq!(
             load(&misshapen).to_string(),
-            "tensor head.dense.weight is F32 [108, 4], expected F32 [4, 108]"
+            "tensor dense.weight is F32 [61, 4], expected F32 [4, 61]"
         );
     }
 

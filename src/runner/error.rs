@@ -100,7 +100,7 @@ impl RunError {
             Self::NotSelected { need, .. } => Some(format!("run without --only, or with --until {need} first")),
             Self::Stage { stage, source } => match &**source {
                 StageError::Interrupted { .. } => {
-                    Some("run again, without --force and --from: it goes on at the first missing part; a training starts over".to_owned())
+                    Some("run again, without --force and --from: it goes on at the first missing part, a training after its last epoch snapshot".to_owned())
                 }
                 StageError::TooManyRejects { .. } => Some(
                     "look at the rows named by reason; raise max_reject_ratio only if they may be left out".to_owned(),

@@ -373,6 +373,10 @@ fn make(
     record: &mut StageRecord,
 ) -> Result<Manifest, StageError> {
     let built = pipeline.stage(stage);
+    if built.uses_device() {
+        let runtime = pipeline.environment.runtime()?;
+        record.device = Some(DeviceRecord::of(runtime));
+    }
     let queries = &pipeline.environment.queries;
     let texts = built.queries().iter().map(|name| queries.text(name));
     let run = StageRun {

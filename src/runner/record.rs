@@ -69,10 +69,28 @@ pub struct RunRecord {
 pub struct DeviceRecord {
     /// `cpu` or `cuda:N`.
     pub name: String,
-    /// Model of the CPU.
+    /// What it is sold as.
+    #[serde(default)]
+    pub model: String,
+    /// Model of the CPU, and its vector instructions that LibTorch uses.
     pub cpu_type: String,
     /// Threads of one operation.
     pub threads: usize,
+    /// In which numbers it multiplied: `full` is `f32`; a stage that says otherwise in its summary did so.
+    #[serde(default)]
+    pub precision: String,
+}
+
+impl DeviceRecord {
+    pub(super) fn of(runtime: &Runtime) -> Self {
+        Self {
+            name: runtime.name(),
+            model: runtime.model(),
+            cpu_type: runtime.cpu_type().to_owned(),
+            threads: runtime.threads(),
+            precision: "full".to_owned(),
+        }
+    }
 }
 
 /// What became of a stage.
@@ -111,6 +129,12 @@ pub struct StageRecord {
     /// Images whose features were known before.
     #[serde(default)]
     pub images_reused: u64,
+    /// The first epoch that it ran, where it went on from an epoch snapshot of an earlier run.
+    #[serde(default)]
+    pub resumed_at_epoch: Option<u64>,
+    /// What it computed on, where it used LibTorch.
+    #[serde(default)]
+    pub device: Option<DeviceRecord>,
     /// Parts that it made.
     pub parts_made: u64,
     /// Parts of earlier runs that it took over.
@@ -136,6 +160,8 @@ impl StageRecord {
             done_per_s: 0.0,
             images: 0,
             images_reused: 0,
+            resumed_at_epoch: None,
+            device: None,
             parts_made: 0,
             parts_taken_over: 0,
             rows: BTreeMap::new(),
@@ -180,10 +206,19 @@ impl StageRecord {
         self.done_per_s = per_second(done, elapsed);
         self.images = monitor.images();
         self.images_reused = monitor.reused();
+        self.resumed_at_epoch = monitor.resumed();
         (self.parts_made, self.parts_taken_over) = monitor.parts();
         if let Ok(manifest) = result {
             self.status = StageStatus::Ran;
             self.describe(manifest);
+            self.tell_precision();
+        }
+    }
+
+    fn tell_precision(&mut self) {
+        let said = self.summary.get("precision").and_then(Value::as_str);
+        if let (Some(device), Some(precision)) = (&mut self.device, said) {
+            precision.clone_into(&mut device.precision);
         }
     }
 }
@@ -219,11 +254,7 @@ impl RunRecord {
         self.elapsed_ms = millis(elapsed);
         self.stages = stages;
         self.peak_rss_bytes = peak_rss_bytes;
-        self.device = runtime.map(|runtime| DeviceRecord {
-            name: runtime.name(),
-            cpu_type: runtime.cpu_type().to_owned(),
-            threads: runtime.threads(),
-        });
+        self.device = runtime.map(DeviceRecord::of);
         self.text_rows_per_s = self.text_rows_per_s();
         self.images_per_s = self.images_per_s();
         if let Some(failure) = failure {
@@ -342,4 +373,27 @@ pub fn latest_record(store: &SharedStore) -> Result<Option<RunRecord>, Checkpoin
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::DeviceChoice;
+
+    #[test]
+    fn a_stage_says_in_which_numbers_it_multiplied() {
+        let fingerprint = crate::fingerprint::Fields::default().fingerprint();
+        let mut record = StageRecord::begin("lenet", &fingerprint, &DirtyReason::Forced);
+        record.tell_precision();
+        assert!(record.device.is_none(), "it did not use the device");
+        let runtime = Runtime::open(DeviceChoice::Cpu, Some(1)).unwrap();
+        record.device = Some(DeviceRecord::of(&runtime));
+        let precision = |record: &StageRecord| record.device.clone().unwrap().precision;
+        record.tell_precision();
+        assert_eq!(precision(&record), "full");
+        let said = Value::String("mixed".to_owned());
+        record.summary.insert("precision".to_owned(), said);
+        record.tell_precision();
+        assert_eq!(precision(&record), "mixed");
+    }
 }

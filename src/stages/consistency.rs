@@ -13,9 +13,6 @@ use std::collections::BTreeSet;
 /// Kinds of stages that models read rows of.
 const FEATURES: [&str; 5] = [TFIDF, "tokenize", "decode_images", "embed_images", "pca"];
 const TFIDF: &str = "tfidf";
-/// Models of text and of images that a fusion can take as branches.
-const TEXT_NETWORKS: [&str; 2] = ["neural_simple", "neural_embedder"];
-const IMAGE_NETWORKS: [&str; 3] = ["lenet", "dense_head", "fine_tuned"];
 
 /// Checks what can be said only of stages together.
 #[must_use]
@@ -118,16 +115,21 @@ fn check_one_cleaning(config: &PipelineConfig, stage: &StageConfig, issues: &mut
     }
 }
 
-/// A vote is of models, not of votes.
+/// The parameters of a `train` stage.
+fn trained(stage: &StageConfig) -> Option<Params> {
+    serde_json::from_value(stage.params.clone()).ok()
+}
+
+/// What is made of models is made of such as are not made of models themselves.
 fn check_members(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
-    const SOFT_VOTE: &str = "soft_vote";
-    if text(stage, "model") == Some(SOFT_VOTE) {
-        for member in needed(config, stage, Train::NAME) {
-            if text(member, "model") == Some(SOFT_VOTE) {
-                let message = format!("{} is itself a vote: name its models instead", member.id);
-                issues.push(Issue::new(format!("stages.{}.needs", stage.id), message));
-            }
-        }
+    let is_ensemble =
+        |stage: &StageConfig| trained(stage).is_some_and(|params| params.is_ensemble());
+    if !is_ensemble(stage) {
+        return;
+    }
+    for member in needed(config, stage, Train::NAME).filter(|member| is_ensemble(member)) {
+        let message = format!("{} is itself made of models: name those instead", member.id);
+        issues.push(Issue::new(format!("stages.{}.needs", stage.id), message));
     }
 }
 
@@ -176,34 +178,37 @@ fn check_reads(
     }
 }
 
-/// A fusion has a branch of text and one of images, and asks them on the rows that they were trained on.
+/// A fusion asks its models on the rows that they were trained on, and of classical ones it wants answers for training rows that
+/// they had not seen.
 fn check_branches(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
-    if text(stage, "model") != Some("fusion") {
+    let Some(Params::Fusion(_)) = trained(stage) else {
         return;
-    }
-    for (what, networks) in [("text", &TEXT_NETWORKS[..]), ("images", &IMAGE_NETWORKS)] {
-        let is_one = |model: &&StageConfig| {
-            text(model, "model").is_some_and(|name| networks.contains(&name))
-        };
-        if needed(config, stage, Train::NAME).filter(is_one).count() != 1 {
-            let message = format!(
-                "a fusion needs one network of {what}: {}",
-                networks.join(" or ")
-            );
-            issues.push(Issue::new(format!("stages.{}.needs", stage.id), message));
-        }
-    }
+    };
     for branch in needed(config, stage, Train::NAME) {
         check_reads(config, stage, branch, issues);
+        let is_classical = trained(branch).is_some_and(|params| params.is_classical());
+        if is_classical && branch.params.get("out_of_fold").is_none_or(Value::is_null) {
+            let path = format!("stages.{}.params.out_of_fold", branch.id);
+            let message = format!(
+                "{} is trained on its answers for rows that it had not seen: set a number of folds, such as 5",
+                stage.id
+            );
+            issues.push(Issue::new(path, message));
+        }
     }
 }
 
-/// The models that are given weights must be there.
+/// The models that are given weights, or layers, must be there.
 fn check_weights(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
-    let weights = stage.params.get("weights").and_then(Value::as_object);
-    for name in weights.into_iter().flat_map(|weights| weights.keys()) {
+    let of_key = |key: &'static str| {
+        let named = stage.params.get(key).and_then(Value::as_object);
+        named
+            .into_iter()
+            .flat_map(move |named| named.keys().map(move |name| (key, name)))
+    };
+    for (key, name) in of_key("weights").chain(of_key("branch_dense")) {
         if needed(config, stage, Train::NAME).all(|model| model.id != *name) {
-            let path = format!("stages.{}.params.weights.{name}", stage.id);
+            let path = format!("stages.{}.params.{key}.{name}", stage.id);
             let known = needed(config, stage, Train::NAME).map(|model| model.id.as_str());
             let meant = suggestion(name, known).map(|meant| format!("; did you mean {meant:?}?"));
             let hint = meant.unwrap_or_default();
@@ -215,8 +220,7 @@ fn check_weights(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<
 
 /// A classical model reads rows of one stage: texts, or what was made of images.
 fn check_one_input(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
-    let params = serde_json::from_value::<Params>(stage.params.clone());
-    if !params.is_ok_and(|params| params.is_classical()) {
+    if !trained(stage).is_some_and(|params| params.is_classical()) {
         return;
     }
     let inputs = CLASSICAL_FEATURES

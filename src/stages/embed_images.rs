@@ -63,7 +63,7 @@ impl Kind for EmbedImages {
 
 impl Stage for EmbedImages {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn uses_device(&self) -> bool {

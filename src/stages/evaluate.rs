@@ -1,11 +1,12 @@
 //! `evaluate`: scores of every model on the rows that it was not fitted on.
 
+use super::modalities::ModalityScores;
 use super::split::{TEST, VALIDATION};
 use super::{Input, Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::config::NeedRule;
 use crate::fingerprint::Digest;
 use crate::model::{ClassScores, Confusion, LabelMap};
-use crate::schema::{self, CONFUSION, HELD_OUT, LABELLED, SCORES};
+use crate::schema::{self, CONFUSION, HELD_OUT, LABELLED, MODALITY_SCORES, SCORES};
 use arrow::array::{ArrayRef, Float64Array, StringArray, UInt64Array};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -90,13 +91,14 @@ type Pairs = Vec<(usize, usize)>;
 
 impl Stage for Evaluate {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn run(&self, run: &StageRun<'_>) -> Result<StageOutput, StageError> {
         let writer = run.begin(BTreeMap::new())?;
         let (labels, validation_labels) = all_labels(run.input("split")?)?;
         let mut table = ScoreTable::default();
+        let mut modalities = ModalityScores::default();
         let mut scores: BTreeMap<String, ModelScores> = BTreeMap::new();
         for input in run.inputs_of("train") {
             let validation = pairs(input, VALIDATION, &labels)?;
@@ -116,9 +118,12 @@ impl Stage for Evaluate {
                 selection_f1,
             };
             scores.insert(input.stage.clone(), score);
+            modalities.add(input, &[VALIDATION, TEST], &labels)?;
         }
         writer.write_part(SCORES, 0, &Digest::of(b""), &table.scores()?)?;
         writer.write_part(CONFUSION, 0, &Digest::of(b""), &table.confusion()?)?;
+        let modalities = modalities.finish()?;
+        writer.write_part(MODALITY_SCORES, 0, &Digest::of(b""), &modalities)?;
         let json = serde_json::to_vec_pretty(&scores).unwrap_or_default();
         writer.write_file(SCORES_FILE, Bytes::from(json), true)?;
         let names: Vec<&str> = scores.keys().map(String::as_str).collect();

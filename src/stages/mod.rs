@@ -20,6 +20,7 @@ mod image_variance;
 mod ingest;
 mod known_features;
 mod lookup;
+mod modalities;
 mod models;
 mod partition;
 mod pca;

@@ -29,6 +29,9 @@ pub(super) struct Params {
     validation: f64,
     /// Seed of the order within a category.
     seed: u64,
+    /// Which of the rows are for testing: with a share of 0.2, those of 0 to 4 are all rows, each once. For a
+    /// cross-validation of whole pipelines.
+    test_fold: u32,
 }
 
 impl Default for Params {
@@ -37,6 +40,7 @@ impl Default for Params {
             test: 0.2,
             validation: 0.15,
             seed: 123,
+            test_fold: 0,
         }
     }
 }
@@ -62,6 +66,10 @@ impl Kind for Split {
                     "must be at least 0 and below 1",
                 ));
             }
+        }
+        if params.test_fold > 0 && (f64::from(params.test_fold) + 1.0) * params.test > 1.0 + 1e-9 {
+            let message = "there are not so many folds of the share `test`";
+            issues.push(Issue::new(format!("{path}.test_fold"), message));
         }
     }
 
@@ -133,7 +141,11 @@ fn assign(mut ids: Vec<String>, params: &Params) -> Vec<(String, &'static str)> 
         *hasher.finalize().as_bytes()
     };
     ids.sort_by_cached_key(|id| place(id));
-    let test = share_of(ids.len(), params.test).min(ids.len().saturating_sub(1));
+    let border = |fold: f64| share_of(ids.len(), params.test * fold).min(ids.len());
+    let fold = f64::from(params.test_fold);
+    let (first, next) = (border(fold), border(fold + 1.0));
+    let test = (next - first).min(ids.len().saturating_sub(1));
+    ids.rotate_left(first);
     let rest = ids.len() - test;
     let validation = share_of(rest, params.validation).min(rest.saturating_sub(1));
     let fold = |at: usize| match at {
@@ -178,11 +190,43 @@ mod tests {
                 &Params {
                     test: 0.9,
                     validation: 0.9,
-                    seed: 1
+                    seed: 1,
+                    test_fold: 0,
                 }
             )),
             [1, 0, 1]
         );
+    }
+
+    #[test]
+    fn every_row_is_for_testing_in_one_fold() {
+        for count in [5, 7, 33, 100] {
+            let mut tested = Vec::new();
+            for test_fold in 0..5 {
+                let params = Params {
+                    test_fold,
+                    ..Params::default()
+                };
+                let folds = assign(ids(count), &params);
+                assert_eq!(folds.len(), count);
+                let test = folds.into_iter().filter(|(_, fold)| *fold == TEST);
+                tested.extend(test.map(|(id, _)| id));
+            }
+            tested.sort();
+            let mut all = ids(count);
+            all.sort();
+            assert_eq!(tested, all);
+        }
+        let issues = |test_fold| {
+            let mut issues = Vec::new();
+            let params = Params {
+                test_fold,
+                ..Params::default()
+            };
+            Split::validate(&params, "p", &mut issues);
+            issues.len()
+        };
+        assert_eq!((issues(4), issues(5), issues(u32::MAX)), (0, 1, 1));
     }
 
     #[test]

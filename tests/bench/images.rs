@@ -2,9 +2,11 @@
 //!
 //! Each round measures ours, then Pillow, `OpenCV` and torchvision, on the same files, each reading them from the disk's cache; with one
 //! thread and with all. Of each measurement the best round counts. Then ours is compared with Pillow's pixels. Prints a
-//! table, writes it as Markdown, and fails where a bar is missed. The last rows are the peak memory of the stage `decode_images`, on a
-//! small and a large catalogue. Ours computes the statistics too, which the others do not.
+//! table, writes it as Markdown, and fails where a bar is missed. Then come the variations of a training, against torchvision and
+//! Keras' way, and the peak memory of the stage `decode_images` and of a training, on a small and a large catalogue. Ours computes the
+//! statistics too, which the others do not.
 
+mod augment;
 mod memory;
 mod process;
 #[expect(dead_code, reason = "the text bench has rows of other kinds")]
@@ -98,6 +100,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         process::peak_mib(),
         None,
     ));
+    for threads in [1, arguments.threads] {
+        augment::measure(threads, arguments.rounds, &mut report)?;
+    }
     let is_bounded = memory::measure(&arguments.memory_rows, &mut report)?;
     print!("{report}");
     report.write(&arguments.report)?;
@@ -191,9 +196,15 @@ fn prepare_all(files: &[String]) -> Result<Seconds, Box<dyn Error + Send + Sync>
     })
 }
 
-/// `make bench-images` sets `PYTHONPATH` to the packages that the script imports.
 fn python() -> Command {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/images_python.py");
+    python_script("images_python.py")
+}
+
+/// `make bench-images` sets `PYTHONPATH` to the packages that the scripts import.
+fn python_script(name: &str) -> Command {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/bench")
+        .join(name);
     let mut command = Command::new("python3");
     // What `make` sets for the program would slow the libraries down.
     command.env_remove("MALLOC_MMAP_THRESHOLD_");

@@ -6,8 +6,9 @@ use crate::kernels::{Catalogue, count};
 use crate::python::{self, Trained};
 use crate::report::Row;
 use rayonnage::model::{
-    Confusion, DeviceChoice, Examples, Inputs, MemoryExamples, MemoryRows, ModelError, Network,
-    NetworkSpec, Rows, Runtime, SequenceRows, SparseRows, TrainOptions, fit, predict,
+    Batches, Confusion, DeviceChoice, EpochOrder, Examples, Inputs, MemoryExamples, MemoryRows,
+    ModelError, Network, NetworkSpec, Rows, Runtime, SequenceRows, SparseRows, TrainOptions, fit,
+    predict,
 };
 use rayonnage::text::{SequenceEncoder, SequenceOptions, TfidfOptions, TfidfVectorizer};
 use std::error::Error;
@@ -140,11 +141,13 @@ impl Rows for Timed<'_> {
         self.examples.len()
     }
 
-    fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
+    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_> {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
         first.get_or_insert_with(Instant::now);
-        self.batches.fetch_add(1, Ordering::Relaxed);
-        self.examples.inputs(rows)
+        let batches = self.examples.batches(order, batch_size);
+        Box::new(batches.inspect(|_| {
+            self.batches.fetch_add(1, Ordering::Relaxed);
+        }))
     }
 }
 

@@ -41,9 +41,83 @@ pub fn cross_validate(
     labels: &[u32],
     classes: usize,
     balanced: bool,
-    (options, folds): (&ClassicalOptions, usize),
+    folds: (&ClassicalOptions, usize),
     cancel: &dyn Fn() -> bool,
 ) -> Result<Vec<FoldScore>, ClassicalError> {
+    let mut scores = Vec::new();
+    each_fold(
+        rows,
+        labels,
+        classes,
+        balanced,
+        folds,
+        cancel,
+        |held, probabilities| {
+            let predicted = probabilities.chunks_exact(classes).map(argmax);
+            let actual = held.iter().map(|&row| labels[row] as usize);
+            let confusion = Confusion::from_pairs(classes, actual.zip(predicted));
+            let weighted = confusion.weighted();
+            scores.push(FoldScore {
+                weighted_f1: weighted.f1,
+                weighted_precision: weighted.precision,
+                weighted_recall: weighted.recall,
+                accuracy: confusion.accuracy(),
+                rows: confusion.total(),
+            });
+        },
+    )?;
+    Ok(scores)
+}
+
+/// Returns the probabilities of the classes for every row, each from a model that was fitted on the other folds; folds as in
+/// [`cross_validate`].
+///
+/// # Shapes
+///
+/// `[rows, classes]`
+///
+/// # Errors
+///
+/// As [`cross_validate`].
+///
+/// # Source
+///
+/// scikit-learn's `cross_val_predict` with `method="predict_proba"`.
+pub fn out_of_fold(
+    rows: &SparseRows,
+    labels: &[u32],
+    classes: usize,
+    balanced: bool,
+    folds: (&ClassicalOptions, usize),
+    cancel: &dyn Fn() -> bool,
+) -> Result<Vec<f32>, ClassicalError> {
+    let mut all = vec![0.0; labels.len() * classes];
+    each_fold(
+        rows,
+        labels,
+        classes,
+        balanced,
+        folds,
+        cancel,
+        |held, probabilities| {
+            for (row, values) in held.iter().zip(probabilities.chunks_exact(classes)) {
+                all[row * classes..(row + 1) * classes].copy_from_slice(values);
+            }
+        },
+    )?;
+    Ok(all)
+}
+
+/// Hands over the rows of each fold and the probabilities of a model that was fitted on the others.
+fn each_fold(
+    rows: &SparseRows,
+    labels: &[u32],
+    classes: usize,
+    balanced: bool,
+    (options, folds): (&ClassicalOptions, usize),
+    cancel: &dyn Fn() -> bool,
+    mut take: impl FnMut(&[usize], &[f32]),
+) -> Result<(), ClassicalError> {
     if folds < 2 || folds > labels.len() {
         let (rows, fault) = (labels.len(), "folds of a cross-validation");
         return Err(ClassicalError::Options(format!(
@@ -52,29 +126,19 @@ pub fn cross_validate(
     }
     rows.csr().check(labels, classes, None)?;
     let fold_of = stratified_folds(labels, classes, folds);
-    let mut scores = Vec::with_capacity(folds);
     for fold in 0..folds {
         let (held, kept): (Vec<usize>, Vec<usize>) =
             (0..labels.len()).partition(|&row| fold_of[row] == fold);
-        let labels_of = |rows: &[usize]| rows.iter().map(|&row| labels[row]).collect::<Vec<_>>();
         let training = rows.select(&kept);
-        let kept = labels_of(&kept);
+        let kept: Vec<u32> = kept.iter().map(|&row| labels[row]).collect();
         let model = options.fit(training.csr(), &kept, classes, balanced, cancel)?;
         drop(training);
-        let probabilities = model.predict_probabilities(rows.select(&held).csr());
-        let predicted = probabilities.chunks_exact(classes).map(argmax);
-        let actual = labels_of(&held).into_iter().map(|label| label as usize);
-        let confusion = Confusion::from_pairs(classes, actual.zip(predicted));
-        let weighted = confusion.weighted();
-        scores.push(FoldScore {
-            weighted_f1: weighted.f1,
-            weighted_precision: weighted.precision,
-            weighted_recall: weighted.recall,
-            accuracy: confusion.accuracy(),
-            rows: confusion.total(),
-        });
+        take(
+            &held,
+            &model.predict_probabilities(rows.select(&held).csr()),
+        );
     }
-    Ok(scores)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -137,5 +201,30 @@ mod tests {
             let outcome = cross_validate(&rows, &labels, 3, false, options, &|| false);
             assert!(matches!(outcome, Err(ClassicalError::Options(_))));
         }
+    }
+
+    #[test]
+    fn every_row_is_answered_by_a_model_that_never_saw_it() {
+        // Nearest rows of one column each: a row whose column is its own is known to no other.
+        let (mut rows, mut labels) = (SparseRows::empty(41), Vec::new());
+        for row in 0..40 {
+            rows.push(&[row], &[1.0]).unwrap();
+            labels.push(row % 2);
+        }
+        let options = neighbours(1);
+        let fitted = options
+            .fit(rows.csr(), &labels, 2, false, &|| false)
+            .unwrap();
+        let seen = fitted.predict_probabilities(rows.csr());
+        let unseen = out_of_fold(&rows, &labels, 2, false, (&options, 5), &|| false).unwrap();
+        assert_eq!(unseen.len(), 80);
+        let sure = |values: &[f32], row: usize| values[row * 2 + labels[row] as usize] > 0.9;
+        assert!((0..40).all(|row| sure(&seen, row)));
+        assert!((0..40).filter(|&row| sure(&unseen, row)).count() < 40);
+        let (rows, labels) = data(60);
+        let options = neighbours(3);
+        let unseen = out_of_fold(&rows, &labels, 3, false, (&options, 4), &|| false).unwrap();
+        assert!((0..60).all(|row| unseen[row * 3 + labels[row] as usize] > 0.9));
+        assert!(out_of_fold(&rows, &labels, 3, false, (&options, 1), &|| false).is_err());
     }
 }

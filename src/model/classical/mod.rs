@@ -57,7 +57,7 @@ mod svm;
 mod tree;
 
 pub use boosting::{BoostingOptions, EarlyStopping, GradientBoosting};
-pub use cross_validation::{FoldScore, MOST_FOLDS, cross_validate};
+pub use cross_validation::{FoldScore, MOST_FOLDS, cross_validate, out_of_fold};
 pub use csr::Csr;
 pub use error::{ClassicalError, OptionProblem};
 pub use forest::{ForestOptions, RandomForest};

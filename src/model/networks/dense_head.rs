@@ -4,25 +4,27 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
-use super::layers::{Dropout, Initializer, dense, linear, output};
+use super::layers::{Dropout, Initializer, dense, linear};
 use crate::model::ModelError;
 use crate::model::batch::{Inputs, check};
 
-/// The layers; without `output` where another network takes the features.
+/// The layers.
 #[derive(Module, Debug)]
 pub(in crate::model) struct DenseHead {
     dense: Vec<Linear>,
-    output: Option<Linear>,
+    output: Linear,
     dropout: f64,
+    drops_features: bool,
 }
 
 impl DenseHead {
-    /// Makes layers of the widths `hidden`, of which there is at least one.
+    /// Makes layers of the widths `hidden`, of which there is at least one; `dropout` is of these layers, and says whether
+    /// it is of the features, too.
     pub(super) fn new(
         features: usize,
         hidden: &[usize],
-        dropout: f64,
-        classes: Option<usize>,
+        (dropout, drops_features): (f64, bool),
+        classes: usize,
         initializer: &mut Initializer<'_>,
     ) -> Self {
         let mut width = features;
@@ -33,16 +35,15 @@ impl DenseHead {
         }
         Self {
             dense,
-            output: classes.map(|classes| linear(width, classes, initializer)),
+            output: linear(width, classes, initializer),
             dropout,
+            drops_features,
         }
     }
 
-    pub(super) fn without_output(self) -> Self {
-        Self {
-            output: None,
-            ..self
-        }
+    /// Returns the layers before the classes.
+    pub(super) fn dense(&self) -> &[Linear] {
+        &self.dense
     }
 
     /// # Shapes
@@ -64,7 +65,7 @@ impl DenseHead {
     pub(super) fn hidden(&self, features: Tensor<2>, dropout: &mut Dropout<'_>) -> Tensor<2> {
         let mut hidden = features;
         for (place, layer) in self.dense.iter().enumerate() {
-            if place > 0 {
+            if place > 0 || self.drops_features {
                 hidden = dropout.apply(hidden, self.dropout);
             }
             hidden = activation::relu(dense(layer, hidden, dropout));
@@ -91,7 +92,7 @@ impl DenseHead {
     /// `[rows, last width]` → `[rows, classes]`
     pub(super) fn classify(&self, hidden: Tensor<2>, dropout: &mut Dropout<'_>) -> Tensor<2> {
         let hidden = dropout.apply(hidden, self.dropout);
-        output(self.output.as_ref(), hidden, dropout)
+        dense(&self.output, hidden, dropout)
     }
 
     /// The device of the layers, without autodiff.

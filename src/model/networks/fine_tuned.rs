@@ -88,13 +88,6 @@ impl FineTuned {
         }
     }
 
-    pub(super) fn without_output(self) -> Self {
-        Self {
-            head: self.head.without_output(),
-            ..self
-        }
-    }
-
     /// Returns the number of parameters that a training changes.
     pub(super) fn trainable(&self) -> usize {
         let mut counter = Counter(0);

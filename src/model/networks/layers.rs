@@ -8,14 +8,14 @@ use rand_chacha::ChaCha8Rng;
 
 use super::dense_head::DenseHead;
 use super::fine_tuned::FineTuned;
-use super::fusion::{Fusion, FusionHead, HeadInput};
+use super::fusion::{Fusion, FusionOptions};
 use super::lenet::LeNet;
 use super::neural_embedder::{self, NeuralEmbedder};
 use super::neural_simple::{self, NeuralSimple};
-use super::spec::{Modality, NetworkSpec};
+use super::spec::NetworkSpec;
 use crate::model::backbones::BackboneLayers;
 use crate::model::batch::Inputs;
-use crate::model::random::{dropout_mask, uniform};
+use crate::model::random::{dropout_mask, lost_modality, uniform};
 use crate::model::{ModelError, Precision};
 
 /// A module that gives the unnormalised log probabilities of classes.
@@ -66,26 +66,19 @@ pub(in crate::model) enum Layers {
 impl Layers {
     /// Makes the layers of a valid declaration.
     pub(super) fn new(spec: &NetworkSpec, initializer: &mut Initializer<'_>) -> Self {
-        Self::build(spec, true, initializer)
-    }
-
-    fn build(spec: &NetworkSpec, with_output: bool, initializer: &mut Initializer<'_>) -> Self {
         match *spec {
             NetworkSpec::NeuralSimple {
                 features,
                 hidden,
                 dropout,
                 classes,
-            } => {
-                let classes = with_output.then_some(classes);
-                Self::NeuralSimple(NeuralSimple::new(
-                    features,
-                    hidden,
-                    dropout,
-                    classes,
-                    initializer,
-                ))
-            }
+            } => Self::NeuralSimple(NeuralSimple::new(
+                features,
+                hidden,
+                dropout,
+                classes,
+                initializer,
+            )),
             NetworkSpec::NeuralEmbedder {
                 vocabulary,
                 length,
@@ -93,33 +86,27 @@ impl Layers {
                 hidden,
                 dropout,
                 classes,
-            } => {
-                let widths = [vocabulary, dimensions, hidden];
-                let classes = with_output.then_some(classes);
-                Self::NeuralEmbedder(NeuralEmbedder::new(
-                    widths,
-                    length,
-                    dropout,
-                    classes,
-                    initializer,
-                ))
-            }
+            } => Self::NeuralEmbedder(NeuralEmbedder::new(
+                [vocabulary, dimensions, hidden],
+                length,
+                dropout,
+                classes,
+                initializer,
+            )),
             NetworkSpec::LeNet {
                 size,
                 dropout,
                 classes,
-            } => {
-                let classes = with_output.then_some(classes);
-                Self::LeNet(LeNet::new(size, dropout, classes, initializer))
-            }
+            } => Self::LeNet(LeNet::new(size, dropout, classes, initializer)),
             NetworkSpec::DenseHead {
                 features,
                 ref hidden,
                 dropout,
+                drops_features,
                 classes,
                 ..
             } => {
-                let classes = with_output.then_some(classes);
+                let dropout = (dropout, drops_features);
                 let head = DenseHead::new(features, hidden, dropout, classes, initializer);
                 Self::DenseHead(head)
             }
@@ -132,90 +119,34 @@ impl Layers {
                 classes,
             } => {
                 let backbone = BackboneLayers::zeros(source, initializer.device);
-                let classes = with_output.then_some(classes);
-                let head = DenseHead::new(
-                    source.backbone.width(),
-                    hidden,
-                    dropout,
-                    classes,
-                    initializer,
-                );
+                let width = source.backbone.width();
+                let head = DenseHead::new(width, hidden, (dropout, false), classes, initializer);
                 Self::FineTuned(FineTuned::new(backbone, head, source, size, trained))
             }
             NetworkSpec::Fusion {
-                ref text,
-                ref image,
-                ..
+                ref branches,
+                hidden,
+                dropout,
+                modality_dropout,
+                mask,
+                classes,
             } => {
-                let branches = [text, image].map(|branch| Self::build(branch, false, initializer));
-                Self::fusion(spec, branches.into(), initializer)
+                let options = FusionOptions {
+                    hidden,
+                    dropout,
+                    modality_dropout,
+                    mask,
+                    classes,
+                };
+                Self::Fusion(Fusion::new(branches, Vec::new(), options, initializer))
             }
         }
-    }
-
-    /// Makes a fusion, as declared, of branches that are there.
-    pub(super) fn fusion(
-        spec: &NetworkSpec,
-        branches: Vec<Self>,
-        initializer: &mut Initializer<'_>,
-    ) -> Self {
-        let NetworkSpec::Fusion {
-            text,
-            image,
-            hidden,
-            dropout,
-            classes,
-        } = spec
-        else {
-            unreachable!("the callers hold the declaration of a fusion");
-        };
-        let inputs = [text, image].map(|branch| HeadInput {
-            width: branch.penultimate_width(),
-            dropout: branch.penultimate_dropout(),
-        });
-        Self::Fusion(Fusion::new(
-            branches,
-            inputs.into(),
-            *hidden,
-            *dropout,
-            *classes,
-            initializer,
-        ))
-    }
-
-    /// Drops the output layer.
-    pub(super) fn without_output(self) -> Self {
-        match self {
-            Self::NeuralSimple(network) => Self::NeuralSimple(network.without_output()),
-            Self::NeuralEmbedder(network) => Self::NeuralEmbedder(network.without_output()),
-            Self::LeNet(network) => Self::LeNet(network.without_output()),
-            Self::DenseHead(network) => Self::DenseHead(network.without_output()),
-            Self::FineTuned(network) => Self::FineTuned(network.without_output()),
-            Self::Fusion(_) => self,
-        }
-    }
-
-    pub(super) fn modality(&self) -> Modality {
-        match self {
-            Self::NeuralSimple(_) => Modality::Text,
-            Self::NeuralEmbedder(_) => Modality::Sequences,
-            Self::LeNet(_) | Self::FineTuned(_) => Modality::Image,
-            Self::DenseHead(_) => Modality::Embeddings,
-            Self::Fusion(_) => Modality::Both,
-        }
-    }
-
-    /// Returns the device of the layers, without autodiff.
-    pub(super) fn device(&self) -> Device {
-        let devices = self.devices();
-        let device = devices.into_iter().next().unwrap_or_default();
-        device.without_autodiff()
     }
 
     /// Returns the number of parameters that a training changes.
     pub(super) fn trainable(&self) -> usize {
         match self {
-            Self::Fusion(fusion) => fusion.head().num_params(),
+            Self::Fusion(fusion) => fusion.trainable(),
             Self::FineTuned(network) => network.trainable(),
             _ => self.num_params(),
         }
@@ -237,15 +168,7 @@ impl Layers {
             Self::LeNet(network) => network.features(inputs, dropout),
             Self::DenseHead(network) => network.features(inputs, dropout),
             Self::FineTuned(network) => network.features(inputs, dropout),
-            Self::Fusion(network) => network.features(inputs),
-        }
-    }
-
-    /// What a fusion trains, and `None` for other networks.
-    pub(in crate::model) fn fusion_head(&self) -> Option<&FusionHead> {
-        match self {
-            Self::Fusion(fusion) => Some(fusion.head()),
-            _ => None,
+            Self::Fusion(network) => network.features(inputs, dropout),
         }
     }
 
@@ -254,22 +177,6 @@ impl Layers {
         match self {
             Self::FineTuned(network) => Self::FineTuned(network.with_backbone(backbone)),
             other => other,
-        }
-    }
-
-    /// Puts a trained head into a fusion.
-    pub(in crate::model) fn with_fusion_head(self, head: FusionHead) -> Self {
-        match self {
-            Self::Fusion(fusion) => Self::Fusion(fusion.with_head(head)),
-            other => other,
-        }
-    }
-
-    /// What the head of a fusion takes; of other networks the penultimate layer.
-    pub(in crate::model) fn head_features(&self, inputs: &Inputs) -> Result<Tensor<2>, ModelError> {
-        match self {
-            Self::Fusion(fusion) => fusion.branch_features(inputs),
-            other => other.features(inputs, &mut Dropout::off()),
         }
     }
 }
@@ -409,14 +316,6 @@ pub(super) fn conv2d(
     layer
 }
 
-/// Applies an output layer, where there is one.
-pub(super) fn output(layer: Option<&Linear>, features: Tensor<2>, pass: &Dropout<'_>) -> Tensor<2> {
-    match layer {
-        Some(layer) => dense(layer, features, pass),
-        None => features,
-    }
-}
-
 /// Applies a dense layer in the precision of the pass.
 pub(super) fn dense(layer: &Linear, values: Tensor<2>, pass: &Dropout<'_>) -> Tensor<2> {
     if pass.precision == Precision::Full {
@@ -475,31 +374,22 @@ impl<'a> Dropout<'a> {
         self.generator.is_some()
     }
 
-    /// Drops values with one probability.
-    pub(super) fn apply(&mut self, values: Tensor<2>, probability: f64) -> Tensor<2> {
-        let [_, width] = values.dims();
-        self.apply_columns(values, &[(width, probability)])
+    /// Draws for a row whether it loses a modality, and whether that is the image; `None` where none ever does.
+    pub(super) fn modality(&mut self, probability: f64) -> Option<(bool, bool)> {
+        let generator = self.generator.as_deref_mut()?;
+        (probability > 0.0).then(|| lost_modality(generator, probability))
     }
 
-    /// Drops values with a probability for each run of columns (width, probability).
-    pub(super) fn apply_columns(
-        &mut self,
-        values: Tensor<2>,
-        columns: &[(usize, f64)],
-    ) -> Tensor<2> {
+    /// Drops values with one probability.
+    pub(super) fn apply(&mut self, values: Tensor<2>, probability: f64) -> Tensor<2> {
         let Some(generator) = self.generator.as_deref_mut() else {
             return values;
         };
-        if columns.iter().all(|&(_, probability)| probability == 0.0) {
+        if probability == 0.0 {
             return values;
         }
         let [rows, width] = values.dims();
-        let mut mask = Vec::with_capacity(rows * width);
-        for _ in 0..rows {
-            for &(run, probability) in columns {
-                mask.extend(dropout_mask(generator, run, probability));
-            }
-        }
+        let mask = dropout_mask(generator, rows * width, probability);
         let device = values.device().without_autodiff();
         values * Tensor::from_data(TensorData::new(mask, [rows, width]), &device)
     }
@@ -526,18 +416,26 @@ mod tests {
     }
 
     #[test]
-    fn dropout_takes_each_run_of_columns_with_its_own_probability() {
+    fn dropout_drops_its_share_and_scales_the_rest() {
         let mut random = generator(1, Purpose::Dropout, 1);
-        let columns = [(2, 0.5), (3, 0.0)];
-        let dropped = Dropout::on(&mut random).apply_columns(ones(1000, 5), &columns);
-        let (mut zeros, mut doubled) = (0, 0);
-        for row in values(dropped).chunks_exact(5) {
-            assert_eq!(row[2..], [1.0; 3]);
-            zeros += row[..2].iter().filter(|&&value| value == 0.0).count();
-            doubled += row[..2].iter().filter(|&&value| value > 1.999).count();
-        }
+        let dropped = values(Dropout::on(&mut random).apply(ones(1000, 2), 0.5));
+        let zeros = dropped.iter().filter(|&&value| value == 0.0).count();
+        let doubled = dropped.iter().filter(|&&value| value > 1.999).count();
         assert_eq!(zeros + doubled, 2000);
         assert!((900..1100).contains(&zeros), "{zeros}");
+    }
+
+    #[test]
+    fn modalities_are_lost_in_their_share_and_each_as_often() {
+        assert_eq!(Dropout::off().modality(0.9), None);
+        let mut random = generator(1, Purpose::Dropout, 1);
+        let mut dropout = Dropout::on(&mut random);
+        assert_eq!(dropout.modality(0.0), None);
+        let drawn: Vec<_> = (0..10_000).filter_map(|_| dropout.modality(0.3)).collect();
+        let lost = drawn.iter().filter(|(is_lost, _)| *is_lost).count();
+        let images = drawn.iter().filter(|drawn| **drawn == (true, true)).count();
+        assert!((2_800..3_200).contains(&lost), "{lost}");
+        assert!((2 * images).abs_diff(lost) < 250, "{images} of {lost}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, FloatDType, Tensor, TensorData, activation};
 
-use super::layers::{Dropout, Initializer, conv2d, dense, linear, output};
+use super::layers::{Dropout, Initializer, conv2d, dense, linear};
 use crate::model::batch::{Images, Inputs, check};
 use crate::model::libtorch::{Activation, Filters, Sweep, convolve};
 use crate::model::{ModelError, Precision};
@@ -19,14 +19,14 @@ pub(super) const DENSE_2: usize = 54;
 /// The smallest image that leaves a pixel after both convolutions and poolings.
 pub(super) const MIN_SIZE: usize = 16;
 
-/// The layers; without `output` where another network takes the features.
+/// The layers.
 #[derive(Module, Debug)]
 pub(in crate::model) struct LeNet {
     conv_1: Conv2d,
     conv_2: Conv2d,
     dense_1: Linear,
     dense_2: Linear,
-    output: Option<Linear>,
+    output: Linear,
     dropout: f64,
     size: usize,
 }
@@ -35,7 +35,7 @@ impl LeNet {
     pub(super) fn new(
         size: usize,
         dropout: f64,
-        classes: Option<usize>,
+        classes: usize,
         initializer: &mut Initializer<'_>,
     ) -> Self {
         let map_side = pooled(pooled(size));
@@ -44,16 +44,9 @@ impl LeNet {
             conv_2: conv2d([FILTERS_1, FILTERS_2], KERNEL, initializer),
             dense_1: linear(FILTERS_2 * map_side * map_side, DENSE_1, initializer),
             dense_2: linear(DENSE_1, DENSE_2, initializer),
-            output: classes.map(|classes| linear(DENSE_2, classes, initializer)),
+            output: linear(DENSE_2, classes, initializer),
             dropout,
             size,
-        }
-    }
-
-    pub(super) fn without_output(self) -> Self {
-        Self {
-            output: None,
-            ..self
         }
     }
 
@@ -84,7 +77,7 @@ impl LeNet {
         dropout: &mut Dropout<'_>,
     ) -> Result<Tensor<2>, ModelError> {
         let features = self.features(inputs, dropout)?;
-        Ok(output(self.output.as_ref(), features, dropout))
+        Ok(dense(&self.output, features, dropout))
     }
 
     fn images<'a>(&self, inputs: &'a Inputs) -> Result<&'a Images, ModelError> {

@@ -11,6 +11,7 @@ mod neural_simple;
 mod spec;
 
 pub use fine_tuned::{FineTuning, Trained};
+pub use fusion::{Branch, BranchSpec, FusionOptions, Modality, scores_of};
 pub(super) use layers::{Classifier, Dropout, Initializer, Layers};
 pub use network::{Network, ParameterCounts};
 pub use spec::NetworkSpec;

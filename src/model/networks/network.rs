@@ -3,9 +3,12 @@
 use burn::module::Module;
 
 use super::fine_tuned::FineTuning;
-use super::layers::{Initializer, Layers};
+use super::fusion::{Branch, BranchSpec, Fusion, FusionOptions};
+use super::layers::{Dropout, Initializer, Layers};
 use super::spec::NetworkSpec;
 use crate::model::backbones::{BackboneKind, Pretrained};
+use crate::model::batch::{Embeddings, Rows};
+use crate::model::predict::{in_batches, read};
 use crate::model::random::{Purpose, generator};
 use crate::model::{ModelError, Runtime, weights};
 
@@ -49,44 +52,44 @@ impl Network {
         })
     }
 
-    /// Makes a fusion of a trained text network and a trained image network, which it freezes; its
-    /// head is untrained.
+    /// Makes an untrained fusion of trained models.
     ///
     /// # Errors
     ///
-    /// [`ModelError::Spec`] where one network does not take text, the other not images, or their
-    /// classes are not as many.
+    /// [`ModelError::Spec`] where the branches make no fusion.
     pub fn fusion(
-        text: Self,
-        image: Self,
-        hidden: usize,
-        dropout: f64,
+        branches: Vec<Branch>,
+        options: FusionOptions,
+        runtime: &Runtime,
         seed: u64,
     ) -> Result<Self, ModelError> {
-        let (classes, others) = (text.spec.classes(), image.spec.classes());
-        if classes != others {
-            let reason =
-                format!("the text branch has {classes} classes, the image branch {others}");
-            return Err(ModelError::Spec { reason });
-        }
-        let spec = NetworkSpec::Fusion {
-            text: Box::new(text.spec),
-            image: Box::new(image.spec),
+        let (branches, frozen): (Vec<_>, Vec<_>) = branches
+            .into_iter()
+            .map(|branch| (branch.spec, branch.frozen))
+            .unzip();
+        let FusionOptions {
             hidden,
             dropout,
+            modality_dropout,
+            mask,
+            classes,
+        } = options;
+        let spec = NetworkSpec::Fusion {
+            branches: branches.clone(),
+            hidden,
+            dropout,
+            modality_dropout,
+            mask,
             classes,
         };
         spec.validate()?;
-        let runtime = text.runtime;
-        let branches = [text.layers, image.layers]
-            .map(|layers| layers.without_output().fork(runtime.device()));
         let random = generator(seed, Purpose::Weights, 0);
         let mut initializer = Initializer::random(random, runtime.device());
-        let layers = Layers::fusion(&spec, branches.into(), &mut initializer);
+        let fusion = Fusion::new(&branches, frozen, options, &mut initializer);
         Ok(Self {
             spec,
-            layers,
-            runtime,
+            layers: Layers::Fusion(fusion),
+            runtime: runtime.clone(),
         })
     }
 
@@ -122,6 +125,83 @@ impl Network {
         })
     }
 
+    /// Returns what a fusion takes of this network; [`branch_rows`](Self::branch_rows) computes it. A head that drops
+    /// features goes on doing so in the fusion: that takes the features, and the head's layers, frozen. Of others it takes the
+    /// penultimate layer.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Spec`] where the network is itself a fusion.
+    pub fn branch(&self) -> Result<Branch, ModelError> {
+        let Some(modality) = self.spec.modality() else {
+            let reason = "a fusion cannot be a branch of another".to_owned();
+            return Err(ModelError::Spec { reason });
+        };
+        let mut branch = BranchSpec {
+            modality,
+            width: self.penultimate_width(),
+            dropout: self.spec.penultimate_dropout(),
+            frozen: Vec::new(),
+            dense: None,
+            parameters: self.parameters().total - self.spec.output_parameters(),
+        };
+        let mut frozen = Vec::new();
+        if let (Layers::DenseHead(head), Some(features)) = (&self.layers, self.dropped_features()) {
+            branch.width = features;
+            frozen = head.dense().to_vec();
+            branch.frozen = frozen.iter().map(|layer| layer.weight.dims()[1]).collect();
+            branch.parameters -= frozen.iter().map(Module::num_params).sum::<usize>();
+        }
+        Ok(Branch {
+            spec: branch,
+            frozen,
+        })
+    }
+
+    /// The number of features, where the network is a head that drops some of them.
+    fn dropped_features(&self) -> Option<usize> {
+        match self.spec {
+            NetworkSpec::DenseHead {
+                features,
+                drops_features: true,
+                ..
+            } => Some(features),
+            _ => None,
+        }
+    }
+
+    /// Computes what a fusion takes of this network for all rows, and which of them it knows something of.
+    ///
+    /// # Shapes
+    ///
+    /// `[rows, width of the branch]`
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Inputs`] where the rows do not fit the network, and what [`Rows::inputs`] returns.
+    pub fn branch_rows(
+        &self,
+        rows: &dyn Rows,
+        batch_size: usize,
+    ) -> Result<Embeddings, ModelError> {
+        self.runtime.bind_thread();
+        let takes_features = self.dropped_features();
+        let width = takes_features.unwrap_or_else(|| self.penultimate_width());
+        let mut all = Embeddings::empty(width)?;
+        in_batches(rows, batch_size, |inputs, rows| {
+            let known = inputs.presence().unwrap_or_else(|| vec![false; rows.len()]);
+            let values = match (&inputs.embeddings, takes_features) {
+                (Some(features), Some(_)) => features.dense().values().to_vec(),
+                _ => read(self.layers.features(inputs, &mut Dropout::off())?)?,
+            };
+            for (row, known) in values.chunks_exact(width).zip(known) {
+                all.push(known.then_some(row))?;
+            }
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
     /// Returns the declaration.
     #[must_use]
     pub fn spec(&self) -> &NetworkSpec {
@@ -134,12 +214,15 @@ impl Network {
         &self.runtime
     }
 
-    /// Returns how many parameters there are. The branches of a fusion count without their output
-    /// layers, which it does not have; a head of a backbone counts with it.
+    /// Returns how many parameters there are. A fusion counts with its branches, but for their output
+    /// layers, of which it makes no use; a head of a backbone counts with it.
     #[must_use]
     pub fn parameters(&self) -> ParameterCounts {
         let frozen = match &self.spec {
             NetworkSpec::DenseHead { backbone, .. } => backbone.map_or(0, BackboneKind::parameters),
+            NetworkSpec::Fusion { branches, .. } => {
+                branches.iter().map(|branch| branch.parameters).sum()
+            }
             _ => 0,
         };
         ParameterCounts {
@@ -250,6 +333,7 @@ mod tests {
             features: 3,
             hidden: vec![5, 4],
             dropout: 0.5,
+            drops_features: false,
             classes: 2,
         };
         let network = Network::new(&spec, &runtime(), 1).unwrap();
@@ -273,21 +357,106 @@ mod tests {
         assert_eq!(answer(&loaded, 3).unwrap(), found);
     }
 
-    #[test]
-    fn a_fusion_has_the_parameters_of_its_branches_without_output_and_trains_its_head() {
-        let text = NetworkSpec::neural_simple(5000, 27);
-        let image = NetworkSpec::lenet(32, 27);
-        let output = (54 + 1) * 27;
-        let branches = counts(&text).total + counts(&image).total - 2 * output;
-        let found = counts(&NetworkSpec::Fusion {
-            text: Box::new(text),
-            image: Box::new(image),
-            hidden: 128,
+    fn options(hidden: usize, classes: usize) -> FusionOptions {
+        FusionOptions {
+            hidden,
             dropout: 0.2,
+            modality_dropout: 0.0,
+            mask: false,
+            classes,
+        }
+    }
+
+    #[test]
+    fn the_fusion_of_the_report_has_its_parameters() {
+        let network = |spec| Network::new(&spec, &runtime(), 1).unwrap();
+        let text = network(NetworkSpec::neural_simple(5000, 27));
+        let head = |drops_features| NetworkSpec::DenseHead {
+            backbone: Some(BackboneKind::Vgg16),
+            features: BackboneKind::Vgg16.width(),
+            hidden: vec![32],
+            dropout: 0.2,
+            drops_features,
             classes: 27,
+        };
+        for drops_features in [true, false] {
+            let image = network(head(drops_features));
+            let branches = vec![
+                text.branch().unwrap(),
+                image.branch().unwrap().with_dense(54),
+            ];
+            let fusion = Network::fusion(branches, options(128, 27), &runtime(), 1).unwrap();
+            let found = fusion.parameters();
+            assert_eq!((found.total, found.trainable), (15_020_375, 19_217));
+        }
+    }
+
+    #[test]
+    fn a_fusion_takes_the_features_of_a_head_that_drops_them_and_keeps_its_layers() {
+        use crate::model::{Inputs, MemoryRows};
+        let spec = NetworkSpec::DenseHead {
+            backbone: None,
+            features: 3,
+            hidden: vec![4],
+            dropout: 0.5,
+            drops_features: true,
+            classes: 2,
+        };
+        let head = Network::new(&spec, &runtime(), 1).unwrap();
+        let mut features = Embeddings::empty(3).unwrap();
+        features.push(Some(&[1.0, 2.0, 3.0])).unwrap();
+        features.push(None).unwrap();
+        let inputs = Inputs {
+            embeddings: Some(features.clone()),
+            ..Inputs::default()
+        };
+        let rows = MemoryRows::new(2, inputs).unwrap();
+        assert_eq!(head.branch_rows(&rows, 8).unwrap(), features);
+        let branches = vec![head.branch().unwrap()];
+        let fusion = Network::fusion(branches, options(5, 2), &runtime(), 7).unwrap();
+        let bytes = fusion.save().unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let own = head.save().unwrap();
+        let own = safetensors::SafeTensors::deserialize(&own).unwrap();
+        assert_eq!(
+            file.tensor("branches.0.frozen.0.weight").unwrap().data(),
+            own.tensor("dense.0.weight").unwrap().data()
+        );
+        // 4 · 5 + 5 and 5 · 2 + 2.
+        assert_eq!(fusion.parameters().trainable, 37);
+        let loaded = Network::load(&bytes, &runtime()).unwrap();
+        assert_eq!(loaded.parameters(), fusion.parameters());
+        assert_eq!(loaded.save().unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_row_that_a_branch_does_not_know_is_zero_there() {
+        use crate::model::{Inputs, MemoryRows, Modality, predict};
+        let branches = [Modality::Text, Modality::Image].map(|modality| {
+            let branch = Branch::probabilities(modality, 2);
+            branch.with_dense(3)
         });
-        assert_eq!(found.trainable, 13_952 + 3_483);
-        assert_eq!(found.total, branches + found.trainable);
+        for mask in [false, true] {
+            let options = FusionOptions {
+                mask,
+                ..options(5, 2)
+            };
+            let fusion = Network::fusion(branches.to_vec(), options, &runtime(), 7).unwrap();
+            let answer = |image: Option<&[f32]>| {
+                let mut rows = [Embeddings::empty(2).unwrap(), Embeddings::empty(2).unwrap()];
+                rows[0].push(Some(&[0.5, -0.5])).unwrap();
+                rows[1].push(image).unwrap();
+                let inputs = Inputs {
+                    branches: rows.to_vec(),
+                    ..Inputs::default()
+                };
+                let rows = MemoryRows::new(1, inputs).unwrap();
+                predict(&fusion, &rows, 4).unwrap().values
+            };
+            // Biases are 0 still, so that a branch of zeros adds nothing: only a mask tells one from the other.
+            assert_eq!(answer(None) == answer(Some(&[0.0, 0.0])), !mask);
+            assert_ne!(answer(None), answer(Some(&[1.0, -1.0])));
+        }
     }
 
     #[test]
@@ -304,13 +473,10 @@ mod tests {
     }
 
     #[test]
-    fn branches_of_a_fusion_must_fit() {
-        let network = |spec| Network::new(&spec, &runtime(), 1).unwrap();
-        let text = network(NetworkSpec::neural_simple(7, 3));
-        let image = network(NetworkSpec::lenet(16, 3));
-        let other = network(NetworkSpec::lenet(16, 4));
-        assert!(Network::fusion(text.clone(), image.clone(), 8, 0.1, 1).is_ok());
-        assert!(Network::fusion(text.clone(), other, 8, 0.1, 1).is_err());
-        assert!(Network::fusion(image, text, 8, 0.1, 1).is_err());
+    fn a_fusion_is_no_branch() {
+        let branch = Branch::probabilities(crate::model::Modality::Text, 2);
+        let fusion = Network::fusion(vec![branch], options(5, 2), &runtime(), 7).unwrap();
+        assert!(fusion.branch().is_err());
+        assert!(Network::fusion(Vec::new(), options(5, 2), &runtime(), 7).is_err());
     }
 }

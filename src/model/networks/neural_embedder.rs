@@ -23,7 +23,7 @@ use burn::module::{Module, Param};
 use burn::nn::{Embedding, Linear};
 use burn::tensor::{Tensor, TensorData, activation};
 
-use super::layers::{self, Dropout, Initializer, embedding, indices, linear, output, product};
+use super::layers::{self, Dropout, Initializer, embedding, indices, linear, product};
 use crate::model::batch::{Inputs, check};
 use crate::model::{ModelError, SequenceRows};
 
@@ -41,12 +41,12 @@ const POSITIONS_PER_SCALE: f64 = 10.0;
 /// Most rows whose distinct words are gathered together.
 const ROWS_PER_GATHER: usize = 128;
 
-/// The layers; without `output` where another network takes the features.
+/// The layers.
 #[derive(Module, Debug)]
 pub(in crate::model) struct NeuralEmbedder {
     embedding: Embedding,
     dense: Linear,
-    output: Option<Linear>,
+    output: Linear,
     length: usize,
     dropout: f64,
 }
@@ -57,23 +57,16 @@ impl NeuralEmbedder {
         widths: [usize; 3],
         length: usize,
         dropout: f64,
-        classes: Option<usize>,
+        classes: usize,
         initializer: &mut Initializer<'_>,
     ) -> Self {
         let [vocabulary, dimensions, hidden] = widths;
         Self {
             embedding: embedding(vocabulary, dimensions, EMBEDDING_LIMIT, initializer),
             dense: dense(dimensions, hidden, length, initializer),
-            output: classes.map(|classes| linear(hidden, classes, initializer)),
+            output: linear(hidden, classes, initializer),
             length,
             dropout,
-        }
-    }
-
-    pub(super) fn without_output(self) -> Self {
-        Self {
-            output: None,
-            ..self
         }
     }
 
@@ -118,7 +111,7 @@ impl NeuralEmbedder {
     ) -> Result<Tensor<2>, ModelError> {
         let features = self.features(inputs, dropout)?;
         let features = dropout.apply(features, self.dropout);
-        Ok(output(self.output.as_ref(), features, dropout))
+        Ok(layers::dense(&self.output, features, dropout))
     }
 
     /// The mean of the embedding's rows over all positions.

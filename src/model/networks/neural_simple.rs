@@ -4,15 +4,15 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
-use super::layers::{Dropout, Initializer, dense, indices, linear, output, product};
+use super::layers::{Dropout, Initializer, dense, indices, linear, product};
 use crate::model::batch::{Inputs, check};
 use crate::model::{ModelError, SparseRows};
 
-/// The layers; without `output` where another network takes the features.
+/// The layers.
 #[derive(Module, Debug)]
 pub(in crate::model) struct NeuralSimple {
     dense: Linear,
-    output: Option<Linear>,
+    output: Linear,
     dropout: f64,
 }
 
@@ -21,20 +21,13 @@ impl NeuralSimple {
         features: usize,
         hidden: usize,
         dropout: f64,
-        classes: Option<usize>,
+        classes: usize,
         initializer: &mut Initializer<'_>,
     ) -> Self {
         Self {
             dense: linear(features, hidden, initializer),
-            output: classes.map(|classes| linear(hidden, classes, initializer)),
+            output: linear(hidden, classes, initializer),
             dropout,
-        }
-    }
-
-    pub(super) fn without_output(self) -> Self {
-        Self {
-            output: None,
-            ..self
         }
     }
 
@@ -74,7 +67,7 @@ impl NeuralSimple {
     ) -> Result<Tensor<2>, ModelError> {
         let features = self.features(inputs, dropout)?;
         let features = dropout.apply(features, self.dropout);
-        Ok(output(self.output.as_ref(), features, dropout))
+        Ok(dense(&self.output, features, dropout))
     }
 
     /// The product of sparse rows and weights. The columns that no row of the batch stores add

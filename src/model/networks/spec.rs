@@ -3,19 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::fine_tuned::Trained;
+use super::fusion::{BranchSpec, Modality};
 use super::lenet;
 use crate::model::ModelError;
 use crate::model::backbones::{BackboneKind, MIN_SIZE, WeightsSource};
-
-/// What a network takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Modality {
-    Text,
-    Sequences,
-    Image,
-    Embeddings,
-    Both,
-}
 
 /// The declaration of a network; with a seed it is a whole untrained network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,6 +71,9 @@ pub enum NetworkSpec {
         /// Share of each dense layer dropped in training.
         #[serde(default = "default_dropout")]
         dropout: f64,
+        /// Whether that share of the features is dropped, too.
+        #[serde(default)]
+        drops_features: bool,
         /// Number of classes.
         classes: usize,
     },
@@ -102,19 +96,22 @@ pub enum NetworkSpec {
         /// Number of classes.
         classes: usize,
     },
-    /// The penultimate layers of a text and an image network, frozen, side by side → dense → ReLU
-    /// → dropout → classes.
+    /// What several trained models make of a row, side by side → dense → ReLU → dropout → classes.
     Fusion {
-        /// The text network.
-        text: Box<NetworkSpec>,
-        /// The image network.
-        image: Box<NetworkSpec>,
+        /// The models.
+        branches: Vec<BranchSpec>,
         /// Width of the dense layer.
         #[serde(default = "fusion_hidden")]
         hidden: usize,
         /// Share of the dense layer dropped in training.
         #[serde(default = "default_dropout")]
         dropout: f64,
+        /// Share of the rows with text and image that lose one of the two in a step of training.
+        #[serde(default)]
+        modality_dropout: f64,
+        /// Whether the dense layer is told which branches know the row.
+        #[serde(default)]
+        mask: bool,
         /// Number of classes.
         classes: usize,
     },
@@ -196,6 +193,7 @@ impl NetworkSpec {
             features: backbone.width(),
             hidden: head_hidden(),
             dropout: default_dropout(),
+            drops_features: false,
             classes,
         }
     }
@@ -230,11 +228,11 @@ impl NetworkSpec {
     #[must_use]
     pub fn image_size(&self) -> Option<usize> {
         match self {
-            Self::NeuralSimple { .. } | Self::NeuralEmbedder { .. } | Self::DenseHead { .. } => {
-                None
-            }
+            Self::NeuralSimple { .. }
+            | Self::NeuralEmbedder { .. }
+            | Self::DenseHead { .. }
+            | Self::Fusion { .. } => None,
             Self::LeNet { size, .. } | Self::FineTuned { size, .. } => Some(*size),
-            Self::Fusion { text, image, .. } => image.image_size().or_else(|| text.image_size()),
         }
     }
 
@@ -252,43 +250,21 @@ impl NetworkSpec {
         }
     }
 
-    /// Returns whether the network takes text: as sequences where
-    /// [`takes_sequences`](Self::takes_sequences) says so, else as TF-IDF features.
+    /// Returns what the network reads; `None` of a fusion, which reads what other models made.
     #[must_use]
-    pub fn takes_text(&self) -> bool {
-        !matches!(self.modality(), Modality::Image | Modality::Embeddings)
-    }
-
-    /// Returns whether the network takes text as sequences of word numbers.
-    #[must_use]
-    pub fn takes_sequences(&self) -> bool {
+    pub fn modality(&self) -> Option<Modality> {
         match self {
-            Self::NeuralEmbedder { .. } => true,
-            Self::Fusion { text, .. } => text.takes_sequences(),
-            Self::NeuralSimple { .. }
-            | Self::LeNet { .. }
-            | Self::DenseHead { .. }
-            | Self::FineTuned { .. } => false,
+            Self::NeuralSimple { .. } | Self::NeuralEmbedder { .. } => Some(Modality::Text),
+            Self::LeNet { .. } | Self::DenseHead { .. } | Self::FineTuned { .. } => {
+                Some(Modality::Image)
+            }
+            Self::Fusion { .. } => None,
         }
     }
 
-    /// Returns whether the network takes images, or features of them.
-    #[must_use]
-    pub fn takes_images(&self) -> bool {
-        matches!(
-            self.modality(),
-            Modality::Image | Modality::Embeddings | Modality::Both
-        )
-    }
-
-    pub(super) fn modality(&self) -> Modality {
-        match self {
-            Self::NeuralSimple { .. } => Modality::Text,
-            Self::NeuralEmbedder { .. } => Modality::Sequences,
-            Self::LeNet { .. } | Self::FineTuned { .. } => Modality::Image,
-            Self::DenseHead { .. } => Modality::Embeddings,
-            Self::Fusion { .. } => Modality::Both,
-        }
+    /// Number of parameters between the penultimate layer and the classes.
+    pub(super) fn output_parameters(&self) -> usize {
+        (self.penultimate_width() + 1) * self.classes()
     }
 
     /// Share of the penultimate layer that the network drops in training.
@@ -371,25 +347,32 @@ impl NetworkSpec {
                 source.validate()
             }
             Self::Fusion {
-                text,
-                image,
+                branches,
                 hidden,
+                modality_dropout,
                 ..
             } => {
+                require(!branches.is_empty(), "there is no branch")?;
                 require(*hidden > 0, "a width is 0")?;
                 require(
-                    text.takes_text() && !text.takes_images(),
-                    "the text branch takes no text",
+                    (0.0..1.0).contains(modality_dropout),
+                    "the dropout of modalities is not in [0, 1)",
                 )?;
-                require(
-                    matches!(image.modality(), Modality::Image | Modality::Embeddings),
-                    "the image branch takes no images",
-                )?;
-                text.validate()?;
-                image.validate()
+                branches.iter().try_for_each(validate_branch)
             }
         }
     }
+}
+
+fn validate_branch(branch: &BranchSpec) -> Result<(), ModelError> {
+    require(
+        branch.width > 0 && !branch.frozen.contains(&0) && branch.dense != Some(0),
+        "a width is 0",
+    )?;
+    require(
+        (0.0..1.0).contains(&branch.dropout),
+        "dropout is not in [0, 1)",
+    )
 }
 
 fn require(holds: bool, reason: &str) -> Result<(), ModelError> {
@@ -431,26 +414,31 @@ mod tests {
 
     #[test]
     fn specs_that_cannot_be_built_are_refused() {
-        let text = Box::new(NetworkSpec::neural_simple(5, 2));
-        let image = Box::new(NetworkSpec::lenet(16, 2));
-        let fusion = |text: &NetworkSpec, image: &NetworkSpec, dropout| NetworkSpec::Fusion {
-            text: Box::new(text.clone()),
-            image: Box::new(image.clone()),
+        let branch = BranchSpec::probabilities(Modality::Text, 2);
+        let fusion = |branches: &[BranchSpec], dropout, modality_dropout| NetworkSpec::Fusion {
+            branches: branches.to_vec(),
             hidden: 8,
             dropout,
+            modality_dropout,
+            mask: true,
             classes: 2,
         };
-        fusion(&text, &image, 0.0).validate().unwrap();
-        let embedder = NetworkSpec::neural_embedder(9, 5, 2);
-        fusion(&embedder, &image, 0.0).validate().unwrap();
+        let one = [branch.clone()];
+        fusion(&one, 0.0, 0.5).validate().unwrap();
+        let changed = |change: fn(&mut BranchSpec)| {
+            let mut branch = branch.clone();
+            change(&mut branch);
+            fusion(&[branch], 0.0, 0.0)
+        };
         let head = |hidden: &[usize], features| NetworkSpec::DenseHead {
             backbone: None,
             features,
             hidden: hidden.to_vec(),
             dropout: 0.1,
+            drops_features: true,
             classes: 2,
         };
-        fusion(&text, &head(&[4], 3), 0.0).validate().unwrap();
+        head(&[4], 3).validate().unwrap();
         for spec in [
             NetworkSpec::neural_simple(0, 2),
             NetworkSpec::neural_simple(5, 0),
@@ -461,43 +449,17 @@ mod tests {
             head(&[], 3),
             head(&[4, 0], 3),
             head(&[4], 0),
-            fusion(&image, &embedder, 0.0),
-            fusion(&image, &text, 0.0),
-            fusion(&text, &text, 0.0),
-            fusion(&text, &image, 1.0),
-            fusion(&text, &image, f64::NAN),
+            fusion(&[], 0.0, 0.0),
+            fusion(&one, 1.0, 0.0),
+            fusion(&one, f64::NAN, 0.0),
+            fusion(&one, 0.0, 1.0),
+            changed(|branch| branch.width = 0),
+            changed(|branch| branch.frozen = vec![0]),
+            changed(|branch| branch.dense = Some(0)),
+            changed(|branch| branch.dropout = -0.1),
         ] {
             let error = spec.validate().unwrap_err();
             assert!(matches!(error, ModelError::Spec { .. }), "{spec:?}");
         }
-    }
-
-    #[test]
-    fn specs_say_what_they_take() {
-        let simple = NetworkSpec::neural_simple(5, 2);
-        let embedder = NetworkSpec::neural_embedder(9, 5, 2);
-        let lenet = NetworkSpec::lenet(16, 2);
-        let fusion = |text: &NetworkSpec| NetworkSpec::Fusion {
-            text: Box::new(text.clone()),
-            image: Box::new(lenet.clone()),
-            hidden: 8,
-            dropout: 0.0,
-            classes: 2,
-        };
-        let takes = |spec: &NetworkSpec| {
-            (
-                spec.takes_text(),
-                spec.takes_sequences(),
-                spec.takes_images(),
-            )
-        };
-        assert_eq!(takes(&simple), (true, false, false));
-        assert_eq!(takes(&embedder), (true, true, false));
-        assert_eq!(takes(&lenet), (false, false, true));
-        let head = NetworkSpec::dense_head(BackboneKind::MobileNetV2, 2);
-        assert_eq!(takes(&head), (false, false, true));
-        assert_eq!((head.penultimate_width(), head.image_size()), (512, None));
-        assert_eq!(takes(&fusion(&simple)), (true, false, true));
-        assert_eq!(takes(&fusion(&embedder)), (true, true, true));
     }
 }

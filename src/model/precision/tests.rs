@@ -8,8 +8,8 @@ use safetensors::tensor::Dtype;
 use super::*;
 use crate::model::random::{Purpose, generator, uniform};
 use crate::model::{
-    DeviceChoice, Embeddings, Fitted, Images, Inputs, MemoryExamples, Network, NetworkSpec,
-    SequenceRows, SparseRows, TrainOptions, fit,
+    Branch, Dense, DeviceChoice, Embeddings, Fitted, FusionOptions, Images, Inputs, MemoryExamples,
+    Modality, Network, NetworkSpec, SequenceRows, SparseRows, TrainOptions, fit,
 };
 
 const CLASSES: usize = 3;
@@ -46,12 +46,16 @@ fn examples() -> MemoryExamples {
                 .map(|noise| (noise + 40.0 + 80.0 * class as f32) as u8),
         );
     }
+    let words: Vec<f32> = (0..2 * ROWS).map(|place| (place % 2) as f32).collect();
     let inputs = Inputs {
+        branches: vec![
+            Embeddings::whole(Dense::new(2, words).unwrap()),
+            embeddings.clone(),
+        ],
         text: Some(text),
         sequences: Some(sequences),
         embeddings: Some(embeddings),
         images: Some(Images::new(SIZE, pixels, vec![true; ROWS]).unwrap()),
-        ..Inputs::default()
     };
     MemoryExamples::new(labels, inputs).unwrap()
 }
@@ -62,8 +66,25 @@ fn head() -> NetworkSpec {
         features: CLASSES + 1,
         hidden: vec![16, 8],
         dropout: 0.1,
+        drops_features: true,
         classes: CLASSES,
     }
+}
+
+/// The fusion of the head's features and of probabilities.
+fn fusion(head: &Network, runtime: &Runtime) -> Network {
+    let branches = vec![
+        Branch::probabilities(Modality::Text, 2),
+        head.branch().unwrap().with_dense(6),
+    ];
+    let options = FusionOptions {
+        hidden: 16,
+        dropout: 0.1,
+        modality_dropout: 0.0,
+        mask: true,
+        classes: CLASSES,
+    };
+    Network::fusion(branches, options, runtime, 1).unwrap()
 }
 
 /// Untrained networks of every kind but those with a backbone, whose tests stand with them.
@@ -75,7 +96,7 @@ fn networks(runtime: &Runtime) -> Vec<Network> {
         new(&NetworkSpec::neural_embedder(3 + CLASSES, 4, CLASSES)),
         new(&NetworkSpec::lenet(SIZE, CLASSES)),
         new(&head()),
-        Network::fusion(new(&simple), new(&head()), 16, 0.1, 1).unwrap(),
+        fusion(&new(&head()), runtime),
     ]
 }
 

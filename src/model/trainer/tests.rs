@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::model::random::uniform;
+use crate::model::random::{permutation, uniform};
 use crate::model::{
-    DeviceChoice, Images, MemoryRows, NetworkSpec, Probabilities, Rows, Runtime, SparseRows,
-    predict,
+    Batches, DeviceChoice, Images, Inputs, MemoryExamples, MemoryRows, NetworkSpec, Rows, Runtime,
+    SparseRows, predict,
 };
 
-const WIDTH: usize = 40;
-const SIZE: usize = 32;
+pub(super) const WIDTH: usize = 40;
+pub(super) const SIZE: usize = 32;
 
-fn runtime() -> Runtime {
+pub(super) fn runtime() -> Runtime {
     Runtime::open(DeviceChoice::Cpu, Some(1)).unwrap()
 }
 
@@ -22,7 +22,7 @@ fn rng(seed: u64) -> ChaCha8Rng {
     generator(seed, Purpose::Order, 0)
 }
 
-fn options(epochs: usize) -> TrainOptions {
+pub(super) fn options(epochs: usize) -> TrainOptions {
     TrainOptions {
         epochs,
         batch_size: 16,
@@ -61,7 +61,7 @@ fn images(bits: &[usize], random: &mut ChaCha8Rng) -> Images {
 }
 
 /// Four classes: the text tells the upper bit, the image the lower one.
-fn problem(rows: usize, seed: u64) -> (Vec<usize>, Inputs) {
+pub(super) fn problem(rows: usize, seed: u64) -> (Vec<usize>, Inputs) {
     let mut random = rng(seed);
     let labels: Vec<usize> = permutation(&mut random, rows)
         .iter()
@@ -78,12 +78,12 @@ fn problem(rows: usize, seed: u64) -> (Vec<usize>, Inputs) {
 }
 
 /// The problem with every label halved (what the text tells) or its remainder (the image).
-fn examples(rows: usize, seed: u64, label: impl Fn(usize) -> usize) -> MemoryExamples {
+pub(super) fn examples(rows: usize, seed: u64, label: impl Fn(usize) -> usize) -> MemoryExamples {
     let (labels, inputs) = problem(rows, seed);
     MemoryExamples::new(labels.into_iter().map(label).collect(), inputs).unwrap()
 }
 
-fn trained(spec: &NetworkSpec, epochs: usize, label: fn(usize) -> usize) -> Fitted {
+pub(super) fn trained(spec: &NetworkSpec, epochs: usize, label: fn(usize) -> usize) -> Fitted {
     fitted(spec, &options(epochs), label).unwrap()
 }
 
@@ -99,22 +99,10 @@ fn fitted(
     })
 }
 
-fn accuracy(network: &Network, examples: &MemoryExamples) -> f64 {
+pub(super) fn accuracy(network: &Network, examples: &MemoryExamples) -> f64 {
     let predicted = predict(network, examples, 32).unwrap().predicted();
     let pairs = examples.labels().iter().copied().zip(predicted);
     Confusion::from_pairs(network.spec().classes(), pairs).accuracy()
-}
-
-fn fusion(epochs: usize) -> (Network, Network, Fitted) {
-    let text = trained(&NetworkSpec::neural_simple(WIDTH, 4), 20, |label| label).network;
-    let image = trained(&NetworkSpec::lenet(SIZE, 4), 6, |label| label).network;
-    let network = Network::fusion(text.clone(), image.clone(), 32, 0.2, 1).unwrap();
-    let (train, validation) = (examples(160, 1, |l| l), examples(80, 2, |l| l));
-    let options = options(epochs);
-    let fitted = fit(network, &train, &validation, &options, &mut |_| {
-        ControlFlow::Continue(())
-    });
-    (text, image, fitted.unwrap())
 }
 
 #[test]
@@ -136,71 +124,6 @@ fn lenet_learns() {
 }
 
 #[test]
-fn a_fusion_beats_each_branch_where_each_knows_half() {
-    let (text, image, fitted) = fusion(20);
-    let unseen = examples(80, 3, |label| label);
-    let scores = [&text, &image, &fitted.network].map(|network| accuracy(network, &unseen));
-    assert!(
-        scores[0] < 0.7 && scores[1] < 0.7 && scores[2] > 0.95,
-        "{scores:?}"
-    );
-}
-
-#[test]
-fn a_fusion_keeps_its_branches() {
-    let (text, image, fitted) = fusion(1);
-    let untrained = Network::fusion(text, image, 32, 0.2, 1).unwrap();
-    let (before, after) = (untrained.save().unwrap(), fitted.network.save().unwrap());
-    let (before, after) = [&before, &after]
-        .map(|bytes| safetensors::SafeTensors::deserialize(bytes).unwrap())
-        .into();
-    for (name, tensor) in after.iter() {
-        let is_same = tensor.data() == before.tensor(name).unwrap().data();
-        assert_eq!(is_same, name.starts_with("branches."), "{name}");
-    }
-}
-
-#[test]
-fn a_row_without_image_or_text_is_predicted_by_what_it_has() {
-    let (_, _, fitted) = fusion(20);
-    let (labels, inputs) = problem(40, 4);
-    let rows = labels.len();
-    let predicted = |inputs: Inputs| {
-        let rows = MemoryRows::new(rows, inputs).unwrap();
-        predict(&fitted.network, &rows, 16).unwrap()
-    };
-    let images = inputs.images.clone().unwrap();
-    let blank = Images::new(SIZE, vec![7; images.pixels().len()], vec![false; rows]).unwrap();
-    let hidden = Images::new(SIZE, images.pixels().to_vec(), vec![false; rows]).unwrap();
-    let without = |images| Inputs {
-        images,
-        ..inputs.clone()
-    };
-    let text_only = predicted(without(None));
-    assert_eq!(predicted(without(Some(blank))), text_only);
-    assert_eq!(predicted(without(Some(hidden))), text_only);
-    assert_ne!(predicted(inputs.clone()), text_only);
-    let share = |probabilities: &Probabilities, of: fn(usize) -> usize| {
-        let found = probabilities.predicted();
-        let right = found
-            .iter()
-            .zip(&labels)
-            .filter(|&(&p, &l)| of(p) == of(l))
-            .count();
-        right as f64 / rows as f64
-    };
-    assert!(share(&text_only, |label| label / 2) > 0.9);
-    let mut empty = SparseRows::empty(WIDTH);
-    (0..rows).for_each(|_| empty.push(&[], &[]).unwrap());
-    let image_only = predicted(Inputs {
-        text: Some(empty),
-        ..inputs.clone()
-    });
-    assert!(share(&image_only, |label| label % 2) > 0.9);
-    assert!(image_only.values.iter().all(|value| value.is_finite()));
-}
-
-#[test]
 fn one_seed_gives_one_network() {
     for spec in [
         NetworkSpec::neural_simple(WIDTH, 4),
@@ -213,21 +136,6 @@ fn one_seed_gives_one_network() {
         };
         assert_eq!(bytes(1), bytes(1));
         assert_ne!(bytes(1).0, bytes(2).0);
-    }
-    let bytes = || fusion(2).2.network.save().unwrap();
-    assert_eq!(bytes(), bytes());
-}
-
-#[test]
-fn a_loaded_network_predicts_as_the_saved_one() {
-    let (_, _, fitted) = fusion(2);
-    let loaded = Network::load(&fitted.network.save().unwrap(), &runtime()).unwrap();
-    let rows = examples(40, 5, |label| label);
-    let expected = predict(&fitted.network, &rows, 16).unwrap();
-    assert_eq!(predict(&loaded, &rows, 16).unwrap(), expected);
-    assert_eq!((expected.classes, expected.len()), (4, 40));
-    for row in expected.rows() {
-        assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
     }
 }
 
@@ -288,7 +196,8 @@ fn class_weights_balance_the_classes() {
             options: &options,
             classes: 3,
             evaluation_rows: 8,
-            observer: &mut |_| ControlFlow::Continue(()),
+            supervisor: &mut Observed(&mut |_| ControlFlow::Continue(())),
+            identity: String::new(),
         };
         training.class_weights()
     };
@@ -341,12 +250,15 @@ impl Rows for Failing {
         self.examples.len()
     }
 
-    fn inputs(&self, rows: &[usize]) -> Result<Inputs, ModelError> {
-        let taken = self
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
-        taken.map_err(|_| ModelError::Interrupted)?;
-        self.examples.inputs(rows)
+    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_> {
+        let batches = self.examples.batches(order, batch_size);
+        Box::new(batches.map(|batch| {
+            let taken = self
+                .left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+            taken.map_err(|_| ModelError::Interrupted)?;
+            batch
+        }))
     }
 }
 

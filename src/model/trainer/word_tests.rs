@@ -3,13 +3,16 @@
 use burn::module::Module;
 
 use super::*;
+use crate::model::networks::Layers;
+use crate::model::random::permutation;
 use crate::model::{
-    DeviceChoice, EmbeddingOptimizer, Images, MemoryRows, NetworkSpec, Rows, Runtime, SequenceRows,
-    SparseRows, predict,
+    DeviceChoice, EmbeddingOptimizer, MemoryRows, NetworkSpec, Runtime, SequenceRows, SparseRows,
+    predict,
 };
+use crate::model::{FusionOptions, Inputs, MemoryExamples};
 
-const WORDS: usize = 40;
-const LENGTH: usize = 6;
+pub(super) const WORDS: usize = 40;
+pub(super) const LENGTH: usize = 6;
 
 fn runtime() -> Runtime {
     Runtime::open(DeviceChoice::Cpu, Some(1)).unwrap()
@@ -17,7 +20,7 @@ fn runtime() -> Runtime {
 
 /// Sequences of three words, and the same words as sparse rows. Words from 2 on: the class is
 /// told by which of four runs of words the first two come from; the third is any word.
-fn examples(rows: usize, seed: u64) -> MemoryExamples {
+pub(super) fn examples(rows: usize, seed: u64) -> MemoryExamples {
     let mut random = generator(seed, Purpose::Order, 0);
     let (mut labels, mut sequences) = (Vec::new(), SequenceRows::empty(WORDS, LENGTH));
     let mut text = SparseRows::empty(WORDS);
@@ -169,7 +172,8 @@ fn dense_steps_on_the_host_are_the_steps_of_burn_on_the_device() {
             options: &options,
             classes: 4,
             evaluation_rows: 40,
-            observer: &mut |_| ControlFlow::Continue(()),
+            supervisor: &mut Observed(&mut |_| ControlFlow::Continue(())),
+            identity: String::new(),
         };
         let run = training.run(OnDevice { layers }).unwrap();
         let device = untrained.clone().with_layers(run.best.layers);
@@ -229,53 +233,35 @@ fn sequences_that_do_not_fit_are_errors() {
 }
 
 #[test]
-fn an_embedder_is_a_text_branch_of_a_fusion() {
+fn an_embedder_is_a_branch_of_a_fusion_that_knows_no_row_of_padding() {
     let text = trained(
         &embedder(),
         &examples(200, 1),
-        &options(30, EmbeddingOptimizer::Lazy),
+        &options(5, EmbeddingOptimizer::Lazy),
     );
-    let image = Network::new(&NetworkSpec::lenet(16, 4), &runtime(), 1).unwrap();
-    let untrained = Network::fusion(text, image, 16, 0.1, 1).unwrap();
-    let with_images = |rows: usize, seed| {
-        let examples = examples(rows, seed);
-        let all: Vec<usize> = (0..rows).collect();
-        let noise = permutation(&mut generator(seed, Purpose::Order, 1), rows * 16 * 16 * 3);
-        let pixels = noise.iter().map(|value| (value % 256) as u8).collect();
-        let inputs = Inputs {
-            text: None,
-            images: Some(Images::new(16, pixels, vec![true; rows]).unwrap()),
-            ..examples.inputs(&all).unwrap()
-        };
-        (examples.labels().to_vec(), inputs)
+    let branch = text.branch().unwrap();
+    let options = FusionOptions {
+        hidden: 16,
+        dropout: 0.1,
+        modality_dropout: 0.0,
+        mask: false,
+        classes: 4,
     };
-    let in_memory = |(labels, inputs)| MemoryExamples::new(labels, inputs).unwrap();
-    let (train, validation) = (
-        in_memory(with_images(200, 4)),
-        in_memory(with_images(40, 5)),
-    );
-    let options = options(20, EmbeddingOptimizer::Lazy);
-    let fitted = fit(untrained, &train, &validation, &options, &mut |_| {
-        ControlFlow::Continue(())
-    });
-    let fusion = Network::load(&fitted.unwrap().network.save().unwrap(), &runtime()).unwrap();
-    let (labels, inputs) = with_images(40, 6);
-    let predicted = |inputs| {
-        let rows = MemoryRows::new(40, inputs).unwrap();
-        predict(&fusion, &rows, 16).unwrap()
+    let fusion = Network::fusion(vec![branch], options, &runtime(), 1).unwrap();
+    let own = text.parameters().total - (text.penultimate_width() + 1) * 4;
+    let found = fusion.parameters();
+    assert_eq!(found.total - found.trainable, own);
+    let mut sequences = SequenceRows::empty(WORDS, LENGTH);
+    for words in [&[3, 5][..], &[0], &[]] {
+        sequences.push(words).unwrap();
+    }
+    let inputs = Inputs {
+        sequences: Some(sequences),
+        ..Inputs::default()
     };
-    let pairs = labels.iter().copied();
-    let found = predicted(inputs.clone());
-    let accuracy = Confusion::from_pairs(4, pairs.zip(found.predicted())).accuracy();
-    assert!(accuracy > 0.8, "{accuracy}");
-    let mut padding = SequenceRows::empty(WORDS, LENGTH);
-    (0..40).for_each(|_| padding.push(&[0]).unwrap());
-    let [padded, absent] = [Some(padding), None].map(|sequences| {
-        predicted(Inputs {
-            sequences,
-            ..inputs.clone()
-        })
-    });
-    assert_eq!(padded, absent);
-    assert_ne!(padded, found);
+    let rows = MemoryRows::new(3, inputs).unwrap();
+    let made = text.branch_rows(&rows, 2).unwrap();
+    assert_eq!(made.present(), [true, false, false]);
+    assert_eq!(made.dense().width(), text.penultimate_width());
+    assert!(made.dense().values()[..54].iter().any(|value| *value > 0.0));
 }

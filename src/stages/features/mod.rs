@@ -1,16 +1,26 @@
 //! What models read, gathered from the checkpoints of several stages and joined row by row.
+//!
+//! Of labelled rows, images stay in their parts until a network asks for them; all else is held.
 
 mod rows;
+mod streamed;
 
 use super::models::Reads;
 use super::tokenize::SequenceSize;
 use super::{Input, StageError, StageRun};
-use crate::model::{Embeddings, Inputs, SequenceRows, SparseRows};
+use crate::cancel::CancelToken;
+use crate::image::ImageStatus;
+use crate::model::{
+    Batches, Embeddings, EpochOrder, Inputs, MemoryRows, Modality, ModelError, Rows, SequenceRows,
+    SparseRows, StreamedRows,
+};
 use crate::schema::{self, LABELLED};
 use arrow::array::{Array, RecordBatch, StringArray};
 pub(super) use rows::GreyImages;
 use rows::{ImageRows, embedding_rows, has_image, image_size, sequence_rows, text_rows};
 use std::collections::BTreeMap;
+use streamed::LabelledImages;
+pub(super) use streamed::{Loading, model_error};
 
 const TEXT_COLUMNS: &[&str] = &["id", "indices", "values"];
 const SEQUENCE_COLUMNS: &[&str] = &["id", "sequence"];
@@ -57,6 +67,11 @@ impl<'a> FeatureInputs<'a> {
         })
     }
 
+    /// What they tell of a product.
+    pub(super) fn modality(&self) -> Modality {
+        self.reads().modality()
+    }
+
     /// Their names.
     pub(super) fn reads(&self) -> Reads {
         Reads {
@@ -77,6 +92,14 @@ impl<'a> FeatureInputs<'a> {
             .chain(sequences)
             .chain(images)
             .chain(embeddings)
+    }
+
+    /// The same, without images.
+    fn without_images(&self) -> Self {
+        Self {
+            images: None,
+            ..*self
+        }
     }
 
     /// Begins to gather rows of a dataset.
@@ -147,7 +170,7 @@ impl Gathered<'_> {
             sequences: self.sequences.map(|(_, rows)| rows),
             images,
             embeddings: self.embeddings.map(|(_, rows)| rows),
-            features: None,
+            branches: Vec::new(),
         })
     }
 }
@@ -182,12 +205,20 @@ impl Presence {
         }
     }
 
-    /// Adds what is known otherwise.
-    pub(super) fn join(&mut self, other: &Self) {
-        let all = self.text.iter_mut().chain(&mut self.image);
-        for (mine, theirs) in all.zip(other.text.iter().chain(&other.image)) {
-            *mine |= theirs;
+    /// Adds what a model that reads one modality knows of each row.
+    pub(super) fn add(&mut self, modality: Modality, known: &[bool]) {
+        let mine = match modality {
+            Modality::Text => &mut self.text,
+            Modality::Image => &mut self.image,
+        };
+        for (mine, known) in mine.iter_mut().zip(known) {
+            *mine |= known;
         }
+    }
+
+    /// Whether text and image of a row are known.
+    pub(super) fn both(&self, row: usize) -> bool {
+        self.text[row] && self.image[row]
     }
 
     /// Whether anything is known of a row.
@@ -228,16 +259,78 @@ pub(super) struct LabelledRows {
     pub(super) ids: Vec<String>,
     pub(super) folds: Vec<String>,
     pub(super) labels: Vec<String>,
+    /// All but the images.
     pub(super) inputs: Inputs,
+    images: Option<LabelledImages>,
 }
 
-/// Gathers the labelled rows of some folds; for a model that reads images alone, only rows that have an image.
+impl LabelledRows {
+    /// What is known of each row.
+    pub(super) fn presence(&self) -> Presence {
+        let mut presence = Presence::of(self.ids.len(), &self.inputs);
+        if let Some(images) = &self.images {
+            presence.image.copy_from_slice(images.present());
+        }
+        presence
+    }
+
+    /// The rows as a network takes them: between two batches, a signal ends it.
+    pub(super) fn into_rows(self, loading: &Loading) -> Result<LoadedRows, StageError> {
+        let rows: Box<dyn Rows> = match self.images {
+            None => Box::new(MemoryRows::new(self.ids.len(), self.inputs)?),
+            Some(images) => Box::new(StreamedRows::new(
+                loading.of(images),
+                self.inputs,
+                loading.options(),
+            )?),
+        };
+        let cancel = loading.cancel().clone();
+        Ok(LoadedRows { rows, cancel })
+    }
+}
+
+/// Rows for a network, which end between two batches once the run should stop.
+pub(super) struct LoadedRows {
+    rows: Box<dyn Rows>,
+    cancel: CancelToken,
+}
+
+impl Rows for LoadedRows {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_> {
+        let batches = self.rows.batches(order, batch_size);
+        Box::new(batches.map(|batch| match self.cancel.signal() {
+            Some(_) => Err(ModelError::Interrupted),
+            None => batch,
+        }))
+    }
+}
+
+/// Which labelled rows are gathered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gather {
+    /// For a model that reads images alone, only rows that have an image.
+    Known,
+    /// All of them.
+    All,
+}
+
+/// Gathers the labelled rows of some folds.
 pub(super) fn labelled_rows(
     split: &Input,
     features: &FeatureInputs<'_>,
     folds: &[&str],
+    which: Gather,
 ) -> Result<LabelledRows, StageError> {
-    let mut gathered = features.gather(LABELLED)?;
+    let held = features.without_images();
+    let mut gathered = held.gather(LABELLED)?;
+    let images = features.images;
+    let mut images = images
+        .map(|(input, size)| LabelledImages::new(input, size))
+        .transpose()?;
     let (mut ids, mut found_folds, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     for (index, part) in split.reader.dataset(LABELLED)?.parts.iter().enumerate() {
         let batch = split.reader.part(LABELLED, part, None)?;
@@ -248,7 +341,7 @@ pub(super) fn labelled_rows(
             .filter(|row| folds.contains(&batch_folds.value(*row)))
             .collect();
         let mut batches = Vec::new();
-        for (input, columns) in features.inputs() {
+        for (input, columns) in held.inputs() {
             let batch = same_part(split, input, index, batch_ids, columns)?;
             batches.push((input.stage.as_str(), batch));
         }
@@ -256,13 +349,19 @@ pub(super) fn labelled_rows(
             .iter()
             .map(|(stage, batch)| (*stage, batch))
             .collect();
-        let reads_text = features.text.or(features.sequences).is_some();
-        let images = features.images.map(|(input, _)| input);
-        if let (false, Some(images)) = (reads_text, images.or(features.embeddings)) {
-            let present = has_image(batches[images.stage.as_str()])?;
-            keep.retain(|row| present[*row]);
+        let has_image = match (features.images, features.embeddings) {
+            (Some((input, _)), _) => Some(decoded(split, input, index, batch_ids)?),
+            (None, Some(input)) => Some(has_image(batches[input.stage.as_str()])?),
+            (None, None) => None,
+        };
+        let keeps_all = which == Gather::All || features.modality() == Modality::Text;
+        if let (false, Some(has_image)) = (keeps_all, &has_image) {
+            keep.retain(|row| has_image[*row]);
         }
         gathered.push(&batches, &keep)?;
+        if let (Some(images), Some(has_image)) = (&mut images, &has_image) {
+            images.push(index, &keep, has_image);
+        }
         ids.extend(keep.iter().map(|row| batch_ids.value(*row).to_owned()));
         found_folds.extend(keep.iter().map(|row| batch_folds.value(*row).to_owned()));
         labels.extend(keep.iter().map(|row| batch_labels.value(*row).to_owned()));
@@ -272,7 +371,21 @@ pub(super) fn labelled_rows(
         folds: found_folds,
         labels,
         inputs: gathered.finish()?,
+        images,
     })
+}
+
+/// Which rows of a part of `decode_images` have an image, without a look at its pixels.
+fn decoded(
+    split: &Input,
+    images: &Input,
+    index: usize,
+    ids: &StringArray,
+) -> Result<Vec<bool>, StageError> {
+    let batch = same_part(split, images, index, ids, &["id", "image_status"])?;
+    let status: &StringArray = schema::column(&batch, "image_status")?;
+    let is_ok = |row| status.value(row) == ImageStatus::Ok.as_str();
+    Ok((0..ids.len()).map(is_ok).collect())
 }
 
 /// Reads a part of another stage and checks that it holds the same rows.

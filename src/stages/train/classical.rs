@@ -5,7 +5,7 @@ use crate::config::{Issue, check};
 use crate::model::SparseRows;
 use crate::model::classical::{
     ClassicalError, ClassicalModel, ClassicalOptions, FoldScore, MOST_FOLDS, OptionProblem,
-    cross_validate,
+    cross_validate, out_of_fold,
 };
 use crate::stages::sampling::stratified;
 use crate::stages::{StageError, StageRun};
@@ -37,6 +37,9 @@ pub(in crate::stages) struct Classical<P> {
     sample: Option<usize>,
     /// Values to try, by cross-validation on the training rows.
     cv: Optional<CrossValidation>,
+    /// In how many folds the training rows are answered for by models that did not see them, for fusions and blends; none
+    /// for not at all.
+    out_of_fold: Option<usize>,
 }
 
 /// A cross-validation over all combinations of some values.
@@ -83,6 +86,8 @@ pub(super) struct FittedClassical {
     pub(super) candidates: Vec<Candidate>,
     /// The one that was chosen.
     pub(super) chosen: Option<usize>,
+    /// What models that had not seen them answered for the rows: rows × classes.
+    pub(super) out_of_fold: Option<Vec<f32>>,
 }
 
 impl<P: ClassicalParams> Classical<P> {
@@ -95,6 +100,13 @@ impl<P: ClassicalParams> Classical<P> {
         if self.sample.is_some_and(|sample| sample < 2) {
             let message = "must be at least 2, or null for all rows";
             issues.push(Issue::new(format!("{path}.sample"), message));
+        }
+        if self
+            .out_of_fold
+            .is_some_and(|folds| !(2..=MOST_FOLDS).contains(&folds))
+        {
+            let message = format!("must lie between 2 and {MOST_FOLDS}, or be null");
+            issues.push(Issue::new(format!("{path}.out_of_fold"), message));
         }
         let path = format!("{path}.cv");
         self.cv.report(&path, issues);
@@ -181,8 +193,14 @@ impl<P: ClassicalParams> Classical<P> {
         } else {
             0
         };
-        let unit = if tried == 0 { "fit" } else { "fits" };
-        run.monitor.expect(tried as u64 + 1, unit);
+        let crossed = self.out_of_fold.is_some() && labels.len() > 1;
+        let unit = if tried == 0 && !crossed {
+            "fit"
+        } else {
+            "fits"
+        };
+        run.monitor
+            .expect((tried + usize::from(crossed)) as u64 + 1, unit);
         for (params, chosen) in &combinations[..tried] {
             let folds = self.cv.as_ref().map_or(0, |cv| cv.folds);
             let options = params.options(seed);
@@ -211,10 +229,20 @@ impl<P: ClassicalParams> Classical<P> {
             .fit(rows.csr(), labels, classes, self.class_weights, &stop)
             .map_err(heard)?;
         run.monitor.advance(1);
+        // A handful of rows makes fewer folds, and one row none: that is no reason to fail.
+        let crossed = self.out_of_fold.filter(|_| crossed).map(|folds| {
+            let folds = (&options, folds.min(labels.len()));
+            out_of_fold(rows, labels, classes, self.class_weights, folds, &stop)
+        });
+        let out_of_fold = crossed.transpose().map_err(heard)?;
+        if out_of_fold.is_some() {
+            run.monitor.advance(1);
+        }
         Ok(FittedClassical {
             model,
             candidates,
             chosen,
+            out_of_fold,
         })
     }
 }

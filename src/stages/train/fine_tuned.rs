@@ -2,7 +2,8 @@
 //!
 //! The backbone begins with the weights that the configuration names, never at random: where their file is not at hand, the stage is skipped.
 
-use super::networks::Trainable;
+use super::loading::LoadingParams;
+use super::trainable::Trainable;
 use super::training::{Training, collector, require_width};
 use crate::config::Issue;
 use crate::model::{FineTuning, Network, Trained};
@@ -27,6 +28,8 @@ pub(in crate::stages) struct FineTunedParams {
     /// Widths of the dense layers.
     hidden: Vec<usize>,
     #[serde(flatten)]
+    loading: LoadingParams,
+    #[serde(flatten)]
     training: Training,
 }
 
@@ -37,6 +40,7 @@ impl Default for FineTunedParams {
             trained: Trained::default(),
             image_size: IMAGE_SIZE as usize,
             hidden: vec![1024, 512],
+            loading: LoadingParams::default(),
             training: Training::default(),
         }
     }
@@ -44,6 +48,7 @@ impl Default for FineTunedParams {
 
 impl FineTunedParams {
     pub(super) fn validate(&self, path: &str, issues: &mut Vec<Issue>) {
+        self.loading.validate(path, issues);
         let mut require = collector(path, issues);
         let missing = "is missing: the name of an entry of the `weights` section";
         require(!self.weights.is_empty(), "weights", missing);
@@ -88,6 +93,7 @@ impl FineTunedParams {
             images: Some((run.input("decode_images")?, self.image_size)),
             ..FeatureInputs::default()
         };
-        Ok(Trainable::of(network, run, &self.training, features))
+        let trainable = Trainable::of(network, run, &self.training, features);
+        Ok(trainable.loading(self.loading.loading(run)))
     }
 }

@@ -1,38 +1,50 @@
 //! `train`: one model, fitted on the training rows.
 //!
-//! Writes the model and its description as files, for networks the history of the training, for a
+//! Writes the model and its description as files, for networks the history of the training and its learning curves, for a
 //! cross-validation all that was tried, and `held_out`: the model's probabilities for the validation and test
 //! rows that it can answer for.
 
+mod blend;
 mod classical;
 mod classical_params;
+mod ensemble;
 mod fine_tuned;
+mod fusion;
 mod held_out;
+mod loading;
 mod networks;
 mod optional;
 mod params;
+mod progress;
 mod soft_vote;
+mod supervision;
+mod trainable;
 mod training;
 
 pub(super) use params::{CLASSICAL_FEATURES, Params};
 
-use super::features::{FeatureInputs, LabelledRows, Presence, labelled_rows};
-use super::models::{ModelFile, Predictor, classical_rows};
+use super::features::{FeatureInputs, Gather, LabelledRows, labelled_rows};
+use super::models::{
+    Asked, Combination, Combiner, Member, ModelFile, Predictor, Takes, classical_rows,
+};
 use super::split::{TEST, TRAIN, VALIDATION};
 use super::{Environment, Input, Kind, Stage, StageError, StageOutput, StageRun};
 use crate::checkpoint::CheckpointWriter;
 use crate::config::{Issue, NeedRule};
-use crate::model::LabelMap;
+use crate::model::{Embeddings, Fitted, LabelMap, event_files};
 use crate::schema::{self, LABELLED};
 use arrow::array::StringArray;
 use bytes::Bytes;
 use classical::{Classical, ClassicalParams};
-use held_out::HeldOut;
-use networks::Trainable;
+use held_out::{HeldOut, Joined, RowKeys};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use trainable::Trainable;
 
 const HISTORY_FILE: &str = "history.json";
+/// Learning curves for TensorBoard, which finds them by `tfevents`. No manifest lists them, since they hold times.
+const EVENTS_FOLDER: &str = "events";
+const EVENTS_FILE: &str = "events.out.tfevents.rayonnage";
 const CROSS_VALIDATION_FILE: &str = "cross_validation.json";
 
 /// The stage.
@@ -111,24 +123,15 @@ impl Stage for Train {
             Params::FineTuned(params) => {
                 train_network(run, &writer, |classes| params.trainable(run, classes))
             }
-            Params::Fusion(params) => train_network(run, &writer, |_| params.trainable(run)),
+            Params::Fusion(params) => params.train(run, &writer),
             Params::LogisticRegression(params) => fit_classical(run, &writer, params),
             Params::LinearSvm(params) => fit_classical(run, &writer, params),
             Params::KNearestNeighbours(params) => fit_classical(run, &writer, params),
             Params::DecisionTree(params) => fit_classical(run, &writer, params),
             Params::RandomForest(params) => fit_classical(run, &writer, params),
             Params::GradientBoosting(params) => fit_classical(run, &writer, params),
-            Params::SoftVote(params) => {
-                let (file, held_out) = params.join(run, &writer)?;
-                held_out.write(&writer, &file.labels)?;
-                file.write(&writer)?;
-                let members = file
-                    .members
-                    .iter()
-                    .map(|member| (member.stage.clone(), json!(member.weight)));
-                let members: Map<String, Value> = members.collect();
-                Ok(Map::from_iter([("members".to_owned(), json!(members))]))
-            }
+            Params::SoftVote(params) => params.join(run, &writer),
+            Params::Blend(params) => params.join(run, &writer),
         };
         let mut summary = summary?;
         summary.insert("model".to_owned(), json!(self.params.name()));
@@ -147,10 +150,11 @@ fn train_network<'a>(
     run.monitor.message("waits for the device".to_owned());
     let alone = run.environment.device_alone();
     run.environment.check_cancelled()?;
+    run.monitor.message("reads its rows".to_owned());
     let trainable = make(labels.len())?;
     let features = trainable.features;
     let train = training_rows(run, split, &features)?;
-    let validation = labelled_rows(split, &features, &[VALIDATION])?;
+    let validation = labelled_rows(split, &features, &[VALIDATION], Gather::Known)?;
     if validation.ids.is_empty() {
         let message = format!("{} has no validation rows", run.id);
         return Err(StageError::Unusable(message));
@@ -158,11 +162,35 @@ fn train_network<'a>(
     let mut summary = Map::new();
     summary.insert("training_rows".to_owned(), json!(train.ids.len()));
     summary.insert("precision".to_owned(), json!(trainable.precision()));
-    let priors = priors(&train, &labels);
-    let fitted = trainable.fit(run, &labels, train, validation)?;
+    let priors = priors_of(&train.labels, &labels);
+    let fitted = trainable.fit(run, writer, &labels, train, validation)?;
     drop(alone);
+    write_training(writer, &fitted, &mut summary)?;
+    let predictor = Predictor::Network(Box::new(fitted.network));
+    let held_out = HeldOut::default();
+    finish(
+        run,
+        writer,
+        &predictor,
+        features,
+        (labels, priors),
+        held_out,
+    )?;
+    Ok(summary)
+}
+
+/// Writes how a training went, and says it in the summary.
+fn write_training(
+    writer: &CheckpointWriter,
+    fitted: &Fitted,
+    summary: &mut Map<String, Value>,
+) -> Result<(), StageError> {
     let json = Bytes::from(format!("{:#}\n", json!(fitted.history)));
     writer.write_file(HISTORY_FILE, json, false)?;
+    for (name, events) in event_files(&fitted.history, &fitted.times) {
+        let folder = format!("{EVENTS_FOLDER}/{name}");
+        writer.write_unlisted(&folder, EVENTS_FILE, Bytes::from(events))?;
+    }
     let parameters = fitted.network.parameters();
     summary.insert("parameters".to_owned(), json!(parameters.total));
     summary.insert(
@@ -172,9 +200,7 @@ fn train_network<'a>(
     summary.insert("epochs".to_owned(), json!(fitted.history.len()));
     summary.insert("best_epoch".to_owned(), json!(fitted.best_epoch));
     summary.insert("stopped".to_owned(), json!(fitted.stopped));
-    let predictor = Predictor::Network(Box::new(fitted.network));
-    finish(run, writer, &predictor, &features, (labels, priors))?;
-    Ok(summary)
+    Ok(())
 }
 
 /// Fits a classical model on TF-IDF or on features of images.
@@ -197,18 +223,34 @@ fn fit_classical<P: ClassicalParams>(
         .filter_map(|label| labels.index(label))
         .map(|class| class as u32)
         .collect();
-    let priors = priors(&train, &labels);
+    let priors = priors_of(&train.labels, &labels);
+    let mut keys = RowKeys::of(&train);
+    let known = train.presence();
     let mut rows = classical_rows(train.inputs)?;
-    let drawn = params.drawn(&train.ids, &classes, run.seed());
+    let drawn = params.drawn(&keys.ids, &classes, run.seed());
     if drawn.len() < classes.len() {
         rows = rows.select(&drawn);
         classes = drawn.iter().map(|row| classes[*row]).collect();
+        keys = keys.select(&drawn);
     }
     let fitted = params.fit(run, &rows, &classes, labels.len())?;
     let mut summary = Map::new();
     summary.insert("training_rows".to_owned(), json!(rows.len()));
     summary.insert("columns".to_owned(), json!(rows.width()));
     drop(rows);
+    let mut held_out = HeldOut::default();
+    if let Some(unseen) = fitted.out_of_fold {
+        let mut output = Embeddings::empty(labels.len())?;
+        for (row, values) in drawn.iter().zip(unseen.chunks_exact(labels.len())) {
+            output.push(known.any(*row).then_some(values))?;
+        }
+        let joined = Joined {
+            combiner: &Combiner::Mean(vec![1.0]),
+            priors: &priors,
+            modalities: vec![features.modality()],
+        };
+        held_out.add(run, keys, vec![output], &joined)?;
+    }
     if let Some(converged) = fitted.model.converged() {
         summary.insert("converged".to_owned(), json!(converged));
     }
@@ -219,7 +261,14 @@ fn fit_classical<P: ClassicalParams>(
         summary.insert("cross_validation".to_owned(), candidate.summary());
     }
     let predictor = Predictor::Classical(fitted.model);
-    finish(run, writer, &predictor, &features, (labels, priors))?;
+    finish(
+        run,
+        writer,
+        &predictor,
+        features,
+        (labels, priors),
+        held_out,
+    )?;
     Ok(summary)
 }
 
@@ -228,33 +277,31 @@ fn finish(
     run: &StageRun<'_>,
     writer: &CheckpointWriter,
     predictor: &Predictor,
-    features: &FeatureInputs<'_>,
+    features: FeatureInputs<'_>,
     (labels, priors): (LabelMap, Vec<f32>),
+    mut held_out: HeldOut,
 ) -> Result<(), StageError> {
     let split = run.input("split")?;
-    let mut held_out = HeldOut::default();
+    let joined = Joined {
+        combiner: &Combiner::Mean(vec![1.0]),
+        priors: &priors,
+        modalities: vec![features.modality()],
+    };
     for fold in [VALIDATION, TEST] {
         run.environment.check_cancelled()?;
-        let rows = labelled_rows(split, features, &[fold])?;
-        let count = rows.ids.len();
-        let presence = Presence::of(count, &rows.inputs);
-        let answers = predictor.predict(run, count, rows.inputs)?;
-        for (row, answer) in answers.rows().enumerate() {
-            // As `predict` answers: what nothing is known of gets the shares of the classes.
-            let is_known = presence.any(row);
-            held_out.known.push(is_known);
-            let answer = if is_known { answer } else { &priors };
-            held_out.probabilities.extend_from_slice(answer);
-        }
-        held_out.ids.extend(rows.ids);
-        held_out.folds.extend(rows.folds);
-        held_out.labels.extend(rows.labels);
+        let rows = labelled_rows(split, &features, &[fold], Gather::Known)?;
+        let keys = RowKeys::of(&rows);
+        let output =
+            predictor.output(run, Asked::Labelled(Box::new(rows)), Takes::Probabilities)?;
+        held_out.add(run, keys, vec![output], &joined)?;
     }
     held_out.write(writer, &labels)?;
+    let member = Member::write(predictor, run, writer, &features)?;
     let file = ModelFile {
         labels,
         priors,
-        members: vec![predictor.write(run, writer, features)?],
+        members: vec![member],
+        combination: Combination::Mean { weights: vec![1.0] },
     };
     file.write(writer)
 }
@@ -265,7 +312,7 @@ fn training_rows(
     split: &Input,
     features: &FeatureInputs<'_>,
 ) -> Result<LabelledRows, StageError> {
-    let rows = labelled_rows(split, features, &[TRAIN])?;
+    let rows = labelled_rows(split, features, &[TRAIN], Gather::Known)?;
     if rows.ids.is_empty() {
         let message = format!("{} has no training rows", run.id);
         return Err(StageError::Unusable(message));
@@ -288,14 +335,15 @@ fn all_labels(split: &Input) -> Result<LabelMap, StageError> {
     Ok(LabelMap::new(found))
 }
 
-fn priors(rows: &LabelledRows, labels: &LabelMap) -> Vec<f32> {
+/// Share of each class among rows with these labels.
+fn priors_of(rows: &[String], labels: &LabelMap) -> Vec<f32> {
     let mut counts = vec![0_u32; labels.len()];
-    for label in &rows.labels {
+    for label in rows {
         if let Some(index) = labels.index(label) {
             counts[index] += 1;
         }
     }
-    let total = rows.labels.len().max(1) as f32;
+    let total = rows.len().max(1) as f32;
     counts
         .into_iter()
         .map(|count| count as f32 / total)

@@ -1,18 +1,18 @@
 //! Parameters of `train`: which model, and what that model takes. Every model has keys of its own.
 
+use super::blend::BlendParams;
 use super::classical::Classical;
 use super::classical_params::{
     BoostingParams, ForestParams, LogisticParams, NeighboursParams, SvmParams, TreeParams,
 };
 use super::fine_tuned::FineTunedParams;
-use super::networks::{
-    DenseHeadParams, FusionParams, LenetParams, NeuralEmbedderParams, NeuralSimpleParams,
-};
+use super::fusion::FusionParams;
+use super::networks::{DenseHeadParams, LenetParams, NeuralEmbedderParams, NeuralSimpleParams};
 use super::soft_vote::SoftVoteParams;
 use crate::checkpoint::FILES;
 use crate::config::{Issue, NeedRule, check};
 use crate::schema::{HELD_OUT, LABELLED};
-use crate::stages::{at_most_one, one};
+use crate::stages::{any, at_most_one, one};
 use crate::suggest::suggestion;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -58,7 +58,7 @@ models! {
     "dense_head" => DenseHead(DenseHeadParams),
     /// A pretrained image network, trained further on the images themselves.
     "fine_tuned" => FineTuned(FineTunedParams),
-    /// The penultimate layers of a text and an image network, side by side.
+    /// What several models make of a row, side by side → dense → classes.
     "fusion" => Fusion(FusionParams),
     /// Multinomial logistic regression.
     "logistic_regression" => LogisticRegression(Classical<LogisticParams>),
@@ -74,6 +74,8 @@ models! {
     "gradient_boosting" => GradientBoosting(Classical<BoostingParams>),
     /// The weighted mean of other models' probabilities.
     "soft_vote" => SoftVote(SoftVoteParams),
+    /// Other models' probabilities, with weights that are fitted.
+    "blend" => Blend(BlendParams),
 }
 
 /// Kinds of stages whose rows a classical model reads: one of them.
@@ -125,6 +127,11 @@ impl Params {
             count,
             may_be_skipped: false,
         };
+        // What is skipped takes its models along, and so the fusion.
+        let features = |kind, datasets: &[&'static str]| NeedRule {
+            may_be_skipped: false,
+            ..any(kind, datasets)
+        };
         let split = || one("split", &[LABELLED]);
         let images = || one("decode_images", &[LABELLED]);
         let embeddings = || one("embed_images", &[LABELLED]);
@@ -134,13 +141,16 @@ impl Params {
             Self::DenseHead(_) => vec![split(), embeddings()],
             Self::Fusion(_) => vec![
                 split(),
-                at_most_one("tfidf", &[LABELLED]),
-                at_most_one("tokenize", &[LABELLED, FILES]),
-                at_most_one("decode_images", &[LABELLED]),
-                at_most_one("embed_images", &[LABELLED]),
-                trained(&[FILES], (2, 2)),
+                features("tfidf", &[LABELLED]),
+                features("tokenize", &[LABELLED, FILES]),
+                features("decode_images", &[LABELLED]),
+                features("embed_images", &[LABELLED]),
+                features("pca", &[LABELLED]),
+                trained(&[FILES, HELD_OUT], (2, usize::MAX)),
             ],
-            Self::SoftVote(_) => vec![trained(&[FILES, HELD_OUT], (2, usize::MAX))],
+            Self::SoftVote(_) | Self::Blend(_) => {
+                vec![trained(&[FILES, HELD_OUT], (2, usize::MAX))]
+            }
             Self::NeuralSimple(_) => vec![split(), one("tfidf", &[LABELLED])],
             _ => [split()].into_iter().chain(classical_features()).collect(),
         }
@@ -148,7 +158,7 @@ impl Params {
 
     /// Whether it is a classical model, which reads any of [`CLASSICAL_FEATURES`].
     pub(in crate::stages) fn is_classical(&self) -> bool {
-        !self.is_network() && !matches!(self, Self::SoftVote(_))
+        !self.is_network() && !self.is_ensemble()
     }
 
     /// Checks what types cannot say.
@@ -167,7 +177,13 @@ impl Params {
             Self::RandomForest(params) => params.validate(path, issues),
             Self::GradientBoosting(params) => params.validate(path, issues),
             Self::SoftVote(params) => params.validate(path, issues),
+            Self::Blend(params) => params.validate(path, issues),
         }
+    }
+
+    /// Whether it is made of other models.
+    pub(in crate::stages) fn is_ensemble(&self) -> bool {
+        matches!(self, Self::SoftVote(_) | Self::Blend(_) | Self::Fusion(_))
     }
 
     /// Name of the weights that it loads, if it loads any.

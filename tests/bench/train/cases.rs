@@ -2,8 +2,8 @@
 
 use rayonnage::model::backbones::{BackboneKind, Pretrained, WeightsSource};
 use rayonnage::model::{
-    Embeddings, FineTuning, Images, Inputs, MemoryExamples, ModelError, Network, NetworkSpec, Rows,
-    Runtime, SequenceRows, SparseRows, Trained,
+    Embeddings, FineTuning, FusionOptions, Images, Inputs, MemoryExamples, ModelError, Network,
+    NetworkSpec, Runtime, SequenceRows, SparseRows, Trained,
 };
 use serde_json::json;
 use std::error::Error;
@@ -17,6 +17,8 @@ const LENGTH: usize = 500;
 /// Words of a text, about as many as a product has.
 const WORDS_OF_A_TEXT: usize = 60;
 const DROPOUT: f64 = 0.2;
+/// What a fusion takes of the text network.
+const TEXT_COLUMNS: usize = 54;
 
 /// A network to measure.
 pub struct Case {
@@ -94,21 +96,27 @@ impl Case {
         let labels: Vec<usize> = (0..rows).map(|_| random.below(CLASSES)).collect();
         let spec = network.spec();
         let inputs = Inputs {
-            text: matches!(self.name, "neural_simple" | "fusion")
+            text: (self.name == "neural_simple")
                 .then(|| texts(&labels, &mut random))
                 .transpose()?,
-            sequences: spec
-                .takes_sequences()
+            sequences: (self.name == "neural_embedder")
                 .then(|| sequences(&labels, &mut random))
                 .transpose()?,
             images: spec
                 .image_size()
                 .map(|size| images(size, &labels, &mut random))
                 .transpose()?,
-            embeddings: matches!(self.name, "dense_head" | "fusion")
-                .then(|| embeddings(&labels, &mut random))
+            embeddings: (self.name == "dense_head")
+                .then(|| embeddings(BackboneKind::MobileNetV2.width(), &labels, &mut random))
                 .transpose()?,
-            features: None,
+            branches: if self.name == "fusion" {
+                // What the text network and the features of images come to: the fusion's own work begins there.
+                let widths = [TEXT_COLUMNS, BackboneKind::MobileNetV2.width()];
+                let rows = widths.map(|width| embeddings(width, &labels, &mut random));
+                rows.into_iter().collect::<Result<_, _>>()?
+            } else {
+                Vec::new()
+            },
         };
         Ok(Made {
             network,
@@ -134,11 +142,23 @@ impl Case {
                 let image = NetworkSpec::DenseHead {
                     backbone: None,
                     features: BackboneKind::MobileNetV2.width(),
-                    hidden: vec![32, 54],
+                    hidden: vec![32],
                     dropout: DROPOUT,
+                    drops_features: true,
                     classes: CLASSES,
                 };
-                Network::fusion(network(&simple)?, network(&image)?, 128, DROPOUT, 3)?
+                let branches = vec![
+                    network(&simple)?.branch()?,
+                    network(&image)?.branch()?.with_dense(TEXT_COLUMNS),
+                ];
+                let options = FusionOptions {
+                    hidden: 128,
+                    dropout: DROPOUT,
+                    modality_dropout: 0.0,
+                    mask: false,
+                    classes: CLASSES,
+                };
+                Network::fusion(branches, options, runtime, 3)?
             }
             "lenet" => network(&NetworkSpec::lenet(self.size, CLASSES))?,
             name => {
@@ -204,6 +224,9 @@ impl Made {
             let values = embeddings.dense().values();
             std::fs::write(folder.join("embeddings"), floats(values))?;
         }
+        for (branch, file) in inputs.branches.iter().zip(["text", "embeddings"]) {
+            std::fs::write(folder.join(file), floats(branch.dense().values()))?;
+        }
         if let Some(images) = &inputs.images {
             std::fs::write(folder.join("pixels"), images.pixels())?;
         }
@@ -263,8 +286,11 @@ fn sequences(labels: &[usize], random: &mut Random) -> Result<SequenceRows, Mode
     Ok(rows)
 }
 
-fn embeddings(labels: &[usize], random: &mut Random) -> Result<Embeddings, ModelError> {
-    let width = BackboneKind::MobileNetV2.width();
+fn embeddings(
+    width: usize,
+    labels: &[usize],
+    random: &mut Random,
+) -> Result<Embeddings, ModelError> {
     let mut rows = Embeddings::empty(width)?;
     for &label in labels {
         let features: Vec<f32> = (0..width)

@@ -1,0 +1,206 @@
+//! Epoch snapshots of a stage that trains: what lies in its unfinished checkpoint so that the next run goes on from there.
+//!
+//! `snapshots/epoch-00007-<digest>.safetensors`, the last two. They are no part of the checkpoint: no manifest lists them,
+//! and they are deleted once it is complete. Invariant: the bytes of a snapshot that is handed out are those that were
+//! written, whole; the one before it is there until the next but one is.
+
+use super::CheckpointError;
+use super::stored::read_whole;
+use super::writer::put_or_mend;
+use crate::fingerprint::Digest;
+use crate::store::SharedStore;
+use bytes::Bytes;
+
+/// Folder of a checkpoint's snapshots.
+pub(super) const FOLDER: &str = "snapshots";
+
+/// Snapshots that are kept: should the newest be damaged, the one before it serves.
+const KEPT: usize = 2;
+
+/// One snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    epoch: usize,
+    path: String,
+    short_digest: String,
+}
+
+/// The snapshots of one checkpoint, oldest first.
+#[derive(Debug)]
+pub(super) struct Snapshots {
+    store: SharedStore,
+    folder: String,
+    entries: Vec<Entry>,
+}
+
+impl Snapshots {
+    /// Finds the snapshots in the folder of a checkpoint.
+    pub(super) fn find(store: SharedStore, checkpoint: &str) -> Result<Self, CheckpointError> {
+        let folder = format!("{checkpoint}/{FOLDER}");
+        let mut entries: Vec<Entry> = store
+            .list(&folder)?
+            .into_iter()
+            .filter_map(|object| entry(object.path))
+            .collect();
+        entries.sort_by_key(|entry| entry.epoch);
+        Ok(Self {
+            store,
+            folder,
+            entries,
+        })
+    }
+
+    /// Reads the newest one; those that are damaged are deleted.
+    pub(super) fn newest(&mut self) -> Result<Option<Bytes>, CheckpointError> {
+        while let Some(entry) = self.entries.last() {
+            if let Some(bytes) = read_whole(&self.store, &entry.path, &entry.short_digest)? {
+                // A run that was killed between a write and the deletion after it left one too many.
+                self.delete_old()?;
+                return Ok(Some(bytes));
+            }
+            self.delete_newest()?;
+        }
+        Ok(None)
+    }
+
+    /// Deletes the newest one.
+    pub(super) fn delete_newest(&mut self) -> Result<(), CheckpointError> {
+        if let Some(entry) = self.entries.pop() {
+            self.store.delete(&entry.path)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the one of an epoch, then deletes what is too old.
+    pub(super) fn save(&mut self, epoch: usize, bytes: Bytes) -> Result<(), CheckpointError> {
+        let short_digest = Digest::of(&bytes).short().to_owned();
+        let path = format!(
+            "{}/epoch-{epoch:05}-{short_digest}.safetensors",
+            self.folder
+        );
+        put_or_mend(&self.store, &path, bytes)?;
+        self.entries.push(Entry {
+            epoch,
+            path,
+            short_digest,
+        });
+        self.delete_old()
+    }
+
+    fn delete_old(&mut self) -> Result<(), CheckpointError> {
+        let old = self.entries.len().saturating_sub(KEPT);
+        for entry in self.entries.drain(..old) {
+            self.store.delete(&entry.path)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes all.
+    pub(super) fn delete_all(mut self) -> Result<(), CheckpointError> {
+        for entry in self.entries.drain(..) {
+            self.store.delete(&entry.path)?;
+        }
+        Ok(())
+    }
+}
+
+fn entry(path: String) -> Option<Entry> {
+    let (_, file) = path.rsplit_once('/')?;
+    let rest = file.strip_prefix("epoch-")?.strip_suffix(".safetensors")?;
+    let (epoch, digest) = rest.split_once('-')?;
+    Some(Entry {
+        epoch: epoch.parse().ok()?,
+        short_digest: digest.to_owned(),
+        path,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{ObjectBackedStore, Store};
+    use std::sync::Arc;
+
+    fn store() -> SharedStore {
+        Arc::new(ObjectBackedStore::memory())
+    }
+
+    fn find(store: &SharedStore) -> Snapshots {
+        Snapshots::find(store.clone(), "net/abc").unwrap()
+    }
+
+    fn saved(epochs: &[usize]) -> SharedStore {
+        let store = store();
+        let mut snapshots = find(&store);
+        for &epoch in epochs {
+            let bytes = Bytes::from(format!("state {epoch}"));
+            snapshots.save(epoch, bytes).unwrap();
+        }
+        store
+    }
+
+    fn newest(snapshots: &mut Snapshots) -> Option<String> {
+        let bytes = snapshots.newest().unwrap();
+        bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    fn names(store: &dyn Store) -> Vec<String> {
+        let objects = store.list("net/abc/snapshots").unwrap().into_iter();
+        objects.map(|object| object.path).collect()
+    }
+
+    #[test]
+    fn the_last_two_are_kept_and_the_newest_is_read() {
+        let store = saved(&[8, 9, 10, 100_001]);
+        assert_eq!(names(&*store).len(), 2);
+        assert_eq!(newest(&mut find(&store)).unwrap(), "state 100001");
+        find(&store).delete_all().unwrap();
+        assert!(names(&*store).is_empty());
+        assert_eq!(newest(&mut find(&store)), None);
+    }
+
+    #[test]
+    fn what_is_damaged_or_of_no_use_gives_way_to_the_one_before() {
+        let store = saved(&[3, 4]);
+        let last = names(&*store).pop().unwrap();
+        store.replace(&last, Bytes::from_static(b"state")).unwrap();
+        let mut snapshots = find(&store);
+        assert_eq!(newest(&mut snapshots).unwrap(), "state 3");
+        assert_eq!(names(&*store).len(), 1, "the damaged one is deleted");
+        snapshots.delete_newest().unwrap();
+        assert_eq!(newest(&mut snapshots), None);
+        assert!(names(&*store).is_empty());
+    }
+
+    #[test]
+    fn a_snapshot_may_be_written_again_and_one_too_many_is_deleted() {
+        let store = saved(&[3, 4]);
+        let mut snapshots = find(&store);
+        let again = Bytes::from_static(b"state 5");
+        let path = format!(
+            "net/abc/snapshots/epoch-00005-{}.safetensors",
+            Digest::of(&again).short()
+        );
+        store.create(&path, again.clone()).unwrap();
+        assert_eq!(newest(&mut find(&store)).unwrap(), "state 5");
+        assert_eq!(names(&*store).len(), 2, "epoch 3 is deleted");
+        store.replace(&path, Bytes::from_static(b"torn")).unwrap();
+        snapshots.save(5, again).unwrap();
+        assert_eq!(newest(&mut find(&store)).unwrap(), "state 5");
+    }
+
+    #[test]
+    fn other_names_are_passed_over() {
+        let store = store();
+        for name in [
+            "epoch-x-1.safetensors",
+            "notes.txt",
+            "epoch-00001.safetensors",
+        ] {
+            let path = format!("net/abc/snapshots/{name}");
+            store.create(&path, Bytes::from_static(b"x")).unwrap();
+        }
+        assert_eq!(newest(&mut find(&store)), None);
+        assert_eq!(names(&*store).len(), 3);
+    }
+}
