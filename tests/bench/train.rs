@@ -32,6 +32,7 @@ const MOST_DISTANCE_MIXED: f64 = 3e-2;
 const CHECKED: usize = 5;
 
 #[derive(Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct Arguments {
     /// The table as Markdown
     #[arg(long)]
