@@ -91,7 +91,7 @@ fn the_record_tells_rates_and_memory() {
         assert_eq!(of_stage.device.is_some(), uses_libtorch, "{name}");
         if let Some(device) = &of_stage.device {
             assert_eq!(device.name, "cpu");
-            assert_eq!(device.precision, "float32");
+            assert_eq!(device.precision, "full");
             assert!(device.cpu_type.starts_with(&device.model) && !device.model.is_empty());
             assert!(device.threads > 0);
         }

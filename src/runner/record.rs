@@ -76,7 +76,7 @@ pub struct DeviceRecord {
     pub cpu_type: String,
     /// Threads of one operation.
     pub threads: usize,
-    /// In which numbers it computed.
+    /// In which numbers it multiplied: `full` is `f32`; a stage that says otherwise in its summary did so.
     #[serde(default)]
     pub precision: String,
 }
@@ -88,7 +88,7 @@ impl DeviceRecord {
             model: runtime.model(),
             cpu_type: runtime.cpu_type().to_owned(),
             threads: runtime.threads(),
-            precision: "float32".to_owned(),
+            precision: "full".to_owned(),
         }
     }
 }
@@ -211,6 +211,14 @@ impl StageRecord {
         if let Ok(manifest) = result {
             self.status = StageStatus::Ran;
             self.describe(manifest);
+            self.tell_precision();
+        }
+    }
+
+    fn tell_precision(&mut self) {
+        let said = self.summary.get("precision").and_then(Value::as_str);
+        if let (Some(device), Some(precision)) = (&mut self.device, said) {
+            precision.clone_into(&mut device.precision);
         }
     }
 }
@@ -365,4 +373,27 @@ pub fn latest_record(store: &SharedStore) -> Result<Option<RunRecord>, Checkpoin
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::DeviceChoice;
+
+    #[test]
+    fn a_stage_says_in_which_numbers_it_multiplied() {
+        let fingerprint = crate::fingerprint::Fields::default().fingerprint();
+        let mut record = StageRecord::begin("lenet", &fingerprint, &DirtyReason::Forced);
+        record.tell_precision();
+        assert!(record.device.is_none(), "it did not use the device");
+        let runtime = Runtime::open(DeviceChoice::Cpu, Some(1)).unwrap();
+        record.device = Some(DeviceRecord::of(&runtime));
+        let precision = |record: &StageRecord| record.device.clone().unwrap().precision;
+        record.tell_precision();
+        assert_eq!(precision(&record), "full");
+        let said = Value::String("mixed".to_owned());
+        record.summary.insert("precision".to_owned(), said);
+        record.tell_precision();
+        assert_eq!(precision(&record), "mixed");
+    }
 }
