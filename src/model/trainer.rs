@@ -151,7 +151,7 @@ pub fn fit(
 ///
 /// [`ModelError::Interrupted`] on `Break`, [`ModelError::Diverged`] where a loss is not finite,
 /// [`ModelError::Empty`], [`ModelError::Class`] and [`ModelError::Inputs`] where the examples do
-/// not fit, and what [`Rows::inputs`](super::Rows::inputs) returns.
+/// not fit, and what [`Rows::batches`](super::Rows::batches) returns.
 pub fn fit_supervised(
     network: Network,
     train: &dyn Examples,

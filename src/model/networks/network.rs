@@ -178,7 +178,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// [`ModelError::Inputs`] where the rows do not fit the network, and what [`Rows::inputs`] returns.
+    /// [`ModelError::Inputs`] where the rows do not fit the network, and what [`Rows::batches`] returns.
     pub fn branch_rows(
         &self,
         rows: &dyn Rows,
