@@ -48,6 +48,13 @@ pub(super) fn parse_part_file(file: &str) -> Option<(usize, &str)> {
     Some((index.parse().ok()?, digest))
 }
 
+/// Whether the name of an object in a checkpoint root says its content, so that it never changes.
+#[must_use]
+pub fn is_named_by_content(path: &str) -> bool {
+    path.rsplit_once('/')
+        .is_some_and(|(_, file)| parse_part_file(file).is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,5 +66,7 @@ mod tests {
         assert_eq!(parse_part_file(&file), Some((7, digest.short())));
         assert_eq!(parse_part_file("part-7.parquet"), None);
         assert_eq!(parse_part_file("manifest.json"), None);
+        assert!(is_named_by_content(&format!("tfidf/abc/labelled/{file}")));
+        assert!(!is_named_by_content("tfidf/abc/manifest.json"));
     }
 }

@@ -16,7 +16,7 @@ mod writer;
 
 pub use catalog::Catalog;
 pub use error::CheckpointError;
-pub use layout::{LOCK_FILE, RUNS_FOLDER, stage_folder};
+pub use layout::{LOCK_FILE, RUNS_FOLDER, is_named_by_content, stage_folder};
 pub use manifest::{
     DatasetManifest, FILES, FileManifest, Inputs, Manifest, PartManifest, contents_of,
 };

@@ -3,6 +3,7 @@
 use super::CommandError;
 use super::args::{Common, LogFormat};
 use crate::cancel::CancelToken;
+use crate::checkpoint::is_named_by_content;
 use crate::config::{ConfigError, Issue, PipelineConfig, parse, resolve, set_value};
 use crate::model::DeviceChoice;
 use crate::monitor::Monitor;
@@ -10,8 +11,10 @@ use crate::runner::Pipeline;
 use crate::sample;
 use crate::sql::Queries;
 use crate::stages::{Environment, Stores, check_stages, kinds};
-use crate::store;
+use crate::store::{self, CacheOptions, CachedStore, OpenOptions, ShardedStore, StoreError};
 use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 /// What a command does to the stores.
@@ -32,16 +35,7 @@ pub(super) fn pipeline(
 ) -> Result<Pipeline, CommandError> {
     let (mut config, queries) = configuration(common)?;
     let device: DeviceChoice = common.device.parse().map_err(CommandError::Device)?;
-    let open = match access {
-        Access::Read => store::open_for_reading,
-        Access::Write => store::open,
-    };
-    let source = store::open_existing(&config.source.root)?;
-    let stores = Stores {
-        checkpoints: open(&config.checkpoints)?,
-        source,
-        sink: open(&config.sink.root)?,
-    };
+    let stores = stores(&config, access)?;
     if config.dump_date.is_none() && stores.source.head(sample::MARKER)?.is_some() {
         config.dump_date = Some(sample::DUMP_DATE.to_owned());
     }
@@ -51,6 +45,36 @@ pub(super) fn pipeline(
         environment.runtime().map_err(CommandError::Device)?;
     }
     Ok(Pipeline::new(environment))
+}
+
+/// Opens the three stores.
+fn stores(config: &PipelineConfig, access: Access) -> Result<Stores, StoreError> {
+    let options = OpenOptions {
+        single_writer: config.single_writer,
+        lock_timeout: Duration::from_secs_f64(config.lock_timeout_s),
+    };
+    let open = |url: &str| match access {
+        Access::Read => store::open_for_reading(url),
+        Access::Write => store::open_with(url, &options),
+    };
+    let source = store::open_existing(&config.source.root)?;
+    let mut checkpoints = open(&config.checkpoints)?;
+    if checkpoints.local_root().is_none() && config.cache.max_bytes > 0 {
+        let options = CacheOptions {
+            folder: config.cache.folder.clone().into(),
+            max_bytes: config.cache.max_bytes,
+        };
+        checkpoints = Arc::new(CachedStore::new(
+            checkpoints,
+            &options,
+            is_named_by_content,
+        )?);
+    }
+    Ok(Stores {
+        checkpoints,
+        source: Arc::new(ShardedStore::new(source)),
+        sink: open(&config.sink.root)?,
+    })
 }
 
 /// Reads and checks the configuration and the queries.

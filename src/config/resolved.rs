@@ -23,6 +23,12 @@ pub struct PipelineConfig {
     pub dump_date: Option<String>,
     /// Most rows in one part.
     pub rows_per_part: usize,
+    /// Nobody else writes to the stores, so that one without conditional writes will do.
+    pub single_writer: bool,
+    /// Seconds that the holder of a lock in a bucket may be silent before it is taken for dead.
+    pub lock_timeout_s: f64,
+    /// Cache on this machine of checkpoints in a bucket.
+    pub cache: CacheConfig,
     /// Least seconds between two epoch snapshots of a training; 0: one after each epoch.
     pub snapshot_every_s: f64,
     /// Of the stages that name profiles, those of this one are in the pipeline.
@@ -104,6 +110,17 @@ pub struct ColumnsConfig {
 pub struct SinkConfig {
     /// Path or URL.
     pub root: String,
+    /// Dates of which publications are kept, the newest; 0 for all.
+    pub retain: usize,
+}
+
+/// A cache on this machine's disk.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CacheConfig {
+    /// Its folder.
+    pub folder: String,
+    /// Most bytes in it; 0 for none.
+    pub max_bytes: u64,
 }
 
 /// The top of the file as it is written; `weights` and `stages` are taken apart by hand.
@@ -116,6 +133,9 @@ struct RawPipeline {
     rows_per_part: usize,
     profile: String,
     profiles: Vec<String>,
+    single_writer: bool,
+    lock_timeout_s: f64,
+    cache: CacheConfig,
     snapshot_every_s: f64,
     max_reject_ratio: f64,
     max_image_fault_ratio: f64,
@@ -156,12 +176,21 @@ impl Default for RawPipeline {
             rows_per_part: 512,
             profile: String::new(),
             profiles: Vec::new(),
+            single_writer: false,
+            lock_timeout_s: 60.0,
+            cache: CacheConfig {
+                folder: text("cache"),
+                max_bytes: 10 << 30,
+            },
             snapshot_every_s: 10.0,
             max_reject_ratio: 0.01,
             max_image_fault_ratio: 0.05,
             sql: text("sql"),
             source,
-            sink: SinkConfig { root: text("out") },
+            sink: SinkConfig {
+                root: text("out"),
+                retain: 0,
+            },
             weights: Value::Null,
             stages: Value::Null,
         }
@@ -215,6 +244,9 @@ pub fn resolve(
         dump_date: (!raw.dump_date.is_empty()).then_some(raw.dump_date),
         rows_per_part: raw.rows_per_part,
         profile: raw.profile,
+        single_writer: raw.single_writer,
+        lock_timeout_s: raw.lock_timeout_s,
+        cache: raw.cache,
         snapshot_every_s: raw.snapshot_every_s,
         max_reject_ratio: raw.max_reject_ratio,
         max_image_fault_ratio: raw.max_image_fault_ratio,
@@ -267,6 +299,16 @@ fn check_top(raw: &RawPipeline, issues: &mut Vec<Issue>) {
         (0.0..=86_400.0).contains(&raw.snapshot_every_s),
         "snapshot_every_s",
         "must lie between 0 and 86400",
+    );
+    require(
+        (1.0..=86_400.0).contains(&raw.lock_timeout_s),
+        "lock_timeout_s",
+        "must lie between 1 and 86400",
+    );
+    require(
+        raw.cache.max_bytes == 0 || !raw.cache.folder.is_empty(),
+        "cache.folder",
+        "must name a folder",
     );
     for (path, ratio) in [
         ("max_reject_ratio", raw.max_reject_ratio),

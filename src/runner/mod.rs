@@ -12,17 +12,19 @@ mod selection;
 pub use error::RunError;
 pub use facts::{Pipeline, gather_facts};
 pub use record::{
-    DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, last_fingerprints, latest_record,
-    new_run_id,
+    DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, StoreRecord, last_fingerprints,
+    latest_record, new_run_id,
 };
 pub use selection::{SelectionOptions, select};
 
-use crate::checkpoint::{Catalog, LOCK_FILE, Manifest, contents_of};
+use crate::checkpoint::{Catalog, CheckpointWriter, LOCK_FILE, Manifest, contents_of};
 use crate::fingerprint::{DirtyReason, Fields, Fingerprint};
 use crate::graph::StageId;
 use crate::monitor::{Monitor, StageMonitor, peak_rss_bytes};
 use crate::plan::{Contents, Selection, StageFacts, Status, complete_fields, judge, plan};
 use crate::stages::{Input, StageError, StageOutput, StageRun, run_checks};
+use crate::store::LockGuard;
+use serde_json::{Map, Value};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -52,7 +54,7 @@ pub fn run(
 ) -> Result<RunRecord, RunError> {
     let store = pipeline.environment.checkpoints.clone();
     let owner = format!("run {} (process {})", options.run_id, std::process::id());
-    let _lock = store.lock(LOCK_FILE, &owner).map_err(RunError::from_lock)?;
+    let lock = store.lock(LOCK_FILE, &owner).map_err(RunError::from_lock)?;
     let catalog = Catalog::new(store.clone(), last_fingerprints(&store)?);
     let started = Instant::now();
     let mut record = RunRecord::begin(&options.run_id, &pipeline.environment.config);
@@ -67,6 +69,7 @@ pub fn run(
                 facts: &facts,
                 selection,
                 monitor,
+                lock: &lock,
                 done: BTreeMap::new(),
                 records: BTreeMap::new(),
                 failure: None,
@@ -76,6 +79,7 @@ pub fn run(
         }
         Err(error) => (BTreeMap::new(), Some(error)),
     };
+    record.stores = StoreRecord::of_all(&pipeline.environment);
     record.finish(
         pipeline
             .dag()
@@ -139,6 +143,7 @@ struct Execution<'a> {
     facts: &'a BTreeMap<StageId, StageFacts>,
     selection: &'a Selection,
     monitor: &'a Monitor,
+    lock: &'a LockGuard,
     done: BTreeMap<StageId, Done>,
     records: BTreeMap<StageId, StageRecord>,
     failure: Option<RunError>,
@@ -169,10 +174,12 @@ impl Execution<'_> {
                         Ok(Some(work)) => {
                             running.insert(stage.clone());
                             let (pipeline, sender) = (self.pipeline, sender.clone());
+                            let lock = self.lock;
                             let shown = self.monitor.stage(&stage);
                             let is_forced = self.selection.forced.contains(&stage);
                             scope.spawn(move || {
-                                let outcome = execute(pipeline, stage, work, &shown, is_forced);
+                                let outcome =
+                                    execute(pipeline, stage, work, &shown, is_forced, lock);
                                 shown.finish();
                                 // The receiver lives as long as this scope.
                                 drop(sender.send(outcome));
@@ -335,19 +342,24 @@ impl Execution<'_> {
     }
 }
 
-/// Runs one stage to its manifest.
+/// Runs one stage up to its manifest, and writes that.
 fn execute(
     pipeline: &Pipeline,
     stage: StageId,
     work: Work,
     monitor: &StageMonitor,
     is_forced: bool,
+    lock: &LockGuard,
 ) -> Outcome {
     let started = Instant::now();
     let mut record = StageRecord::begin(&stage, &work.fields.fingerprint(), &work.reason);
     // A panic is a bug, but it must not take the run with it: the lock, the record and the exit code depend on this thread.
     let made = catch_unwind(AssertUnwindSafe(|| {
-        make(pipeline, &stage, &work, monitor, is_forced, &mut record)
+        let (writer, summary) = make(pipeline, &stage, &work, monitor, is_forced, &mut record)?;
+        pipeline.environment.check_cancelled()?;
+        // In a bucket a process that slept for long may have been taken for dead: then the checkpoints are somebody else's.
+        lock.check()?;
+        Ok(writer.commit(summary)?)
     }));
     let result = made.unwrap_or_else(|panic| {
         Err(StageError::Panicked {
@@ -364,6 +376,7 @@ fn message_of(panic: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "no message".to_owned())
 }
 
+/// Runs one stage; the manifest is all that is missing then.
 fn make(
     pipeline: &Pipeline,
     stage: &str,
@@ -371,7 +384,7 @@ fn make(
     monitor: &StageMonitor,
     is_forced: bool,
     record: &mut StageRecord,
-) -> Result<Manifest, StageError> {
+) -> Result<(CheckpointWriter, Map<String, Value>), StageError> {
     let built = pipeline.stage(stage);
     if built.uses_device() {
         let runtime = pipeline.environment.runtime()?;
@@ -394,6 +407,5 @@ fn make(
     let StageOutput { writer, summary } = built.run(&run)?;
     record.checks = run_checks(&run, &writer)?;
     built.deliver(&run, &run.read_back(&writer))?;
-    pipeline.environment.check_cancelled()?;
-    Ok(writer.commit(summary)?)
+    Ok((writer, summary))
 }

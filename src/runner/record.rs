@@ -9,8 +9,8 @@ use crate::config::PipelineConfig;
 use crate::fingerprint::{DirtyReason, Fingerprint};
 use crate::model::Runtime;
 use crate::monitor::StageMonitor;
-use crate::stages::{CheckResult, StageError};
-use crate::store::SharedStore;
+use crate::stages::{CheckResult, Environment, StageError};
+use crate::store::{Conditions, SharedStore};
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,9 @@ pub struct RunRecord {
     pub text_rows_per_s: Option<f64>,
     /// Images decoded per second, where any were.
     pub images_per_s: Option<f64>,
+    /// The stores that it wrote to, by what they are for.
+    #[serde(default)]
+    pub stores: BTreeMap<String, StoreRecord>,
     /// Peak resident set size of the process.
     pub peak_rss_bytes: u64,
     /// The stages in order.
@@ -62,6 +65,35 @@ pub struct RunRecord {
     /// Stages that the configuration leaves out, and why.
     #[serde(default)]
     pub skipped: BTreeMap<String, String>,
+}
+
+/// A store that a run wrote to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoreRecord {
+    /// Its root, without credentials.
+    pub url: String,
+    /// Which conditions on writes it honours; `None` where that could not be found out.
+    pub conditional_writes: Option<Conditions>,
+    /// Whether the configuration says that nobody else writes there.
+    pub single_writer: bool,
+}
+
+impl StoreRecord {
+    pub(super) fn of_all(environment: &Environment) -> BTreeMap<String, Self> {
+        let stores = [
+            ("checkpoints", &environment.checkpoints),
+            ("sink", &environment.sink),
+        ];
+        let of = |(name, store): (&str, &SharedStore)| {
+            let record = Self {
+                url: store.url().to_owned(),
+                conditional_writes: store.conditions().ok(),
+                single_writer: environment.config.single_writer,
+            };
+            (name.to_owned(), record)
+        };
+        stores.into_iter().map(of).collect()
+    }
 }
 
 /// The device that models ran on.
@@ -237,6 +269,7 @@ impl RunRecord {
             device: None,
             text_rows_per_s: None,
             images_per_s: None,
+            stores: BTreeMap::new(),
             peak_rss_bytes: 0,
             stages: Vec::new(),
             skipped: config.skipped.clone(),

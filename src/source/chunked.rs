@@ -2,9 +2,13 @@
 
 use crate::store::Store;
 use bytes::Bytes;
+use std::collections::VecDeque;
 use std::io::{Error, Read, Result};
 
 const CHUNK_BYTES: u64 = 4 << 20;
+
+/// Chunks fetched side by side from a store on another machine.
+const CHUNKS_AT_ONCE: usize = 4;
 
 /// An object as a stream of bytes from some offset on.
 pub(super) struct ChunkedReader<'a> {
@@ -13,6 +17,7 @@ pub(super) struct ChunkedReader<'a> {
     size: u64,
     offset: u64,
     chunk: Bytes,
+    ahead: VecDeque<Bytes>,
 }
 
 impl<'a> ChunkedReader<'a> {
@@ -23,22 +28,38 @@ impl<'a> ChunkedReader<'a> {
             size,
             offset,
             chunk: Bytes::new(),
+            ahead: VecDeque::new(),
         }
+    }
+}
+
+impl ChunkedReader<'_> {
+    /// Fetches the next chunks.
+    fn fetch(&mut self) -> Result<()> {
+        let is_local = self.store.local_root().is_some();
+        let count = if is_local { 1 } else { CHUNKS_AT_ONCE };
+        let mut ranges = Vec::with_capacity(count);
+        while ranges.len() < count && self.offset < self.size {
+            let end = (self.offset + CHUNK_BYTES).min(self.size);
+            ranges.push((self.offset, end));
+            self.offset = end;
+        }
+        let chunks = self.store.get_ranges(self.path, &ranges);
+        self.ahead.extend(chunks.map_err(Error::other)?);
+        Ok(())
     }
 }
 
 impl Read for ChunkedReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         if self.chunk.is_empty() {
-            if self.offset >= self.size {
-                return Ok(0);
+            if self.ahead.is_empty() {
+                self.fetch()?;
             }
-            let end = (self.offset + CHUNK_BYTES).min(self.size);
-            self.chunk = self
-                .store
-                .get_range(self.path, self.offset, end)
-                .map_err(Error::other)?;
-            self.offset = end;
+            let Some(chunk) = self.ahead.pop_front() else {
+                return Ok(0);
+            };
+            self.chunk = chunk;
         }
         let count = buffer.len().min(self.chunk.len());
         buffer[..count].copy_from_slice(&self.chunk.split_to(count));

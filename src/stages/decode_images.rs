@@ -12,11 +12,13 @@ use crate::image::{
 };
 use crate::schema::{self, IMAGE_SIZE, LABELLED, UNLABELLED};
 use crate::source::{SourceError, UNREADABLE};
+use crate::store::StoreError;
 use arrow::array::{
     Array, ArrayRef, FixedSizeBinaryArray, Float32Array, Int64Array, RecordBatch, StringArray,
     UInt32Array,
 };
 use arrow::buffer::{Buffer, NullBuffer};
+use bytes::Bytes;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -206,62 +208,130 @@ fn decode_part(
     // The options were checked with the configuration; an error here would be reported once per row.
     ImagePreparer::new(options)?;
     let width = options.size as usize * options.size as usize * 3;
-    let mut pixels = vec![0; batch.num_rows() * width];
-    let outcomes = pixels
+    let limit = i64::try_from(options.limits.max_bytes).unwrap_or(i64::MAX);
+    let rows = (0..batch.num_rows()).map(|row| {
+        if paths.is_null(row) {
+            Err(Outcome::without_image(ImageStatus::None, None))
+        } else if identities.is_null(row) {
+            Err(Outcome::without_image(ImageStatus::Absent, None))
+        } else if identities.value(row).starts_with(UNREADABLE) {
+            Err(Outcome::without_image(ImageStatus::Unreadable, None))
+        } else if sizes.value(row) > limit {
+            let detail = format!("{} bytes, more than {limit}", sizes.value(row));
+            Err(Outcome::without_image(ImageStatus::TooLarge, Some(detail)))
+        } else {
+            Ok(ImageFile {
+                path: paths.value(row),
+                identity: identities.value(row),
+            })
+        }
+    });
+    let rows: Vec<Result<ImageFile<'_>, Outcome>> = rows.collect();
+    let mut pixels = vec![0; rows.len() * width];
+    let mut outcomes = Vec::with_capacity(rows.len());
+    let mut rows = rows.into_iter();
+    let is_local = environment.source.local_root().is_some();
+    let at_once = if is_local {
+        rows.len().max(1)
+    } else {
+        IMAGES_AT_ONCE
+    };
+    // The next files are fetched while these are decoded.
+    let next = |rows: &mut std::vec::IntoIter<_>| -> Vec<_> { rows.take(at_once).collect() };
+    let mut fetched = fetch(environment, next(&mut rows));
+    for pixels in pixels.chunks_mut(width * at_once) {
+        let coming = next(&mut rows);
+        let (made, following) = std::thread::scope(|scope| {
+            let following = scope.spawn(|| fetch(environment, coming));
+            let made = decode_all(environment, options, fetched, pixels, width);
+            (made, following.join())
+        });
+        outcomes.extend(made?);
+        fetched = following.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    }
+    Ok((outcomes, pixels))
+}
+
+/// Images that are fetched from another machine, then decoded, at a time.
+const IMAGES_AT_ONCE: usize = 64;
+
+/// An image file of the source, as `ingest` found it.
+#[derive(Clone, Copy)]
+struct ImageFile<'a> {
+    path: &'a str,
+    identity: &'a str,
+}
+
+/// A row with its image file and, from another machine, its bytes; or with the outcome that is known without it.
+type Fetched<'a> = Result<(ImageFile<'a>, Option<Result<Bytes, StoreError>>), Outcome>;
+
+/// Fetches image files from another machine, many at a time; from a disk they are read where they are decoded.
+fn fetch<'a>(
+    environment: &Environment,
+    rows: Vec<Result<ImageFile<'a>, Outcome>>,
+) -> Vec<Fetched<'a>> {
+    let source = &environment.source;
+    let files = rows.iter().flatten();
+    let paths: Vec<&str> = files.map(|file| file.path).collect();
+    let is_local = source.local_root().is_some();
+    let mut contents = if is_local || environment.cancel.signal().is_some() {
+        Vec::new()
+    } else {
+        source.get_all(&paths)
+    }
+    .into_iter();
+    let with_bytes = |file| (file, contents.next());
+    rows.into_iter().map(|row| row.map(with_bytes)).collect()
+}
+
+/// Decodes fetched images side by side, each right to its place.
+fn decode_all(
+    environment: &Environment,
+    options: &PrepareOptions,
+    fetched: Vec<Fetched<'_>>,
+    pixels: &mut [u8],
+    width: usize,
+) -> Result<Vec<Outcome>, StageError> {
+    pixels
         .par_chunks_exact_mut(width)
-        .enumerate()
+        .zip(fetched)
         .map_init(
             || ImagePreparer::new(options),
-            |preparer, (row, pixels)| {
+            |preparer, (pixels, row)| {
                 environment.check_cancelled()?;
-                if paths.is_null(row) {
-                    return Ok(Outcome::without_image(ImageStatus::None, None));
-                }
-                if identities.is_null(row) {
-                    return Ok(Outcome::without_image(ImageStatus::Absent, None));
-                }
-                let limit = i64::try_from(options.limits.max_bytes).unwrap_or(i64::MAX);
-                if sizes.value(row) > limit {
-                    let detail = format!("{} bytes, more than {limit}", sizes.value(row));
-                    return Ok(Outcome::without_image(ImageStatus::TooLarge, Some(detail)));
-                }
+                let (file, bytes) = match row {
+                    Ok(found) => found,
+                    Err(outcome) => return Ok(outcome),
+                };
+                // A file that could be read a moment ago and cannot now is trouble of the night, not a property of the
+                // image: the stage fails, and the next run tries again.
+                let bytes = bytes.unwrap_or_else(|| environment.source.get(file.path))?;
                 match preparer {
-                    Ok(preparer) => decode(
-                        environment,
-                        preparer,
-                        (paths.value(row), identities.value(row)),
-                        pixels,
-                    ),
+                    Ok(preparer) => decode(environment, preparer, file, &bytes, pixels),
                     Err(error) => Err(StageError::Unusable(error.to_string())),
                 }
             },
         )
-        .collect::<Result<Vec<_>, StageError>>()?;
-    Ok((outcomes, pixels))
+        .collect()
 }
 
 fn decode(
     environment: &Environment,
     preparer: &mut ImagePreparer,
-    (path, identity): (&str, &str),
+    ImageFile { path, identity }: ImageFile<'_>,
+    bytes: &Bytes,
     pixels: &mut [u8],
 ) -> Result<Outcome, StageError> {
     let source = &environment.source;
-    if identity.starts_with(UNREADABLE) {
-        return Ok(Outcome::without_image(ImageStatus::Unreadable, None));
-    }
-    // A file that could be read a moment ago and cannot now is trouble of the night, not a property of the image:
-    // the stage fails, and the next run tries again.
-    let bytes = source.get(path)?;
     // On a disk the identity is the digest: what is decoded is what was identified.
-    if source.local_root().is_some() && Digest::of(&bytes).as_str() != identity {
+    if source.local_root().is_some() && Digest::of(bytes).as_str() != identity {
         environment.forget(path);
         return Err(SourceError::Changed {
             url: format!("{}/{path}", source.url()),
         }
         .into());
     }
-    Ok(match preparer.prepare(&bytes) {
+    Ok(match preparer.prepare(bytes) {
         Ok(image) => {
             pixels.copy_from_slice(&image.pixels);
             Outcome {

@@ -2,14 +2,18 @@
 
 use super::StageError;
 use crate::cancel::CancelToken;
-use crate::config::PipelineConfig;
+use crate::config::{PipelineConfig, SourceConfig};
 use crate::fingerprint::Fields;
 use crate::model::{DeviceChoice, ModelError, Runtime};
-use crate::source::{DigestTable, Identities, PathTemplate, SourceError};
+use crate::source::{
+    DigestTable, FileIdentity, Identities, PathTemplate, Record, SourceError, read_table,
+    stays_inside,
+};
 use crate::sql::Queries;
-use crate::store::SharedStore;
-use std::collections::BTreeMap;
+use crate::store::{SharedStore, Store};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The surroundings of a run.
@@ -47,10 +51,13 @@ impl Environment {
         workers: usize,
         cancel: CancelToken,
     ) -> Self {
-        let table = stores
-            .checkpoints
-            .local_root()
-            .map(|root| root.join("_digests"));
+        let checkpoints = stores.checkpoints.local_root().map(Path::to_owned);
+        let kept_in = checkpoints.or_else(|| {
+            // Beside what is cached of checkpoints on another machine.
+            let is_cached = config.cache.max_bytes > 0;
+            is_cached.then(|| PathBuf::from(&config.cache.folder))
+        });
+        let table = kept_in.map(|folder| folder.join("_digests"));
         Self {
             config,
             queries,
@@ -130,7 +137,11 @@ impl Environment {
             }
             let folder = PathTemplate::parse(template)?.folder().to_owned();
             if let Entry::Vacant(entry) = images.entry(folder) {
-                let identities = digests.folder(&*self.source, entry.key())?;
+                let identities = if self.source.can_list(entry.key()) {
+                    digests.folder(&*self.source, entry.key())?
+                } else {
+                    named_images(&self.config.source, &*self.source, entry.key())?
+                };
                 entry.insert(identities);
             }
         }
@@ -183,6 +194,48 @@ impl Environment {
             None => Ok(()),
         }
     }
+}
+
+/// Identities of the images that the tables name in a folder, asked for one by one: of a store that lists nothing.
+fn named_images(
+    config: &SourceConfig,
+    source: &dyn Store,
+    folder: &str,
+) -> Result<Identities, SourceError> {
+    let mut paths = BTreeSet::new();
+    for (template, table) in [
+        (&config.images.labelled, &config.products),
+        (&config.images.unlabelled, &config.unlabelled),
+    ] {
+        if template.is_empty() || table.is_empty() {
+            continue;
+        }
+        let template = PathTemplate::parse(template)?;
+        if template.folder() != folder {
+            continue;
+        }
+        let columns: Vec<String> = template.columns().map(str::to_owned).collect();
+        read_table::<SourceError>(source, table, &columns, &mut |record| {
+            if let Record::Row { values, .. } = record {
+                let values: Vec<&str> = values.iter().map(String::as_str).collect();
+                let path = template.fill(&values);
+                paths.extend(path.filter(|path| stays_inside(path)));
+            }
+            Ok(())
+        })?;
+    }
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let mut found = Identities::new();
+    for info in source.head_all(&paths) {
+        if let Some(info) = info? {
+            let identity = FileIdentity {
+                identity: info.identity,
+                size_bytes: info.size_bytes,
+            };
+            found.insert(info.path, identity);
+        }
+    }
+    Ok(found)
 }
 
 /// The three stores of a run.

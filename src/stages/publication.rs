@@ -78,10 +78,10 @@ pub(super) fn deliver(
     date: &str,
 ) -> Result<(), StageError> {
     let sink = &*environment.sink;
-    let _lock = lock(sink, &format!("process {}", std::process::id()))?;
+    let lock = lock(sink, &format!("process {}", std::process::id()))?;
     let path = path(date, reader.manifest());
     let rows = reader.dataset(dataset)?.rows;
-    push(environment, reader, dataset, &path)?;
+    push(environment, reader, dataset, &path, &lock)?;
     let (date, run) = (date.to_owned(), id_of(reader.manifest()));
     let latest = Latest {
         date,
@@ -89,13 +89,14 @@ pub(super) fn deliver(
         path,
         rows,
     };
+    lock.check().map_err(lost_race)?;
     if !move_latest(sink, &latest)? {
         tracing::warn!(
             date = latest.date,
             "latest.json stays where it is: it points to a newer date"
         );
     }
-    Ok(())
+    drop_old_dates(sink, environment.config.sink.retain, &latest)
 }
 
 /// What of `_manifest.json` tells whether a publication is whole.
@@ -108,6 +109,82 @@ struct Listing {
 struct ListedPart {
     file: String,
     bytes: u64,
+    #[serde(default)]
+    digest: String,
+}
+
+/// The publication that `latest.json` points to: what it holds already is copied inside the store.
+struct Earlier {
+    path: String,
+    parts: Vec<ListedPart>,
+}
+
+impl Earlier {
+    /// Reads what there is besides the publication at `path` itself.
+    fn read(sink: &dyn Store, path: &str) -> Result<Self, StageError> {
+        let latest = read_latest(sink)?.filter(|latest| latest.path != path);
+        let earlier = latest.map(|latest| latest.path).unwrap_or_default();
+        let listed = match sink.get(&format!("{earlier}/{MANIFEST}")) {
+            _ if earlier.is_empty() => None,
+            Err(_) => None,
+            Ok(bytes) => serde_json::from_slice::<Listing>(&bytes).ok(),
+        };
+        Ok(Self {
+            path: earlier,
+            parts: listed.map(|listing| listing.parts).unwrap_or_default(),
+        })
+    }
+
+    /// Copies a part from there; says whether it is in its place now.
+    fn bring(
+        &self,
+        sink: &dyn Store,
+        file: &str,
+        digest: &str,
+        target: &str,
+    ) -> Result<bool, StageError> {
+        let is_it = |part: &&ListedPart| part.file == file && part.digest == digest;
+        let Some(part) = self.parts.iter().find(is_it) else {
+            return Ok(false);
+        };
+        let source = format!("{}/{file}", self.path);
+        let found = sink.head(&source)?;
+        if found.is_none_or(|found| found.size_bytes != part.bytes) {
+            return Ok(false);
+        }
+        match sink.copy(&source, target) {
+            Ok(()) => Ok(true),
+            // Half of an earlier attempt: its bytes are compared.
+            Err(StoreError::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Deletes the publications of all but the newest dates; that which `latest.json` points to stays.
+fn drop_old_dates(sink: &dyn Store, retain: usize, latest: &Latest) -> Result<(), StageError> {
+    if retain == 0 {
+        return Ok(());
+    }
+    let folders = sink.folders(FOLDER)?;
+    let dates: Vec<&String> = folders
+        .iter()
+        .filter(|name| name.starts_with("dt="))
+        .collect();
+    let old = dates.len().saturating_sub(retain);
+    for folder in &dates[..old] {
+        if latest.path.starts_with(&format!("{FOLDER}/{folder}/")) {
+            continue;
+        }
+        let mut objects = sink.list(&format!("{FOLDER}/{folder}"))?;
+        // What says that a publication is complete goes first.
+        objects.sort_by_key(|object| !object.path.ends_with("/_SUCCESS"));
+        for object in objects {
+            sink.delete(&object.path)?;
+        }
+        tracing::info!(folder, "publications of an old date are deleted");
+    }
+    Ok(())
 }
 
 /// Whether a publication is complete and every part is there in its size.
@@ -145,13 +222,23 @@ fn put(sink: &dyn Store, path: &str, bytes: &Bytes) -> Result<(), StageError> {
     }
 }
 
-fn lock(sink: &dyn Store, owner: &str) -> Result<LockGuard, StageError> {
-    sink.lock(LOCK, owner).map_err(|error| match error {
+/// Another publisher was there first.
+fn lost_race(error: StoreError) -> StageError {
+    match error {
         StoreError::Locked { url, owner } => StageError::LostRace {
             detail: format!("{url} is held by {owner}"),
         },
+        error @ (StoreError::LockLost { .. } | StoreError::Changed { .. }) => {
+            StageError::LostRace {
+                detail: error.to_string(),
+            }
+        }
         error => error.into(),
-    })
+    }
+}
+
+fn lock(sink: &dyn Store, owner: &str) -> Result<LockGuard, StageError> {
+    sink.lock(LOCK, owner).map_err(lost_race)
 }
 
 /// Copies what the checkpoint holds, `_SUCCESS` last.
@@ -160,18 +247,26 @@ fn push(
     reader: &CheckpointReader,
     dataset: &str,
     path: &str,
+    lock: &LockGuard,
 ) -> Result<(), StageError> {
     let sink = &*environment.sink;
     if is_whole(sink, path)? {
         return Ok(());
     }
     sink.sweep(path)?;
+    let earlier = Earlier::read(sink, path)?;
     for part in &reader.dataset(dataset)?.parts {
         environment.check_cancelled()?;
+        let target = format!("{path}/{}", part.file);
+        if earlier.bring(sink, &part.file, part.digest.as_str(), &target)? {
+            continue;
+        }
         let bytes = reader.part_bytes(dataset, part)?;
-        put(sink, &format!("{path}/{}", part.file), &bytes)?;
+        put(sink, &target, &bytes)?;
     }
     put(sink, &format!("{path}/{MANIFEST}"), &reader.file(MANIFEST)?)?;
+    // From here on it is visible.
+    lock.check().map_err(lost_race)?;
     put(sink, &format!("{path}/_SUCCESS"), &Bytes::new())?;
     Ok(())
 }
@@ -212,14 +307,17 @@ fn newest(sink: &dyn Store) -> Result<Option<Latest>, StageError> {
     Ok(None)
 }
 
-/// Points `latest.json` at a publication, under the lock; says whether it points there now.
+/// Points `latest.json` at a publication unless somebody moves it meanwhile; says whether it points there now.
 fn move_latest(sink: &dyn Store, latest: &Latest) -> Result<bool, StageError> {
+    let found = sink.get_versioned(LATEST)?;
     match read_latest(sink)? {
         Some(current) if current == *latest => Ok(true),
         Some(current) if current.date > latest.date => Ok(false),
         _ => {
             let json = format!("{:#}\n", json!(latest));
-            sink.replace(LATEST, Bytes::from(json))?;
+            let version = found.as_ref().map(|(_, version)| version);
+            sink.replace_if(LATEST, Bytes::from(json), version)
+                .map_err(lost_race)?;
             Ok(true)
         }
     }

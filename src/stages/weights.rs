@@ -74,12 +74,6 @@ impl Weights {
             let message = "must lie between 0 and 1";
             issues.push(Issue::new(format!("{path}.variant.epsilon"), message));
         }
-        if let Some((scheme, _)) = config.path.split_once("://")
-            && scheme != "file"
-        {
-            let message = format!("{scheme}:// is not read yet; give a path or a file:// URL");
-            issues.push(Issue::new(format!("{path}.path"), message));
-        }
         let sha256 = config.sha256.to_ascii_lowercase();
         let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !config.path.is_empty() && !is_digest {

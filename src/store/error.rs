@@ -39,6 +39,44 @@ pub enum StoreError {
         /// What its holder wrote into it.
         owner: String,
     },
+    /// An object is not what it was when it was read.
+    #[error("{url} was changed by somebody else")]
+    Changed {
+        /// The object.
+        url: String,
+    },
+    /// The lock was held and is not any more.
+    #[error("{url} is not held any more: {reason}")]
+    LockLost {
+        /// The lock object.
+        url: String,
+        /// How that is known.
+        reason: String,
+    },
+    /// The store overwrites where it is told not to, and more than one writer may come.
+    #[error(
+        "{url} does not do conditional writes ({missing}), so two runs at a time would damage each other's work"
+    )]
+    NoConditions {
+        /// The root.
+        url: String,
+        /// What it accepts and does not honour.
+        missing: &'static str,
+    },
+    /// The store cannot do what was asked.
+    #[error("{url} cannot {operation}")]
+    Unsupported {
+        /// What was tried.
+        operation: &'static str,
+        /// The object.
+        url: String,
+    },
+    /// The store is only for reading.
+    #[error("cannot write {url}: web servers are only read")]
+    ReadOnly {
+        /// The object or root.
+        url: String,
+    },
     /// A relative path that leaves the root or cannot be an object's name.
     #[error("{path:?} is not a path inside {root}")]
     Path {
@@ -66,6 +104,24 @@ pub enum StoreError {
         url: String,
         /// Why not.
         source: object_store::Error,
+    },
+    /// A store behind a URL answered with an error, or did not answer.
+    #[error("cannot {operation} {url}: {detail}")]
+    Remote {
+        /// What was tried.
+        operation: &'static str,
+        /// The object.
+        url: String,
+        /// Why not, without credentials.
+        detail: String,
+    },
+    /// A shard of images cannot be read.
+    #[error("cannot read the shard {url}: {detail}")]
+    Shard {
+        /// The shard.
+        url: String,
+        /// Why not.
+        detail: String,
     },
     /// A fault that a test injected.
     #[error("injected fault in {operation} {url}")]

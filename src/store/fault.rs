@@ -4,7 +4,7 @@
 //! does it and loses the answer. After that it is dead: every further change is refused, as for
 //! a process that was killed.
 
-use super::{LockGuard, ObjectInfo, SharedStore, Store, StoreError};
+use super::{Conditions, LockGuard, ObjectInfo, SharedStore, Store, StoreError, Version};
 use bytes::Bytes;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,12 +39,12 @@ impl FaultStore {
         }
     }
 
-    fn change(
+    fn change<T>(
         &self,
         operation: &'static str,
         path: &str,
-        change: impl FnOnce() -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+        change: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let index = self.changes.fetch_add(1, Ordering::SeqCst);
         let injected = || {
             let url = format!("{}/{path}", self.inner.url());
@@ -53,7 +53,7 @@ impl FaultStore {
         match self.fault {
             Fault::Before(k) if index >= k => injected(),
             Fault::AnswerLost(k) if index > k => injected(),
-            Fault::AnswerLost(k) if index == k => change().and_then(|()| injected()),
+            Fault::AnswerLost(k) if index == k => change().and_then(|_| injected()),
             _ => change(),
         }
     }
@@ -68,8 +68,28 @@ impl Store for FaultStore {
         self.inner.get(path)
     }
 
+    fn get_all(&self, paths: &[&str]) -> Vec<Result<Bytes, StoreError>> {
+        self.inner.get_all(paths)
+    }
+
+    fn get_versioned(&self, path: &str) -> Result<Option<(Bytes, Version)>, StoreError> {
+        self.inner.get_versioned(path)
+    }
+
     fn get_range(&self, path: &str, start: u64, end: u64) -> Result<Bytes, StoreError> {
         self.inner.get_range(path, start, end)
+    }
+
+    fn get_ranges(&self, path: &str, ranges: &[(u64, u64)]) -> Result<Vec<Bytes>, StoreError> {
+        self.inner.get_ranges(path, ranges)
+    }
+
+    fn head_all(&self, paths: &[&str]) -> Vec<Result<Option<ObjectInfo>, StoreError>> {
+        self.inner.head_all(paths)
+    }
+
+    fn can_list(&self, prefix: &str) -> bool {
+        self.inner.can_list(prefix)
     }
 
     fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StoreError> {
@@ -90,6 +110,21 @@ impl Store for FaultStore {
 
     fn replace(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
         self.change("replace", path, || self.inner.replace(path, bytes))
+    }
+
+    fn replace_if(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        expected: Option<&Version>,
+    ) -> Result<Version, StoreError> {
+        self.change("replace", path, || {
+            self.inner.replace_if(path, bytes, expected)
+        })
+    }
+
+    fn conditions(&self) -> Result<Conditions, StoreError> {
+        self.inner.conditions()
     }
 
     fn copy(&self, from: &str, to: &str) -> Result<(), StoreError> {

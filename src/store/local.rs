@@ -4,9 +4,10 @@
 //! anything, and such a name can stand in no table. The identity of a file is its size, modification time, change time and
 //! inode: a rewrite in place shows in the change time, which no program can set.
 
-use super::{ObjectInfo, StoreError};
-use std::fs::Metadata;
-use std::io::{Error, ErrorKind};
+use super::{ObjectInfo, StoreError, Version};
+use bytes::Bytes;
+use std::fs::{File, Metadata};
+use std::io::{Error, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -48,6 +49,57 @@ pub(super) fn sweep(root: &Path, prefix: &str) -> Result<(), StoreError> {
         std::fs::remove_file(&file).map_err(|error| failed("sweep", &file, error))?;
     }
     Ok(())
+}
+
+/// Reads a file with its version, which is the digest of its content; `None` where there is none.
+pub(super) fn get_versioned(
+    root: &Path,
+    path: &str,
+) -> Result<Option<(Bytes, Version)>, StoreError> {
+    let file = root.join(path);
+    match std::fs::read(&file) {
+        Ok(bytes) => {
+            let version = version_of(&bytes);
+            Ok(Some((Bytes::from(bytes), version)))
+        }
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(failed("read", &file, error)),
+    }
+}
+
+/// Writes a file only if it is in this version. Nobody else does so in the same folder meanwhile: the folder is locked.
+pub(super) fn replace_if(
+    root: &Path,
+    path: &str,
+    bytes: &[u8],
+    expected: Option<&Version>,
+) -> Result<Version, StoreError> {
+    let target = root.join(path);
+    let folder = target.parent().unwrap_or(root);
+    let doing = |error| failed("write", &target, error);
+    std::fs::create_dir_all(folder).map_err(doing)?;
+    let locked = File::open(folder).map_err(doing)?;
+    locked.lock().map_err(doing)?;
+    let found = get_versioned(root, path)?.map(|(_, version)| version);
+    if found.as_ref() != expected {
+        let url = target.display().to_string();
+        return Err(StoreError::Changed { url });
+    }
+    // A name that is swept away after a crash, and that only the holder of the lock writes.
+    let staged = root.join(format!("{path}#0"));
+    let mut file = File::create(&staged).map_err(doing)?;
+    file.write_all(bytes).map_err(doing)?;
+    file.sync_all().map_err(doing)?;
+    std::fs::rename(&staged, &target).map_err(doing)?;
+    locked.sync_all().map_err(doing)?;
+    Ok(version_of(bytes))
+}
+
+fn version_of(bytes: &[u8]) -> Version {
+    Version {
+        e_tag: Some(blake3::hash(bytes).to_hex().to_string()),
+        version: None,
+    }
 }
 
 /// Visits every file below a folder, with its path relative to the root where that is UTF-8.

@@ -2,9 +2,10 @@
 //!
 //! On a disk it is an operating-system lock on an open file, which the kernel frees when the
 //! process dies, however it dies; the file stays and tells who holds or held it. In memory it is
-//! a name in a set.
+//! a name in a set. In a bucket it is a [`Lease`].
 
 use super::StoreError;
+use super::lease::Lease;
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -14,7 +15,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Holds a lock until it is dropped.
 #[derive(Debug)]
 pub struct LockGuard {
-    _held: Held,
+    held: Held,
+}
+
+impl LockGuard {
+    pub(super) fn of(lease: Lease) -> Self {
+        Self {
+            held: Held::Lease(Box::new(lease)),
+        }
+    }
+
+    /// Makes sure that the lock is still held: in a bucket, a process that was asleep for long may have been taken for dead.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::LockLost`].
+    pub fn check(&self) -> Result<(), StoreError> {
+        match &self.held {
+            Held::Lease(lease) => lease.check(),
+            Held::File { .. } | Held::Name { .. } => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -22,6 +43,7 @@ enum Held {
     File {
         _file: File,
     },
+    Lease(Box<Lease>),
     Name {
         names: Arc<Mutex<BTreeSet<String>>>,
         name: String,
@@ -78,7 +100,7 @@ pub(super) fn lock_file(path: &Path, url: &str, owner: &str) -> Result<LockGuard
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     file.write_all(owner.as_bytes()).map_err(failed)?;
     Ok(LockGuard {
-        _held: Held::File { _file: file },
+        held: Held::File { _file: file },
     })
 }
 
@@ -101,5 +123,5 @@ pub(super) fn lock_name(
         names: Arc::clone(names),
         name: name.to_owned(),
     };
-    Ok(LockGuard { _held: held })
+    Ok(LockGuard { held })
 }

@@ -6,18 +6,33 @@
 //!
 //! [`RecordingStore`] and [`FaultStore`] wrap any store; the crash tests are built on them.
 
+mod bucket;
+mod cache;
+mod conditions;
 mod error;
 mod fault;
+mod lease;
 mod local;
 mod lock;
 mod object;
+mod open;
 mod record;
+mod remote;
+mod runtime;
+mod secrets;
+mod shards;
+mod uploads;
 
+pub use bucket::{BucketOptions, BucketStore};
+pub use cache::{CacheOptions, CachedStore};
+pub use conditions::{Conditions, RECORD_FILE};
 pub use error::StoreError;
 pub use fault::{Fault, FaultStore};
 pub use lock::LockGuard;
-pub use object::{ObjectBackedStore, open, open_existing, open_for_reading};
+pub use object::ObjectBackedStore;
+pub use open::{OpenOptions, open, open_existing, open_for_reading, open_with};
 pub use record::{Operation, RecordingStore};
+pub use shards::ShardedStore;
 
 use bytes::Bytes;
 use std::fmt::Debug;
@@ -38,6 +53,15 @@ pub struct ObjectInfo {
     pub modified_ns: i64,
 }
 
+/// A state of an object, for writing only where nobody changed it since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The store's `ETag`; on a disk the digest of the content.
+    pub(in crate::store) e_tag: Option<String>,
+    /// The store's own number of the version, where it has one.
+    pub(in crate::store) version: Option<String>,
+}
+
 /// A tree of immutable objects under one root URL.
 ///
 /// Paths are relative to the root, `/`-separated, without `.` and `..`. Every method returns a [`StoreError`] that names
@@ -50,11 +74,36 @@ pub trait Store: Send + Sync + Debug {
     /// Reads a whole object.
     fn get(&self, path: &str) -> Result<Bytes, StoreError>;
 
+    /// Reads whole objects, several at a time where waiting for each would take longer; answers in the order of the paths.
+    fn get_all(&self, paths: &[&str]) -> Vec<Result<Bytes, StoreError>> {
+        paths.iter().map(|path| self.get(path)).collect()
+    }
+
+    /// Reads a whole object together with its version; `None` where there is none.
+    fn get_versioned(&self, path: &str) -> Result<Option<(Bytes, Version)>, StoreError>;
+
     /// Reads the bytes from `start` up to `end` (exclusive) of an object.
     fn get_range(&self, path: &str, start: u64, end: u64) -> Result<Bytes, StoreError>;
 
+    /// Reads several ranges of an object, at a time where waiting for each would take longer.
+    fn get_ranges(&self, path: &str, ranges: &[(u64, u64)]) -> Result<Vec<Bytes>, StoreError> {
+        let read = |(start, end): &(u64, u64)| self.get_range(path, *start, *end);
+        ranges.iter().map(read).collect()
+    }
+
     /// Describes an object, or `None` where there is none.
     fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StoreError>;
+
+    /// Describes objects, several at a time where waiting for each would take longer; answers in the order of the paths.
+    fn head_all(&self, paths: &[&str]) -> Vec<Result<Option<ObjectInfo>, StoreError>> {
+        paths.iter().map(|path| self.head(path)).collect()
+    }
+
+    /// Whether what lies below `prefix` can be listed: web servers only answer for an object that is named.
+    fn can_list(&self, prefix: &str) -> bool {
+        let _ = prefix;
+        true
+    }
 
     /// Lists every object below `prefix` (a folder), sorted by path.
     fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>, StoreError>;
@@ -68,6 +117,18 @@ pub trait Store: Send + Sync + Debug {
     /// Writes an object whether or not there is one, atomically and durably.
     fn replace(&self, path: &str, bytes: Bytes) -> Result<(), StoreError>;
 
+    /// Writes an object only if it is still in this version, or, with `None`, only if there is none; returns its new
+    /// version. [`StoreError::Changed`] where it is not.
+    fn replace_if(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        expected: Option<&Version>,
+    ) -> Result<Version, StoreError>;
+
+    /// What the store does with conditions on writes; in a bucket that is tried out once for each root, and written down.
+    fn conditions(&self) -> Result<Conditions, StoreError>;
+
     /// Copies an object inside the store; [`StoreError::AlreadyExists`] where `to` exists.
     fn copy(&self, from: &str, to: &str) -> Result<(), StoreError>;
 
@@ -77,8 +138,8 @@ pub trait Store: Send + Sync + Debug {
     /// Deletes what killed writers left half written below `prefix`; the caller holds the lock of what lies there.
     fn sweep(&self, prefix: &str) -> Result<(), StoreError>;
 
-    /// Takes the lock object at `path` without waiting; [`StoreError::Locked`] where somebody
-    /// else holds it. `owner` is what the other side is told.
+    /// Takes the lock object at `path`; [`StoreError::Locked`] where somebody else holds it. `owner` is what the other
+    /// side is told. On a disk nobody waits; in a bucket whoever finds a lock waits until it is known whether its holder lives.
     fn lock(&self, path: &str, owner: &str) -> Result<LockGuard, StoreError>;
 
     /// The folder behind a `file://` store.

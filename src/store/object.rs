@@ -1,82 +1,23 @@
-//! [`Store`] over the `object_store` crate: `file://` and plain paths, and `memory://` for tests.
+//! [`Store`] on this machine: a folder, or memory for tests.
 //!
 //! On a disk every write is staged beside its target, synced, and published by a hard link
 //! (create) or a rename (replace), and the folder is synced too, so that what a call returned
 //! from survives a power cut.
 
-use super::{LockGuard, ObjectInfo, SharedStore, Store, StoreError, local, lock};
+use super::runtime::runtime;
+use super::{Conditions, LockGuard, ObjectInfo, Store, StoreError, Version, local, lock};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
 use object_store::{
-    Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+    Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion,
 };
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use tokio::runtime::Runtime;
-
-/// Opens a store by URL: a plain path or `file://` URL (the folder is made), or `memory://`.
-///
-/// # Errors
-///
-/// [`StoreError::Url`] for a scheme that is not known, [`StoreError::Io`] where the folder cannot be made.
-pub fn open(url: &str) -> Result<SharedStore, StoreError> {
-    let refuse = |reason: &str| {
-        Err(StoreError::Url {
-            url: url.to_owned(),
-            reason: reason.to_owned(),
-        })
-    };
-    match url.split_once("://") {
-        None if url.is_empty() => refuse("the path is empty"),
-        None => Ok(Arc::new(ObjectBackedStore::local(Path::new(url))?)),
-        Some(("file", path)) if path.starts_with('/') => {
-            Ok(Arc::new(ObjectBackedStore::local(Path::new(path))?))
-        }
-        Some(("file", _)) => refuse("a file URL needs an absolute path: file:///folder"),
-        Some(("memory", _)) => Ok(Arc::new(ObjectBackedStore::memory())),
-        Some((scheme, _)) => refuse(&format!(
-            "this build has no {scheme}:// stores; use a path or file://"
-        )),
-    }
-}
-
-/// Opens a store for a command that writes nothing: a folder that is not there is an empty store, and is not made.
-///
-/// # Errors
-///
-/// As [`open`].
-pub fn open_for_reading(url: &str) -> Result<SharedStore, StoreError> {
-    match open_existing(url) {
-        Err(StoreError::NotFound { .. }) => {
-            let empty = ObjectBackedStore {
-                url: url.to_owned(),
-                ..ObjectBackedStore::memory()
-            };
-            Ok(Arc::new(empty))
-        }
-        other => other,
-    }
-}
-
-/// Opens a store that must be there already, such as a source.
-///
-/// # Errors
-///
-/// As [`open`]; [`StoreError::NotFound`] for a folder that is not there.
-pub fn open_existing(url: &str) -> Result<SharedStore, StoreError> {
-    let path = url.strip_prefix("file://").unwrap_or(url);
-    if !path.contains("://") && !path.is_empty() && !Path::new(path).is_dir() {
-        return Err(StoreError::NotFound {
-            url: format!("folder {path}"),
-        });
-    }
-    open(url)
-}
 
 /// A [`Store`] behind which is one of the `object_store` crate.
 #[derive(Debug)]
@@ -85,7 +26,6 @@ pub struct ObjectBackedStore {
     url: String,
     local: Option<PathBuf>,
     locks: Arc<Mutex<BTreeSet<String>>>,
-    runtime: Runtime,
 }
 
 impl ObjectBackedStore {
@@ -123,17 +63,18 @@ impl ObjectBackedStore {
         Self::new(Arc::new(InMemory::new()), "memory://".to_owned(), None)
     }
 
+    /// The same store under another name.
+    pub(super) fn with_url(self, url: &str) -> Self {
+        let url = url.to_owned();
+        Self { url, ..self }
+    }
+
     fn new(inner: Arc<dyn ObjectStore>, url: String, local: Option<PathBuf>) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a current-thread runtime needs no resources that can be refused");
         Self {
             inner,
             url,
             local,
             locks: Arc::default(),
-            runtime,
         }
     }
 
@@ -156,11 +97,12 @@ impl ObjectBackedStore {
         path: &str,
         request: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, StoreError> {
-        self.runtime.block_on(request).map_err(|source| {
+        runtime().block_on(request).map_err(|source| {
             let url = self.object_url(path);
             match source {
                 Error::NotFound { .. } => StoreError::NotFound { url },
                 Error::AlreadyExists { .. } => StoreError::AlreadyExists { url },
+                Error::Precondition { .. } => StoreError::Changed { url },
                 source => StoreError::Store {
                     operation,
                     url,
@@ -193,6 +135,23 @@ impl Store for ObjectBackedStore {
         self.wait("read", path, async {
             self.inner.get(&location).await?.bytes().await
         })
+    }
+
+    fn get_versioned(&self, path: &str) -> Result<Option<(Bytes, Version)>, StoreError> {
+        let location = self.locate(path)?;
+        if let Some(root) = &self.local {
+            return local::get_versioned(root, path);
+        }
+        let read = async {
+            let result = self.inner.get(&location).await?;
+            let version = Version::of(&result.meta);
+            Ok((result.bytes().await?, version))
+        };
+        match self.wait("read", path, read) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn get_range(&self, path: &str, start: u64, end: u64) -> Result<Bytes, StoreError> {
@@ -251,6 +210,39 @@ impl Store for ObjectBackedStore {
         self.put(path, bytes, PutMode::Overwrite)
     }
 
+    fn replace_if(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        expected: Option<&Version>,
+    ) -> Result<Version, StoreError> {
+        let location = self.locate(path)?;
+        if let Some(root) = &self.local {
+            // `object_store` has no conditional update on a disk.
+            return local::replace_if(root, path, &bytes, expected);
+        }
+        let mode = expected.map_or(PutMode::Create, |version| {
+            PutMode::Update(version.clone().into())
+        });
+        let request = self
+            .inner
+            .put_opts(&location, PutPayload::from_bytes(bytes), mode.into());
+        match self.wait("write", path, request) {
+            Ok(written) => Ok(Version {
+                e_tag: written.e_tag,
+                version: written.version,
+            }),
+            Err(StoreError::AlreadyExists { url } | StoreError::NotFound { url }) => {
+                Err(StoreError::Changed { url })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn conditions(&self) -> Result<Conditions, StoreError> {
+        Ok(Conditions::ALL)
+    }
+
     fn copy(&self, from: &str, to: &str) -> Result<(), StoreError> {
         let (source, target) = (self.locate(from)?, self.locate(to)?);
         self.wait(
@@ -290,7 +282,26 @@ impl Store for ObjectBackedStore {
     }
 }
 
-fn describe(meta: ObjectMeta) -> ObjectInfo {
+impl Version {
+    /// That of an object which was just described.
+    pub(super) fn of(meta: &ObjectMeta) -> Self {
+        Self {
+            e_tag: meta.e_tag.clone(),
+            version: meta.version.clone(),
+        }
+    }
+}
+
+impl From<Version> for UpdateVersion {
+    fn from(version: Version) -> Self {
+        Self {
+            e_tag: version.e_tag,
+            version: version.version,
+        }
+    }
+}
+
+pub(super) fn describe(meta: ObjectMeta) -> ObjectInfo {
     let modified_ns = meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
     let identity = meta
         .version

@@ -3,7 +3,7 @@
 //! Tests assert on the record (what was written, in which order, and that nothing was) instead
 //! of on wall time.
 
-use super::{LockGuard, ObjectInfo, SharedStore, Store, StoreError};
+use super::{Conditions, LockGuard, ObjectInfo, SharedStore, Store, StoreError, Version};
 use bytes::Bytes;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -90,11 +90,11 @@ impl RecordingStore {
             .clone()
     }
 
-    fn record(
+    fn record<T>(
         &self,
-        result: Result<(), StoreError>,
+        result: Result<T, StoreError>,
         operation: Operation,
-    ) -> Result<(), StoreError> {
+    ) -> Result<T, StoreError> {
         if result.is_ok() {
             self.operations
                 .lock()
@@ -114,8 +114,28 @@ impl Store for RecordingStore {
         self.inner.get(path)
     }
 
+    fn get_all(&self, paths: &[&str]) -> Vec<Result<Bytes, StoreError>> {
+        self.inner.get_all(paths)
+    }
+
+    fn get_versioned(&self, path: &str) -> Result<Option<(Bytes, Version)>, StoreError> {
+        self.inner.get_versioned(path)
+    }
+
     fn get_range(&self, path: &str, start: u64, end: u64) -> Result<Bytes, StoreError> {
         self.inner.get_range(path, start, end)
+    }
+
+    fn get_ranges(&self, path: &str, ranges: &[(u64, u64)]) -> Result<Vec<Bytes>, StoreError> {
+        self.inner.get_ranges(path, ranges)
+    }
+
+    fn head_all(&self, paths: &[&str]) -> Vec<Result<Option<ObjectInfo>, StoreError>> {
+        self.inner.head_all(paths)
+    }
+
+    fn can_list(&self, prefix: &str) -> bool {
+        self.inner.can_list(prefix)
     }
 
     fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StoreError> {
@@ -150,6 +170,26 @@ impl Store for RecordingStore {
                 bytes,
             },
         )
+    }
+
+    fn replace_if(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        expected: Option<&Version>,
+    ) -> Result<Version, StoreError> {
+        let result = self.inner.replace_if(path, bytes.clone(), expected);
+        self.record(
+            result,
+            Operation::Replace {
+                path: path.to_owned(),
+                bytes,
+            },
+        )
+    }
+
+    fn conditions(&self) -> Result<Conditions, StoreError> {
+        self.inner.conditions()
     }
 
     fn copy(&self, from: &str, to: &str) -> Result<(), StoreError> {
