@@ -226,10 +226,14 @@ fn heads_tell_size_and_change_of_identity(store: &dyn Store) {
     assert_eq!((before.path.as_str(), before.size_bytes), ("a/b", 3));
     assert!(before.modified_ns > 0);
     assert_eq!(store.head("a/b").unwrap().unwrap(), before);
-    assert_eq!(store.list("a").unwrap(), std::slice::from_ref(&before));
+    // Not every server tells tags in listings: what was listed is compared with what is listed.
+    let listed = store.list("a").unwrap().remove(0);
+    assert_eq!((listed.path.as_str(), listed.size_bytes), ("a/b", 3));
+    assert_eq!(store.list("a").unwrap(), std::slice::from_ref(&listed));
     store.replace("a/b", bytes("other")).unwrap();
     let after = store.head("a/b").unwrap().unwrap();
     assert_ne!(after.identity, before.identity);
+    assert_ne!(store.list("a").unwrap().remove(0).identity, listed.identity);
     assert_eq!(after.size_bytes, 5);
 }
 

@@ -211,9 +211,19 @@ fn assert_nothing_again(record: &RunRecord, done: &[Operation]) {
 
 #[test]
 fn every_prefix_of_a_run_is_carried_on() {
+    every_prefix_is_carried_on(&memory);
+}
+
+#[test]
+fn every_lost_answer_is_carried_on() {
+    every_answer_may_be_lost(&memory);
+}
+
+/// Whatever prefix of the operations of a run a crash leaves in an empty store, the next run does the rest.
+pub fn every_prefix_is_carried_on(empty: &dyn Fn() -> SharedStore) {
     let clean = clean_run();
     for done in 0..=clean.operations.len() {
-        let store = memory();
+        let store = empty();
         for operation in &clean.operations[..done] {
             operation.apply(&*store).unwrap();
         }
@@ -221,11 +231,11 @@ fn every_prefix_of_a_run_is_carried_on() {
     }
 }
 
-#[test]
-fn every_lost_answer_is_carried_on() {
+/// Whichever answer of a run in an empty store is lost, the next run does the rest.
+pub fn every_answer_may_be_lost(empty: &dyn Fn() -> SharedStore) {
     let clean = clean_run();
     for lost in 0..clean.operations.len() {
-        let store = memory();
+        let store = empty();
         let faulty: SharedStore = Arc::new(FaultStore::new(store.clone(), Fault::AnswerLost(lost)));
         let result = clean.space.run_on(&faulty, &faulty, &all());
         assert!(result.is_err(), "operation {lost} answered with an error");

@@ -17,6 +17,8 @@
 //! | `conformance` | every store keeps the same promises |
 //! | `determinism` | the same bytes whatever the threads and the folder |
 //! | `loader` | networks of images that are read as the training goes: threads, augmentation, signals |
+//! | `sources` | a catalogue in shards or on a web server; dates and copies in the sink |
+//! | `stores` | the same on real servers, with faults on the line; `make test-stores` |
 //! | `pixels` | classical models of grey pixels: scores, samples, rows without image |
 //! | `parity` | tokens and TF-IDF values of the Python libraries |
 //! | `architecture` | who may name whom in `src/` |
@@ -40,6 +42,8 @@ mod models;
 mod parity;
 mod pixels;
 mod publication;
+mod sources;
 mod space;
+mod stores;
 mod translation;
 mod weights_file;

@@ -16,7 +16,7 @@ use rayonnage::runner::{
 use rayonnage::sample::{self, ImageShare, SampleOptions};
 use rayonnage::sql::Queries;
 use rayonnage::stages::{Environment, Stores, kinds};
-use rayonnage::store::{self, SharedStore};
+use rayonnage::store::{self, RECORD_FILE, SharedStore};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -90,6 +90,20 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Runs a command of the program to its end; it must not panic.
+    #[track_caller]
+    pub fn of(command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let outcome = Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        };
+        assert!(!outcome.stderr.contains("panicked"), "{outcome:#?}");
+        outcome
+    }
+
     /// Asserts how the program ended and what it said on standard error.
     #[track_caller]
     pub fn expect(&self, code: i32, said: &[&str]) -> &Self {
@@ -216,15 +230,7 @@ impl TestSpace {
     /// Runs the program to its end; it must not panic.
     #[track_caller]
     pub fn rayonnage(&self, arguments: &[&str]) -> Outcome {
-        let output = self.command(arguments).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let outcome = Outcome {
-            code: output.status.code(),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        };
-        assert!(!outcome.stderr.contains("panicked"), "{outcome:#?}");
-        outcome
+        Outcome::of(&mut self.command(arguments))
     }
 
     /// Runs `rayonnage run`, which must succeed, and returns its record.
@@ -405,8 +411,9 @@ pub fn objects(folder: &Path) -> Objects {
 /// Every object of a store but the run records.
 pub fn objects_of(store: &SharedStore) -> Objects {
     let listed = store.list("").unwrap().into_iter();
+    let is_of_the_store = |path: &str| path.ends_with("_lock") || path == RECORD_FILE;
     listed
-        .filter(|object| !object.path.starts_with("_runs/"))
+        .filter(|object| !object.path.starts_with("_runs/") && !is_of_the_store(&object.path))
         .map(|object| {
             let bytes = store.get(&object.path).unwrap().to_vec();
             (object.path, bytes)

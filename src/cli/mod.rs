@@ -74,6 +74,10 @@ impl CommandError {
                 "name the catalogue with RAYONNAGE_SOURCE (DUMP with make), or write a sample one: rayonnage sample"
                     .to_owned(),
             ),
+            Self::Store(StoreError::NoConditions { .. }) => Some(
+                "use a store that honours If-None-Match and If-Match, or set single_writer: true where no two runs ever write there at a time"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

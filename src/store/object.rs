@@ -303,9 +303,9 @@ impl From<Version> for UpdateVersion {
 
 pub(super) fn describe(meta: ObjectMeta) -> ObjectInfo {
     let modified_ns = meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
+    // Not the version: stores tell it of an object, and not in a listing.
     let identity = meta
-        .version
-        .or(meta.e_tag)
+        .e_tag
         .unwrap_or_else(|| format!("{}-{modified_ns}", meta.size));
     ObjectInfo {
         path: meta.location.to_string(),

@@ -3,10 +3,13 @@
 //! `make test-stores` installs the servers and names them to the tests (see `server`); without, each of these tests says loudly
 //! that it was skipped. `proxy` needs none.
 
+mod bucket;
 mod http;
+mod nights;
 pub mod proxy;
 mod proxy_tests;
 pub mod server;
+mod suite;
 
 use server::{Kind, Server};
 use std::net::TcpStream;

@@ -1,0 +1,104 @@
+//! Buckets on the servers, as the program and the library reach them.
+
+use super::server::{Kind, REGION, Server};
+use crate::conformance::bucket_options;
+use rayonnage::store::{BucketStore, SharedStore, Store};
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+
+/// A bucket of its own on a server that tests share.
+pub struct Bucket {
+    server: &'static Server,
+    name: String,
+}
+
+impl Bucket {
+    /// Makes one; `None`, loudly, where the server is not there.
+    pub fn on(kind: Kind) -> Option<Self> {
+        static S3S_FS: OnceLock<Option<Server>> = OnceLock::new();
+        static GARAGE: OnceLock<Option<Server>> = OnceLock::new();
+        static AZURITE: OnceLock<Option<Server>> = OnceLock::new();
+        let shared = match kind {
+            Kind::S3sFs => &S3S_FS,
+            Kind::Garage => &GARAGE,
+            Kind::Azurite => &AZURITE,
+        };
+        let server = shared.get_or_init(|| Server::start(kind)).as_ref()?;
+        let name = server.make_bucket();
+        Some(Self { server, name })
+    }
+
+    /// Where its server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// The secret that nobody may show.
+    pub fn secret(&self) -> &str {
+        self.server.secret()
+    }
+
+    /// The URL of a folder in it.
+    pub fn url(&self, folder: &str) -> String {
+        let scheme = match self.server.kind() {
+            Kind::Azurite => "az",
+            Kind::S3sFs | Kind::Garage => "s3",
+        };
+        format!("{scheme}://{}/{folder}", self.name)
+    }
+
+    /// The environment of those who use it, directly or through a proxy.
+    pub fn variables(&self, through: Option<SocketAddr>) -> Vec<(String, String)> {
+        let endpoint = self.server.endpoint_at(through.unwrap_or(self.address()));
+        let (key, secret) = (self.server.access_key(), self.server.secret());
+        let variables = match self.server.kind() {
+            Kind::Azurite => vec![
+                ("AZURE_STORAGE_ACCOUNT_NAME", key),
+                ("AZURE_STORAGE_ACCOUNT_KEY", secret),
+                ("AZURE_STORAGE_ENDPOINT", &endpoint),
+            ],
+            Kind::S3sFs | Kind::Garage => vec![
+                ("AWS_ACCESS_KEY_ID", key),
+                ("AWS_SECRET_ACCESS_KEY", secret),
+                ("AWS_REGION", REGION),
+                ("AWS_ENDPOINT_URL", &endpoint),
+            ],
+        };
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        variables.into_iter().map(owned).collect()
+    }
+
+    /// A folder in it as the library sees it.
+    pub fn store(&self, folder: &str, through: Option<SocketAddr>) -> BucketStore {
+        let variables = self.variables(through);
+        BucketStore::connect(&self.url(folder), &variables, bucket_options()).unwrap()
+    }
+
+    /// As [`Self::store`], shared.
+    pub fn shared(&self, folder: &str) -> SharedStore {
+        Arc::new(self.store(folder, None))
+    }
+
+    /// Lets a command of the program reach it.
+    pub fn reach(&self, command: &mut Command, through: Option<SocketAddr>) {
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if ["AWS_", "AZURE_", "GOOGLE_"]
+                .iter()
+                .any(|start| name.starts_with(start))
+            {
+                command.env_remove(&*name);
+            }
+        }
+        command.envs(self.variables(through));
+    }
+
+    /// Uploads what lies below a folder of the disk.
+    pub fn upload(&self, from: &std::path::Path, to: &str) {
+        let target = self.store(to, None);
+        for (path, bytes) in crate::space::objects(from) {
+            target.create(&path, bytes.into()).unwrap();
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The conformance suite on real servers, and what they make of conditions on writes.
+
+use super::bucket::Bucket;
+use super::proxy::Proxy;
+use super::server::Kind;
+use crate::conformance::SUITE;
+use crate::crash;
+use bytes::Bytes;
+use rayonnage::store::{Conditions, RECORD_FILE, Store, StoreError};
+use std::cell::Cell;
+
+/// What only a store with conditions on writes can keep.
+const CONDITIONAL: [&str; 1] = ["of_several_conditional_writes_at_a_time_one_is_done"];
+
+fn every_part(kind: Kind, left_out: &[&str]) {
+    let Some(bucket) = Bucket::on(kind) else {
+        return;
+    };
+    for (name, part) in SUITE {
+        if left_out.contains(name) {
+            continue;
+        }
+        eprintln!("{kind:?}: {name}");
+        part(&bucket.store(&format!("a folder/{name}"), None));
+    }
+}
+
+#[test]
+fn s3_keeps_the_promises_of_a_store() {
+    every_part(Kind::S3sFs, &[]);
+}
+
+#[test]
+fn azure_keeps_the_promises_of_a_store() {
+    every_part(Kind::Azurite, &[]);
+}
+
+#[test]
+fn a_store_that_ignores_conditions_keeps_them_for_a_single_writer() {
+    every_part(Kind::Garage, &CONDITIONAL);
+}
+
+#[test]
+fn what_a_store_makes_of_conditions_is_tried_once_and_written_down() {
+    for (kind, expected) in [
+        (Kind::S3sFs, Conditions::ALL),
+        (Kind::Azurite, Conditions::ALL),
+        (
+            Kind::Garage,
+            Conditions {
+                create: false,
+                update: false,
+            },
+        ),
+    ] {
+        let Some(bucket) = Bucket::on(kind) else {
+            continue;
+        };
+        let proxy = Proxy::start(bucket.address(), |_| None);
+        let through = Some(proxy.address());
+        let first = bucket.store("root", through);
+        assert_eq!(first.conditions().unwrap(), expected, "{kind:?}");
+        let writes = || {
+            proxy
+                .log()
+                .iter()
+                .filter(|request| request.method != "GET")
+                .count()
+        };
+        let tried = writes();
+        assert!(tried > 3);
+        // The same store does not even look; another one reads what is written down.
+        first.create("object", Bytes::from_static(b"x")).unwrap();
+        let second = bucket.store("root", through);
+        assert_eq!(second.conditions().unwrap(), expected);
+        let other_writes = proxy
+            .log()
+            .iter()
+            .skip(tried)
+            .filter(|request| request.path.contains("_probe"))
+            .count();
+        assert_eq!(other_writes, 0, "{kind:?}");
+        let names: Vec<String> = first
+            .list("")
+            .unwrap()
+            .into_iter()
+            .map(|object| object.path)
+            .collect();
+        assert_eq!(
+            names,
+            [RECORD_FILE, "object"],
+            "the object that was tried is gone"
+        );
+        let shared_use = second.require_conditions(false);
+        if expected == Conditions::ALL {
+            shared_use.unwrap();
+        } else {
+            assert!(matches!(shared_use, Err(StoreError::NoConditions { .. })));
+            second.require_conditions(true).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_run_on_s3_may_stop_after_every_operation() {
+    let Some(bucket) = Bucket::on(Kind::S3sFs) else {
+        return;
+    };
+    let count = Cell::new(0);
+    crash::every_prefix_is_carried_on(&|| {
+        count.set(count.get() + 1);
+        bucket.shared(&format!("stopped/{}", count.get()))
+    });
+}
+
+#[test]
+fn a_run_on_s3_may_lose_every_answer() {
+    let Some(bucket) = Bucket::on(Kind::S3sFs) else {
+        return;
+    };
+    let count = Cell::new(0);
+    crash::every_answer_may_be_lost(&|| {
+        count.set(count.get() + 1);
+        bucket.shared(&format!("lost/{}", count.get()))
+    });
+}
