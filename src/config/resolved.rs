@@ -25,6 +25,8 @@ pub struct PipelineConfig {
     pub rows_per_part: usize,
     /// Least seconds between two epoch snapshots of a training; 0: one after each epoch.
     pub snapshot_every_s: f64,
+    /// Batches of images that are made ahead of the network that reads them.
+    pub prefetch_batches: usize,
     /// Of the stages that name profiles, those of this one are in the pipeline.
     pub profile: String,
     /// Share of bad rows past which a run fails.
@@ -117,6 +119,7 @@ struct RawPipeline {
     profile: String,
     profiles: Vec<String>,
     snapshot_every_s: f64,
+    prefetch_batches: usize,
     max_reject_ratio: f64,
     max_image_fault_ratio: f64,
     sql: String,
@@ -157,6 +160,7 @@ impl Default for RawPipeline {
             profile: String::new(),
             profiles: Vec::new(),
             snapshot_every_s: 10.0,
+            prefetch_batches: 4,
             max_reject_ratio: 0.01,
             max_image_fault_ratio: 0.05,
             sql: text("sql"),
@@ -216,6 +220,7 @@ pub fn resolve(
         rows_per_part: raw.rows_per_part,
         profile: raw.profile,
         snapshot_every_s: raw.snapshot_every_s,
+        prefetch_batches: raw.prefetch_batches,
         max_reject_ratio: raw.max_reject_ratio,
         max_image_fault_ratio: raw.max_image_fault_ratio,
         sql: raw.sql,
@@ -267,6 +272,11 @@ fn check_top(raw: &RawPipeline, issues: &mut Vec<Issue>) {
         (0.0..=86_400.0).contains(&raw.snapshot_every_s),
         "snapshot_every_s",
         "must lie between 0 and 86400",
+    );
+    require(
+        raw.prefetch_batches <= 256,
+        "prefetch_batches",
+        "must be at most 256",
     );
     for (path, ratio) in [
         ("max_reject_ratio", raw.max_reject_ratio),

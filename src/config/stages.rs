@@ -502,7 +502,7 @@ mod tests {
     #[test]
     fn every_mistake_at_once() {
         let error = resolve_text(
-            "seed: -1\nsauce: {}\ndump_date: 2026-02-30\nrows_per_part: 0\nsource: {root: '${NOPE}', products: p.csv}\nstages:\n  ingest: {kind: ingets}\n  b: {kind: clean_text, needs: [ingst], params: {bad: 1}}\n  c: {kind: clean_text, neds: [ingest]}\n",
+            "seed: -1\nsauce: {}\ndump_date: 2026-02-30\nrows_per_part: 0\nprefetch_batches: 257\nsource: {root: '${NOPE}', products: p.csv}\nstages:\n  ingest: {kind: ingets}\n  b: {kind: clean_text, needs: [ingst], params: {bad: 1}}\n  c: {kind: clean_text, neds: [ingest]}\n",
         )
         .unwrap_err();
         let text = error.to_string();
@@ -511,6 +511,7 @@ mod tests {
             "sauce: unknown key; did you mean \"source\"?",
             "source.root: environment variable NOPE is not set",
             "rows_per_part: must lie between",
+            "prefetch_batches: must be at most 256",
             "dump_date: must be a date",
             "stages.ingest.kind: unknown kind \"ingets\"; did you mean \"ingest\"?",
             "stages.b.params.bad: unknown key",
