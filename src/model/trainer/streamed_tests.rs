@@ -8,26 +8,26 @@ use crate::model::{
 };
 use crate::model::{Inputs, MemoryExamples};
 
-const SIZE: usize = 16;
+pub(super) const SIZE: usize = 16;
 /// Rows of each part.
 const PARTS: [usize; 3] = [30, 7, 43];
-const ROWS: usize = 80;
+pub(super) const ROWS: usize = 80;
 
 /// Noise, brighter in one half by class.
-fn images() -> (Vec<usize>, Images) {
+pub(super) fn images(size: usize) -> (Vec<usize>, Images) {
     let labels: Vec<usize> = (0..ROWS).map(|row| row * 7 % 2).collect();
     let mut random = generator(1, Purpose::Order, 0);
     let mut pixels = Vec::new();
     let present: Vec<bool> = (0..ROWS).map(|row| row % 11 > 0).collect();
     for (&label, &present) in labels.iter().zip(&present) {
-        let noise = uniform(&mut random, SIZE * SIZE * 3, 40.0);
+        let noise = uniform(&mut random, size * size * 3, 40.0);
         pixels.extend(noise.iter().enumerate().map(|(at, noise)| {
-            let is_bright = at / 3 % SIZE / (SIZE / 2) == label;
+            let is_bright = at / 3 % size / (size / 2) == label;
             let level = noise + if is_bright { 150.0 } else { 90.0 };
             if present { level as u8 } else { 0 }
         }));
     }
-    (labels, Images::new(SIZE, pixels, present).unwrap())
+    (labels, Images::new(size, pixels, present).unwrap())
 }
 
 /// The images in parts; turned upside down at random where they are varied.
@@ -65,7 +65,7 @@ impl ImageParts for Parts {
     }
 }
 
-struct Streamed {
+pub(super) struct Streamed {
     rows: StreamedRows<Parts>,
     labels: Vec<usize>,
 }
@@ -86,8 +86,8 @@ impl Examples for Streamed {
     }
 }
 
-fn streamed(shuffle_rows: usize, prefetch_batches: usize, varies: bool) -> Streamed {
-    let (labels, images) = images();
+pub(super) fn streamed(shuffle_rows: usize, prefetch_batches: usize, varies: bool) -> Streamed {
+    let (labels, images) = images(SIZE);
     let options = LoaderOptions {
         shuffle_rows,
         prefetch_batches,
@@ -115,7 +115,7 @@ fn fitted(train: &dyn Examples, validation: &dyn Examples) -> (Vec<u8>, Vec<Epoc
 
 #[test]
 fn streamed_rows_give_the_weights_of_rows_in_memory() {
-    let (labels, images) = images();
+    let (labels, images) = images(SIZE);
     let inputs = Inputs {
         images: Some(images),
         ..Inputs::default()
