@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use safetensors::SafeTensors;
 
-use super::fusion_tests::{branch_rows, fusion_network};
+use super::fusion_tests::{branch_rows, fusion_network, fusion_options};
 use super::snapshot_tests::{Case, embedded, goes_on_alike, head};
 use super::streamed_tests::{self, ROWS, images, streamed};
 use super::tests::{SIZE, WIDTH, examples, runtime};
@@ -12,8 +12,7 @@ use super::word_tests::{LENGTH, WORDS, examples as word_examples};
 use super::*;
 use crate::model::backbones::{BackboneKind, Pretrained, WeightsSource};
 use crate::model::{
-    Branch, FineTuning, FusionOptions, Inputs, MemoryExamples, Modality, NetworkSpec, Precision,
-    Runtime, Trained,
+    Branch, FineTuning, Inputs, MemoryExamples, Modality, NetworkSpec, Precision, Runtime, Trained,
 };
 
 /// What a training began with, and what it left, by the tensors' names.
@@ -99,14 +98,7 @@ fn half_frozen(runtime: &Runtime) -> Network {
         Branch::probabilities(Modality::Text, 4),
         head.branch().unwrap().with_dense(5),
     ];
-    let options = FusionOptions {
-        hidden: 8,
-        dropout: 0.2,
-        modality_dropout: 0.3,
-        mask: true,
-        classes: 4,
-    };
-    Network::fusion(branches, options, runtime, 1).unwrap()
+    Network::fusion(branches, fusion_options(), runtime, 1).unwrap()
 }
 
 /// Its rows: the text tells half of what the features tell.
@@ -146,18 +138,9 @@ fn a_training_in_mixed_precision_goes_on() {
     let runtime = || runtime().mixing();
     let new = |spec: &NetworkSpec| Network::new(spec, &runtime(), 1).unwrap();
     let cases = || {
-        let (networks, _) = fusion_network();
+        let (networks, fusion) = fusion_network(&runtime());
         let [text, image] = &networks;
         let fused = |rows, seed| branch_rows([text, image], rows, seed, false);
-        let branches = networks.each_ref().map(|network| network.branch().unwrap());
-        let options = FusionOptions {
-            hidden: 8,
-            dropout: 0.2,
-            modality_dropout: 0.3,
-            mask: true,
-            classes: 4,
-        };
-        let fusion = Network::fusion(branches.to_vec(), options, &runtime(), 1).unwrap();
         let all = [160, 40].map(|rows| examples(rows, rows as u64, |label| label));
         let images = [64, 32].map(|rows| examples(rows, rows as u64, |label| label));
         vec![

@@ -172,7 +172,7 @@ pub(super) fn head() -> NetworkSpec {
 }
 
 fn cases() -> Vec<Case> {
-    let (branches, fusion) = fusion_network();
+    let (branches, fusion) = fusion_network(&runtime());
     let [text, image] = &branches;
     let fused = |rows, seed| branch_rows([text, image], rows, seed, false);
     vec![

@@ -3,10 +3,10 @@
 use super::*;
 use crate::model::random::uniform;
 use crate::model::{
-    Batches, DeviceChoice, ImageParts, Images, LoaderOptions, NetworkSpec, PartImages, Rows,
-    Runtime, StreamedRows, Vary,
+    DeviceChoice, ImageParts, Images, LoaderOptions, NetworkSpec, PartImages, Runtime,
+    StreamedRows, Vary,
 };
-use crate::model::{Inputs, MemoryExamples};
+use crate::model::{Inputs, Labelled, MemoryExamples};
 
 pub(super) const SIZE: usize = 16;
 /// Rows of each part.
@@ -31,7 +31,7 @@ pub(super) fn images(size: usize) -> (Vec<usize>, Images) {
 }
 
 /// The images in parts; turned upside down at random where they are varied.
-struct Parts {
+pub(super) struct Parts {
     images: Images,
     varies: bool,
 }
@@ -65,28 +65,11 @@ impl ImageParts for Parts {
     }
 }
 
-pub(super) struct Streamed {
-    rows: StreamedRows<Parts>,
-    labels: Vec<usize>,
-}
-
-impl Rows for Streamed {
-    fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_> {
-        self.rows.batches(order, batch_size)
-    }
-}
-
-impl Examples for Streamed {
-    fn labels(&self) -> &[usize] {
-        &self.labels
-    }
-}
-
-pub(super) fn streamed(shuffle_rows: usize, prefetch_batches: usize, varies: bool) -> Streamed {
+pub(super) fn streamed(
+    shuffle_rows: usize,
+    prefetch_batches: usize,
+    varies: bool,
+) -> Labelled<StreamedRows<Parts>> {
     let (labels, images) = images(SIZE);
     let options = LoaderOptions {
         shuffle_rows,
@@ -94,7 +77,7 @@ pub(super) fn streamed(shuffle_rows: usize, prefetch_batches: usize, varies: boo
         workers: 2,
     };
     let rows = StreamedRows::new(Parts { images, varies }, Inputs::default(), options).unwrap();
-    Streamed { rows, labels }
+    Labelled::of(rows, labels)
 }
 
 /// Weights and history of a small LeNet.
