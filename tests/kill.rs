@@ -3,12 +3,12 @@
 //! The moment is caught by watching the folder. Where the program is too quick, the test tries again with more rows,
 //! and fails if it never catches it.
 
-use crate::space::{Objects, TestSpace, assert_same, objects, options, ran, stage};
+use crate::space::{Objects, TestSpace, assert_same, objects, options, ran, send, stage};
 use rayonnage::runner::{RunRecord, RunStatus};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How to stop a run.
@@ -79,13 +79,6 @@ fn stop_at(
     }
     let status = child.wait().unwrap();
     (!status.success()).then_some(status)
-}
-
-fn send(signal: &str, process: u32) {
-    let status = Command::new("kill")
-        .args([signal, &process.to_string()])
-        .status();
-    assert!(status.unwrap().success());
 }
 
 /// A space whose run was stopped at the moment, one like it whose run was not, and how the stopped one ended.

@@ -434,6 +434,14 @@ pub fn assert_same(found: &Objects, expected: &Objects) {
     assert!(differing.is_empty(), "different bytes: {differing:?}");
 }
 
+/// Sends a signal, `-TERM` or the like, to a process.
+pub fn send(signal: &str, process: u32) {
+    let status = Command::new("kill")
+        .args([signal, &process.to_string()])
+        .status();
+    assert!(status.unwrap().success());
+}
+
 fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

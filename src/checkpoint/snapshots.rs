@@ -2,7 +2,8 @@
 //!
 //! `snapshots/epoch-00007-<digest>.safetensors`, the last two. They are no part of the checkpoint: no manifest lists them,
 //! and they are deleted once it is complete. Invariant: the bytes of a snapshot that is handed out are those that were
-//! written, whole; the one before it is there until the next but one is.
+//! written, whole; the one before it is there until the next but one is; and whatever is the matter with one, the one before
+//! it serves.
 
 use super::CheckpointError;
 use super::stored::read_whole;
@@ -31,6 +32,8 @@ pub(super) struct Snapshots {
     store: SharedStore,
     folder: String,
     entries: Vec<Entry>,
+    /// Those that the store did not hand out.
+    unread: Vec<Entry>,
 }
 
 impl Snapshots {
@@ -47,20 +50,29 @@ impl Snapshots {
             store,
             folder,
             entries,
+            unread: Vec::new(),
         })
     }
 
-    /// Reads the newest one; those that are damaged are deleted.
-    pub(super) fn newest(&mut self) -> Result<Option<Bytes>, CheckpointError> {
+    /// Reads the newest one that is whole and that the store hands out. Those that are damaged are deleted; those that cannot be
+    /// read stay where they are: they may be good, and the next run may have more luck.
+    pub(super) fn newest(&mut self) -> Option<Bytes> {
         while let Some(entry) = self.entries.last() {
-            if let Some(bytes) = read_whole(&self.store, &entry.path, &entry.short_digest)? {
-                // A run that was killed between a write and the deletion after it left one too many.
-                self.delete_old()?;
-                return Ok(Some(bytes));
+            match read_whole(&self.store, &entry.path, &entry.short_digest) {
+                Ok(Some(bytes)) => {
+                    // A run that was killed between a write and the deletion after it left one too many.
+                    warn(self.delete_old());
+                    return Some(bytes);
+                }
+                Ok(None) => warn(self.delete_newest()),
+                Err(error) => {
+                    let object = &entry.path;
+                    tracing::warn!(object, %error, "cannot read an epoch snapshot; the one before it serves");
+                    self.unread.extend(self.entries.pop());
+                }
             }
-            self.delete_newest()?;
         }
-        Ok(None)
+        None
     }
 
     /// Deletes the newest one.
@@ -97,10 +109,17 @@ impl Snapshots {
 
     /// Deletes all.
     pub(super) fn delete_all(mut self) -> Result<(), CheckpointError> {
-        for entry in self.entries.drain(..) {
+        for entry in self.entries.drain(..).chain(self.unread.drain(..)) {
             self.store.delete(&entry.path)?;
         }
         Ok(())
+    }
+}
+
+/// A snapshot that is left over takes space and does no harm.
+fn warn(deleted: Result<(), CheckpointError>) {
+    if let Err(error) = deleted {
+        tracing::warn!(%error, "cannot delete an epoch snapshot");
     }
 }
 
@@ -118,7 +137,7 @@ fn entry(path: String) -> Option<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{ObjectBackedStore, Store};
+    use crate::store::{Fault, FaultStore, ObjectBackedStore, Store};
     use std::sync::Arc;
 
     fn store() -> SharedStore {
@@ -140,7 +159,7 @@ mod tests {
     }
 
     fn newest(snapshots: &mut Snapshots) -> Option<String> {
-        let bytes = snapshots.newest().unwrap();
+        let bytes = snapshots.newest();
         bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
     }
 
@@ -170,6 +189,32 @@ mod tests {
         snapshots.delete_newest().unwrap();
         assert_eq!(newest(&mut snapshots), None);
         assert!(names(&*store).is_empty());
+    }
+
+    #[test]
+    fn one_that_cannot_be_read_gives_way_to_the_one_before_and_stays() {
+        let store = saved(&[3, 4]);
+        let before = names(&*store);
+        let faulty: SharedStore =
+            Arc::new(FaultStore::new(store.clone(), Fault::Never).unreadable(&before[1]));
+        let mut snapshots = find(&faulty);
+        assert_eq!(newest(&mut snapshots).unwrap(), "state 3");
+        assert_eq!(names(&*store), before);
+        // The training goes on from there, and passes the epoch of the one that is hidden.
+        snapshots.save(4, Bytes::from_static(b"again 4")).unwrap();
+        assert_eq!(newest(&mut snapshots).unwrap(), "again 4");
+        snapshots.delete_all().unwrap();
+        assert!(names(&*store).is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_deleted_hides_no_snapshot() {
+        let store = saved(&[3, 4]);
+        let last = names(&*store).pop().unwrap();
+        store.replace(&last, Bytes::from_static(b"torn")).unwrap();
+        let refusing = FaultStore::new(store.clone(), Fault::Before(0));
+        let refusing: SharedStore = Arc::new(refusing);
+        assert_eq!(newest(&mut find(&refusing)).unwrap(), "state 3");
     }
 
     #[test]

@@ -249,13 +249,13 @@ impl CheckpointWriter {
         act(held.insert(Snapshots::find(self.store.clone(), &folder)?))
     }
 
-    /// Reads the newest epoch snapshot that is whole.
+    /// Reads the newest epoch snapshot that is whole and can be read.
     ///
     /// # Errors
     ///
-    /// Those of the store.
+    /// Those of the store, where it cannot say which there are.
     pub fn newest_snapshot(&self) -> Result<Option<Bytes>, CheckpointError> {
-        self.with_snapshots(Snapshots::newest)
+        self.with_snapshots(|snapshots| Ok(snapshots.newest()))
     }
 
     /// Deletes the newest epoch snapshot, which turned out to be of no use.

@@ -5,6 +5,7 @@
 
 mod interpolate;
 mod issue;
+mod needs;
 mod profile;
 mod raw;
 mod resolved;
@@ -14,10 +15,11 @@ mod tree;
 mod weights;
 
 pub use issue::{ConfigError, Issue};
+pub use needs::NeedRule;
 pub use raw::{parse, set_value};
 pub use resolved::{
     ColumnsConfig, ImagesConfig, PipelineConfig, SinkConfig, SourceConfig, StageConfig, resolve,
 };
-pub use stages::{KindInfo, NeedRule};
+pub use stages::KindInfo;
 pub use tree::check;
 pub use weights::{VariantConfig, WeightsConfig};

@@ -31,6 +31,8 @@ pub struct PipelineConfig {
     pub cache: CacheConfig,
     /// Least seconds between two epoch snapshots of a training; 0: one after each epoch.
     pub snapshot_every_s: f64,
+    /// Batches of images that are made ahead of the network that reads them.
+    pub prefetch_batches: usize,
     /// Of the stages that name profiles, those of this one are in the pipeline.
     pub profile: String,
     /// Share of bad rows past which a run fails.
@@ -137,6 +139,7 @@ struct RawPipeline {
     lock_timeout_s: f64,
     cache: CacheConfig,
     snapshot_every_s: f64,
+    prefetch_batches: usize,
     max_reject_ratio: f64,
     max_image_fault_ratio: f64,
     sql: String,
@@ -183,6 +186,7 @@ impl Default for RawPipeline {
                 max_bytes: 10 << 30,
             },
             snapshot_every_s: 10.0,
+            prefetch_batches: 4,
             max_reject_ratio: 0.01,
             max_image_fault_ratio: 0.05,
             sql: text("sql"),
@@ -248,6 +252,7 @@ pub fn resolve(
         lock_timeout_s: raw.lock_timeout_s,
         cache: raw.cache,
         snapshot_every_s: raw.snapshot_every_s,
+        prefetch_batches: raw.prefetch_batches,
         max_reject_ratio: raw.max_reject_ratio,
         max_image_fault_ratio: raw.max_image_fault_ratio,
         sql: raw.sql,
@@ -309,6 +314,11 @@ fn check_top(raw: &RawPipeline, issues: &mut Vec<Issue>) {
         raw.cache.max_bytes == 0 || !raw.cache.folder.is_empty(),
         "cache.folder",
         "must name a folder",
+    );
+    require(
+        raw.prefetch_batches <= 256,
+        "prefetch_batches",
+        "must be at most 256",
     );
     for (path, ratio) in [
         ("max_reject_ratio", raw.max_reject_ratio),

@@ -2,7 +2,7 @@
 //!
 //! A stage that needs one of them is left out too, unless the kind says that it goes on with the others.
 
-use super::stages::NeedRule;
+use super::needs::NeedRule;
 use crate::graph::{Need, StageId};
 use std::collections::BTreeMap;
 

@@ -408,11 +408,21 @@ impl Rows for MemoryRows {
     }
 }
 
-/// Examples held in memory.
+/// Rows and the class of each: examples.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MemoryExamples {
-    rows: MemoryRows,
+pub struct Labelled<R> {
+    rows: R,
     labels: Vec<usize>,
+}
+
+/// Examples held in memory.
+pub type MemoryExamples = Labelled<MemoryRows>;
+
+impl<R: Rows> Labelled<R> {
+    /// Makes examples of rows and their classes; a training refuses them where one is without the other.
+    pub fn of(rows: R, labels: Vec<usize>) -> Self {
+        Self { rows, labels }
+    }
 }
 
 impl MemoryExamples {
@@ -436,7 +446,7 @@ impl MemoryExamples {
     }
 }
 
-impl Rows for MemoryExamples {
+impl<R: Rows> Rows for Labelled<R> {
     fn len(&self) -> usize {
         self.rows.len()
     }
@@ -446,7 +456,7 @@ impl Rows for MemoryExamples {
     }
 }
 
-impl Examples for MemoryExamples {
+impl<R: Rows> Examples for Labelled<R> {
     fn labels(&self) -> &[usize] {
         &self.labels
     }

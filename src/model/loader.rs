@@ -13,7 +13,9 @@
 //! | 4 | 4 % to 6 % | 12 s |
 //!
 //! With images of 224×224 and 4 batches ahead it was 1 %. Rows that are kept are not waited for after the first epoch (1 %). A
-//! pass over validation rows that are not kept is all reading (four fifths of its time, a fifth of the epoch's): every part holds some.
+//! pass over validation rows that are not kept is all reading (four fifths of its time, a fifth of the epoch's): they come as they lie,
+//! part by part, but every part holds some. So as many of them are kept as there is room for, and only the parts of the others are
+//! read again.
 //!
 //! # Invariants
 //! Batches are a function of the rows, the order and the batch size: the order is fixed before anything is read, the numbers that
@@ -69,7 +71,8 @@ pub trait ImageParts: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoaderOptions {
     /// Rows whose images are held, to be handed out in random order. Where there are no more rows than that, all of them are
-    /// read once, shuffled wholly and kept.
+    /// read once, shuffled wholly and kept. Of rows that are handed out as they lie, those of the first parts are kept, as far as
+    /// they are no more than that.
     pub shuffle_rows: usize,
     /// Batches that are made before they are asked for. 0 makes each when it is: nothing runs beside the network.
     pub prefetch_batches: usize,
@@ -89,7 +92,7 @@ struct Shared<P> {
     parts: P,
     others: MemoryRows,
     options: LoaderOptions,
-    /// All images, where they are kept.
+    /// The images that are kept: of the first parts, or of all.
     kept: Mutex<Option<Arc<Vec<Image>>>>,
 }
 
@@ -178,10 +181,6 @@ struct Gathered {
 }
 
 impl<P: ImageParts> Shared<P> {
-    fn rows(&self) -> usize {
-        self.others.len()
-    }
-
     /// What varies the images of an epoch: of a training only.
     fn vary(&self, order: EpochOrder) -> Option<Vary<'_>> {
         match order {
@@ -190,16 +189,31 @@ impl<P: ImageParts> Shared<P> {
         }
     }
 
-    /// All images, read once, where they may be kept.
-    fn kept(&self) -> Result<Option<Arc<Vec<Image>>>, ModelError> {
-        if self.rows() > self.options.shuffle_rows {
-            return Ok(None);
+    /// How many parts are kept, from the first on: as many as there is room for, and of an order that needs room itself, all or none.
+    fn kept_parts(&self, order: EpochOrder) -> usize {
+        let sizes = self.parts.rows();
+        let ends = sizes.iter().scan(0, |end, size| {
+            *end += size;
+            Some(*end)
+        });
+        let fitting = ends.take_while(|&end| end <= self.options.shuffle_rows);
+        match (fitting.count(), order) {
+            (parts, EpochOrder::Shuffled { .. }) if parts < sizes.len() => 0,
+            (parts, _) => parts,
+        }
+    }
+
+    /// The images of the first parts, read once.
+    fn kept(&self, parts: usize) -> Result<Arc<Vec<Image>>, ModelError> {
+        if parts == 0 {
+            return Ok(Arc::default());
         }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.is_none() {
-            *kept = Some(Arc::new(window::read_all(&self.parts)?));
+        if let Some(images) = &*kept {
+            return Ok(Arc::clone(images));
         }
-        Ok(kept.clone())
+        let images = Arc::new(window::read_first(&self.parts, parts)?);
+        Ok(Arc::clone(kept.insert(images)))
     }
 
     /// Varies the images of a batch and lays them side by side.

@@ -32,7 +32,8 @@ mod trainer;
 mod weights;
 
 pub use batch::{
-    Batch, Batches, Dense, Embeddings, Examples, Images, Inputs, MemoryExamples, MemoryRows, Rows,
+    Batch, Batches, Dense, Embeddings, Examples, Images, Inputs, Labelled, MemoryExamples,
+    MemoryRows, Rows,
 };
 pub use blend::{Blend, Pattern};
 pub use device::{DeviceChoice, Runtime};

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::batch::{Inputs, Rows};
-use super::networks::{Classifier, Dropout};
+use super::networks::{Classifier, Pass};
 use super::order::EpochOrder;
 use super::{ModelError, Network};
 
@@ -60,7 +60,7 @@ pub fn predict(
     let classes = network.spec().classes();
     let mut values = Vec::with_capacity(rows.len() * classes);
     in_batches(rows, batch_size, |inputs, _| {
-        let logits = network.layers().logits(inputs, &mut Dropout::off())?;
+        let logits = network.layers().logits(inputs, &mut Pass::evaluation())?;
         for row in read(logits)?.chunks_exact(classes) {
             values.extend(softmax(row));
         }

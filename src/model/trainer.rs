@@ -5,6 +5,8 @@
 //! Losses and scores are computed on the host in double precision from the logits, which are
 //! copied from the device many steps at a time: a step waits for nothing.
 
+mod options;
+mod scores;
 mod supervisor;
 
 use std::ops::ControlFlow;
@@ -13,15 +15,16 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use burn::tensor::{Tensor, TensorData, activation};
 
 use super::batch::{Batch, Examples};
-use super::networks::{Classifier, Dropout};
+use super::networks::{Classifier, Pass};
 use super::optimizer::Optimizer;
 use super::order::EpochOrder;
-use super::predict::{argmax, in_batches, log_sum_exp, read};
+use super::predict::{in_batches, read};
 use super::random::{Purpose, generator};
-use super::schedule::{Decision, EarlyStopping, Plateau, Schedule};
+use super::schedule::{Decision, Schedule};
 use super::snapshot::{self, Past, Snapshot};
-use super::table::EmbeddingOptimizer;
-use super::{Confusion, ModelError, Network, Precision};
+use super::{ModelError, Network};
+pub use options::TrainOptions;
+use scores::{Pending, Scores};
 use supervisor::Observed;
 pub use supervisor::Supervisor;
 
@@ -30,46 +33,6 @@ const STEPS_PER_COPY: usize = 64;
 
 /// Rows of a validation batch of a network that takes no images.
 const EVALUATION_ROWS: usize = 1024;
-
-/// How to train.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TrainOptions {
-    /// Largest number of epochs.
-    pub epochs: usize,
-    /// Rows per step; the last step of an epoch takes what is left.
-    pub batch_size: usize,
-    /// Learning rate of the first epoch.
-    pub learning_rate: f64,
-    /// Seed of the order of the rows and of dropout.
-    pub seed: u64,
-    /// When to stop early, if at all.
-    pub early_stopping: Option<EarlyStopping>,
-    /// When to lower the learning rate, if at all.
-    pub plateau: Option<Plateau>,
-    /// Whether rows weigh inversely to the number of rows of their class (scikit-learn's
-    /// `balanced`) in the training loss; the validation loss weighs all rows alike.
-    pub class_weights: bool,
-    /// How the rows of an embedding are trained, where the network has one.
-    pub embedding_optimizer: EmbeddingOptimizer,
-    /// In which numbers dense layers and convolutions multiply.
-    pub precision: Precision,
-}
-
-impl Default for TrainOptions {
-    fn default() -> Self {
-        Self {
-            epochs: 30,
-            batch_size: 64,
-            learning_rate: 1e-3,
-            seed: 123,
-            early_stopping: Some(EarlyStopping::default()),
-            plateau: Some(Plateau::default()),
-            class_weights: false,
-            embedding_optimizer: EmbeddingOptimizer::default(),
-            precision: Precision::default(),
-        }
-    }
-}
 
 /// What an epoch came to.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -160,7 +123,7 @@ pub fn fit_supervised(
     supervisor: &mut dyn Supervisor,
 ) -> Result<Fitted, ModelError> {
     let classes = network.spec().classes();
-    check_options(options)?;
+    options.check()?;
     check_examples(train, "training", classes)?;
     check_examples(validation, "validation", classes)?;
     let options = &TrainOptions {
@@ -200,24 +163,6 @@ fn identity(
         validation.len(),
         network.runtime().kind(),
     )
-}
-
-fn check_options(options: &TrainOptions) -> Result<(), ModelError> {
-    let error = |reason: &str| {
-        Err(ModelError::Options {
-            reason: reason.to_owned(),
-        })
-    };
-    if options.epochs == 0 {
-        return error("epochs is 0");
-    }
-    if options.batch_size == 0 {
-        return error("batch_size is 0");
-    }
-    if !(options.learning_rate.is_finite() && options.learning_rate > 0.0) {
-        return error("learning_rate is not a positive number");
-    }
-    Ok(())
 }
 
 fn check_examples(
@@ -395,7 +340,7 @@ impl Training<'_> {
         )?;
         let evaluated = classifier.valid();
         let validation = self.evaluate(&evaluated)?;
-        let record = record(epoch, learning_rate, &scores, &validation);
+        let record = scores.record(epoch, learning_rate, &validation);
         if !(record.loss.is_finite() && record.validation_loss.is_finite()) {
             return Err(ModelError::Diverged { epoch });
         }
@@ -433,12 +378,12 @@ impl Training<'_> {
             let Batch { rows, inputs } = batch?.checked()?;
             let classes: Vec<usize> = rows.iter().map(|&row| self.train.labels()[row]).collect();
             let (network, inputs) = optimizer.begin(classifier, inputs)?;
-            let mut pass = Dropout::on(&mut dropout).with_precision(self.options.precision);
+            let mut pass = Pass::training(&mut dropout, self.options.precision);
             let logits = network.logits(&inputs, &mut pass)?;
             let loss = cross_entropy(logits.clone(), &classes, weights);
             pending.push(logits.without_autodiff(), classes);
             classifier = optimizer.step(learning_rate, network, &loss)?;
-            if pending.logits.len() == STEPS_PER_COPY {
+            if pending.steps() == STEPS_PER_COPY {
                 pending.drain_into(&mut scores)?;
             }
         }
@@ -450,7 +395,7 @@ impl Training<'_> {
         let mut scores = Scores::new(self.classes, &vec![1.0; self.classes]);
         let labels = self.validation.labels();
         in_batches(self.validation, self.evaluation_rows, |inputs, rows| {
-            let logits = read(classifier.logits(inputs, &mut Dropout::off())?)?;
+            let logits = read(classifier.logits(inputs, &mut Pass::evaluation())?)?;
             scores.add(&logits, rows.iter().map(|&row| labels[row]));
             Ok(())
         })?;
@@ -481,19 +426,6 @@ fn unix_s() -> f64 {
     since.unwrap_or_default().as_secs_f64()
 }
 
-fn record(epoch: usize, learning_rate: f64, scores: &Scores, validation: &Scores) -> EpochRecord {
-    EpochRecord {
-        epoch,
-        loss: scores.mean_loss(),
-        accuracy: scores.confusion.accuracy(),
-        f1: scores.confusion.weighted_f1(),
-        validation_loss: validation.mean_loss(),
-        validation_accuracy: validation.confusion.accuracy(),
-        validation_f1: validation.confusion.weighted_f1(),
-        learning_rate,
-    }
-}
-
 /// The mean over the rows of −weight · log probability of the row's class.
 fn cross_entropy(logits: Tensor<2>, classes: &[usize], weights: &[f64]) -> Tensor<1> {
     let rows = classes.len();
@@ -506,59 +438,10 @@ fn cross_entropy(logits: Tensor<2>, classes: &[usize], weights: &[f64]) -> Tenso
     (activation::log_softmax(logits, 1) * targets).sum()
 }
 
-/// Logits that are still on the device, and the classes of their rows.
-#[derive(Default)]
-struct Pending {
-    logits: Vec<Tensor<2>>,
-    classes: Vec<usize>,
-}
-
-impl Pending {
-    fn push(&mut self, logits: Tensor<2>, classes: Vec<usize>) {
-        self.logits.push(logits);
-        self.classes.extend(classes);
-    }
-
-    fn drain_into(&mut self, scores: &mut Scores) -> Result<(), ModelError> {
-        if self.logits.is_empty() {
-            return Ok(());
-        }
-        let logits = Tensor::cat(std::mem::take(&mut self.logits), 0);
-        scores.add(&read(logits)?, self.classes.drain(..));
-        Ok(())
-    }
-}
-
-/// Sums over rows: the weighted losses, and who was taken for what.
-struct Scores {
-    weights: Vec<f64>,
-    loss: f64,
-    confusion: Confusion,
-}
-
-impl Scores {
-    fn new(classes: usize, weights: &[f64]) -> Self {
-        Self {
-            weights: weights.to_vec(),
-            loss: 0.0,
-            confusion: Confusion::new(classes),
-        }
-    }
-
-    fn add(&mut self, logits: &[f32], classes: impl Iterator<Item = usize>) {
-        for (row, class) in logits.chunks_exact(self.weights.len()).zip(classes) {
-            self.loss += self.weights[class] * (log_sum_exp(row) - f64::from(row[class]));
-            self.confusion.add(class, argmax(row));
-        }
-    }
-
-    fn mean_loss(&self) -> f64 {
-        self.loss / self.confusion.total() as f64
-    }
-}
-
 #[cfg(test)]
 mod fusion_tests;
+#[cfg(test)]
+mod resume_tests;
 #[cfg(test)]
 mod snapshot_tests;
 #[cfg(test)]

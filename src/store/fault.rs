@@ -2,7 +2,7 @@
 //!
 //! It counts the operations that change the store and, at the chosen one, either refuses it or
 //! does it and loses the answer. After that it is dead: every further change is refused, as for
-//! a process that was killed.
+//! a process that was killed. Objects may be made unreadable, too.
 
 use super::{Conditions, LockGuard, ObjectInfo, SharedStore, Store, StoreError, Version};
 use bytes::Bytes;
@@ -26,6 +26,7 @@ pub struct FaultStore {
     inner: SharedStore,
     fault: Fault,
     changes: AtomicUsize,
+    unreadable: Option<String>,
 }
 
 impl FaultStore {
@@ -36,6 +37,28 @@ impl FaultStore {
             inner,
             fault,
             changes: AtomicUsize::new(0),
+            unreadable: None,
+        }
+    }
+
+    /// The same, with one object that is there and whose bytes cannot be had.
+    #[must_use]
+    pub fn unreadable(self, path: &str) -> Self {
+        Self {
+            unreadable: Some(path.to_owned()),
+            ..self
+        }
+    }
+
+    fn injected(&self, operation: &'static str, path: &str) -> StoreError {
+        let url = format!("{}/{path}", self.inner.url());
+        StoreError::Injected { operation, url }
+    }
+
+    fn check_readable(&self, path: &str) -> Result<(), StoreError> {
+        match &self.unreadable {
+            Some(unreadable) if unreadable == path => Err(self.injected("get", path)),
+            _ => Ok(()),
         }
     }
 
@@ -46,10 +69,7 @@ impl FaultStore {
         change: impl FnOnce() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let index = self.changes.fetch_add(1, Ordering::SeqCst);
-        let injected = || {
-            let url = format!("{}/{path}", self.inner.url());
-            Err(StoreError::Injected { operation, url })
-        };
+        let injected = || Err(self.injected(operation, path));
         match self.fault {
             Fault::Before(k) if index >= k => injected(),
             Fault::AnswerLost(k) if index > k => injected(),
@@ -65,6 +85,7 @@ impl Store for FaultStore {
     }
 
     fn get(&self, path: &str) -> Result<Bytes, StoreError> {
+        self.check_readable(path)?;
         self.inner.get(path)
     }
 
@@ -77,6 +98,7 @@ impl Store for FaultStore {
     }
 
     fn get_range(&self, path: &str, start: u64, end: u64) -> Result<Bytes, StoreError> {
+        self.check_readable(path)?;
         self.inner.get_range(path, start, end)
     }
 

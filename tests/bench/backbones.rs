@@ -4,14 +4,16 @@
 //! The other side runs `torch_features.py`, which makes network and images. Both take turns, and of each the best round counts.
 //! The features must be the same within 1e-4. Prints a table, writes it as Markdown, and fails where a bar is missed.
 
+mod peer;
+
 use clap::Parser;
+use peer::Peer;
 use rayonnage::model::backbones::{Backbone, BackboneKind, WeightsSource};
 use rayonnage::model::{DeviceChoice, Images, Runtime};
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::Instant;
 
 const SIZE: usize = 224;
@@ -45,64 +47,16 @@ struct Arguments {
     bench: bool,
 }
 
-/// The other side, in a process of its own.
-struct Peer {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Peer {
-    fn start(name: &str, folder: &Path, arguments: &Arguments) -> Result<Self, Box<dyn Error>> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/torch_features.py");
-        let mut child = Command::new("python3")
-            .arg(script)
-            .arg(name)
-            .arg(folder)
-            .args(["--images", &arguments.images.to_string()])
-            .args(["--batch", &arguments.batch.to_string()])
-            .args(["--threads", &arguments.threads.to_string()])
-            // Ours is one of ours: LibTorch's other copy.
-            .env_remove("LD_LIBRARY_PATH")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let input = child.stdin.take().ok_or("no standard input")?;
-        let output = BufReader::new(child.stdout.take().ok_or("no standard output")?);
-        let mut peer = Self {
-            child,
-            input,
-            output,
-        };
-        let line = peer.line()?;
-        if line.starts_with("ready") {
-            Ok(peer)
-        } else {
-            Err(format!("torch_features.py says {line:?}").into())
-        }
-    }
-
-    fn line(&mut self) -> Result<String, Box<dyn Error>> {
-        let mut line = String::new();
-        self.output.read_line(&mut line)?;
-        Ok(line.trim().to_owned())
-    }
-
-    /// Seconds of one pass.
-    fn seconds(&mut self, memory_format: &str) -> Result<f64, Box<dyn Error>> {
-        writeln!(self.input, "{memory_format}")?;
-        self.input.flush()?;
-        Ok(self.line()?.parse()?)
-    }
-
-    fn finish(mut self) -> Result<(), Box<dyn Error>> {
-        drop(self.input);
-        if self.child.wait()?.success() {
-            Ok(())
-        } else {
-            Err("torch_features.py failed".into())
-        }
-    }
+/// What the script is told.
+fn started(name: &str, folder: &Path, arguments: &Arguments) -> Result<Peer, Box<dyn Error>> {
+    let numbers = [
+        ("--images", arguments.images),
+        ("--batch", arguments.batch),
+        ("--threads", arguments.threads),
+    ];
+    let mut given = vec![name.to_owned(), folder.display().to_string()];
+    given.extend(numbers.map(|(option, number)| format!("{option}={number}")));
+    Peer::start("tests/bench/torch_features.py", &given)
 }
 
 /// Images per second of ours, PyTorch and PyTorch channels last, and how far the features are.
@@ -154,7 +108,7 @@ fn measure(
     arguments: &Arguments,
 ) -> Result<Measured, Box<dyn Error>> {
     eprintln!("  {}", kind.name());
-    let mut peer = Peer::start(kind.name(), work, arguments)?;
+    let mut peer = started(kind.name(), work, arguments)?;
     let weights = std::fs::read(work.join(format!("{}.pth", kind.name())))?;
     let backbone = Backbone::load(&WeightsSource::torchvision(kind), &weights, runtime)?;
     let batches = batches(&std::fs::read(work.join("pixels"))?, arguments.batch)?;
@@ -166,8 +120,8 @@ fn measure(
         found = pass(&backbone, &batches)?;
         let seconds = [
             start.elapsed().as_secs_f64(),
-            peer.seconds("contiguous")?,
-            peer.seconds("channels_last")?,
+            peer.ask("contiguous")?.parse()?,
+            peer.ask("channels_last")?.parse()?,
         ];
         for (best, seconds) in best.iter_mut().zip(seconds) {
             *best = best.min(seconds);

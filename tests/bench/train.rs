@@ -6,7 +6,6 @@
 
 #[path = "train/cases.rs"]
 mod cases;
-#[path = "train/peer.rs"]
 mod peer;
 #[expect(dead_code, reason = "other benches ask for the memory")]
 mod process;
@@ -20,7 +19,7 @@ use rayonnage::model::{
 use std::error::Error;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -120,6 +119,23 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
+/// The other side, told what this one is told.
+fn started(case: &Case, folder: &Path, arguments: &Arguments) -> Result<Peer, Box<dyn Error>> {
+    let mut given = vec![
+        case.name.to_owned(),
+        folder.display().to_string(),
+        format!("--threads={}", arguments.threads),
+        format!("--device={}", arguments.device),
+    ];
+    if arguments.mixed {
+        given.push("--mixed".to_owned());
+    }
+    if arguments.cpu_time {
+        given.push("--cpu-time".to_owned());
+    }
+    Peer::start("scripts/train_torch.py", &given)
+}
+
 fn measure(
     case: &Case,
     runtime: &Runtime,
@@ -128,7 +144,7 @@ fn measure(
     eprintln!("  {}", case.name);
     let work = tempfile::tempdir()?;
     let folder = work.path();
-    let mut peer = Peer::start(case, folder, arguments)?;
+    let mut peer = started(case, folder, arguments)?;
     let made = case.make(runtime, folder)?;
     made.write(folder)?;
     peer.ask("load")?;

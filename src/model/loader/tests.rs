@@ -98,11 +98,12 @@ fn order(batches: &[Batch]) -> Vec<usize> {
     rows.copied().collect()
 }
 
-/// Without threads and with; a buffer of a few rows and one for all.
-const WAYS: [(usize, usize, usize); 6] = [
+/// Without threads and with; a buffer of a few rows, one for the first part and one for all.
+const WAYS: [(usize, usize, usize); 7] = [
     (20, 0, 1),
     (20, 1, 1),
     (20, 3, 2),
+    (50, 3, 2),
     (100, 0, 1),
     (100, 3, 2),
     (0, 2, 2),
@@ -193,6 +194,23 @@ fn images_are_kept_where_the_buffer_is_for_all_and_else_read_again() {
             batches(&rows, epoch(number));
         }
         assert_eq!(read.load(Ordering::SeqCst), reads);
+    }
+}
+
+#[test]
+fn of_rows_that_come_as_they_lie_the_first_parts_are_kept_as_far_as_they_fit() {
+    // Of parts of 30, 45, 0 and 25 rows: how many rows are read in the first pass, and in each one after it.
+    for (buffer, again) in [(0, 100), (29, 100), (30, 70), (74, 70), (99, 25), (100, 0)] {
+        let fake = Fake::default();
+        let read = Arc::clone(&fake.read);
+        let rows = streamed(fake, options(buffer, 2, 1));
+        let first = batches(&rows, EpochOrder::Sequential);
+        assert_eq!(read.load(Ordering::SeqCst), ROWS, "{buffer}");
+        for pass in 1..3 {
+            assert_eq!(batches(&rows, EpochOrder::Sequential), first);
+            let found = read.load(Ordering::SeqCst);
+            assert_eq!(found, ROWS + pass * again, "{buffer}");
+        }
     }
 }
 

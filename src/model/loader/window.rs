@@ -1,4 +1,4 @@
-//! What is held of the images of an epoch: all of them, or those between their part and their batch.
+//! What is held of the images of an epoch: those that are kept, and those between their part and their batch.
 
 use super::{Gathered, ImageParts, PartImages, Shared};
 use crate::model::ModelError;
@@ -21,12 +21,9 @@ pub(super) struct Source<'a, P> {
 /// An epoch of which something has been asked for.
 struct Begun<'a, P> {
     rows: std::vec::IntoIter<usize>,
-    images: Images<'a, P>,
-}
-
-enum Images<'a, P> {
-    Kept(Arc<Vec<Image>>),
-    Window(Window<'a, P>),
+    /// Of the first rows.
+    kept: Arc<Vec<Image>>,
+    others: Window<'a, P>,
 }
 
 impl<'a, P: ImageParts> Source<'a, P> {
@@ -54,14 +51,14 @@ impl<'a, P: ImageParts> Source<'a, P> {
         if self.begun.is_none() {
             self.begun = Some(self.begin()?);
         }
-        let Some(Begun { rows, images }) = &mut self.begun else {
+        let Some(begun) = &mut self.begun else {
             return Ok(None);
         };
-        let rows: Vec<usize> = rows.take(self.batch_size).collect();
+        let rows: Vec<usize> = begun.rows.by_ref().take(self.batch_size).collect();
         if rows.is_empty() {
             return Ok(None);
         }
-        let taken = rows.iter().map(|&row| images.take(row));
+        let taken = rows.iter().map(|&row| begun.take(row));
         let images = taken.collect::<Result<Vec<Image>, ModelError>>()?;
         Ok(Some(Gathered { rows, images }))
     }
@@ -70,20 +67,22 @@ impl<'a, P: ImageParts> Source<'a, P> {
         let parts = &self.shared.parts;
         let buffer = self.shared.options.shuffle_rows;
         let order = self.order.through_buffer(parts.rows(), buffer);
-        let images = match self.shared.kept()? {
-            Some(images) => Images::Kept(images),
-            None => Images::Window(Window::new(parts, order.parts)),
-        };
-        let rows = order.rows.into_iter();
-        Ok(Begun { rows, images })
+        let kept_parts = self.shared.kept_parts(self.order);
+        let mut to_read = order.parts;
+        to_read.retain(|&part| part >= kept_parts);
+        Ok(Begun {
+            rows: order.rows.into_iter(),
+            kept: self.shared.kept(kept_parts)?,
+            others: Window::new(parts, to_read),
+        })
     }
 }
 
-impl<P: ImageParts> Images<'_, P> {
+impl<P: ImageParts> Begun<'_, P> {
     fn take(&mut self, row: usize) -> Result<Image, ModelError> {
-        match self {
-            Self::Kept(images) => Ok(images[row].clone()),
-            Self::Window(window) => window.take(row),
+        match self.kept.get(row) {
+            Some(image) => Ok(image.clone()),
+            None => self.others.take(row),
         }
     }
 }
@@ -154,11 +153,10 @@ impl<'a, P: ImageParts> Window<'a, P> {
     }
 }
 
-/// Reads all images, in order.
-pub(super) fn read_all<P: ImageParts>(parts: &P) -> Result<Vec<Image>, ModelError> {
-    let all = (0..parts.rows().len()).collect();
-    let mut window = Window::new(parts, all);
-    let mut images = Vec::with_capacity(parts.rows().iter().sum());
+/// Reads all images of the first parts, in order.
+pub(super) fn read_first<P: ImageParts>(parts: &P, count: usize) -> Result<Vec<Image>, ModelError> {
+    let mut window = Window::new(parts, (0..count).collect());
+    let mut images = Vec::with_capacity(parts.rows()[..count].iter().sum());
     while let Some((_, image)) = window.read_one()? {
         images.push(image);
     }

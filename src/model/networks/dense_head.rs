@@ -4,7 +4,8 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
-use super::layers::{Dropout, Initializer, dense, linear};
+use super::layers::{Initializer, dense, linear};
+use super::pass::Pass;
 use crate::model::ModelError;
 use crate::model::batch::{Inputs, check};
 
@@ -52,9 +53,9 @@ impl DenseHead {
     pub(super) fn features(
         &self,
         inputs: &Inputs,
-        dropout: &mut Dropout<'_>,
+        pass: &mut Pass<'_>,
     ) -> Result<Tensor<2>, ModelError> {
-        Ok(self.hidden(self.embeddings(inputs)?, dropout))
+        Ok(self.hidden(self.embeddings(inputs)?, pass))
     }
 
     /// The last dense layer.
@@ -62,13 +63,13 @@ impl DenseHead {
     /// # Shapes
     ///
     /// `[rows, features]` → `[rows, last width]`
-    pub(super) fn hidden(&self, features: Tensor<2>, dropout: &mut Dropout<'_>) -> Tensor<2> {
+    pub(super) fn hidden(&self, features: Tensor<2>, pass: &mut Pass<'_>) -> Tensor<2> {
         let mut hidden = features;
         for (place, layer) in self.dense.iter().enumerate() {
             if place > 0 || self.drops_features {
-                hidden = dropout.apply(hidden, self.dropout);
+                hidden = pass.dropout(hidden, self.dropout);
             }
-            hidden = activation::relu(dense(layer, hidden, dropout));
+            hidden = activation::relu(dense(layer, hidden, pass));
         }
         hidden
     }
@@ -79,10 +80,10 @@ impl DenseHead {
     pub(super) fn logits(
         &self,
         inputs: &Inputs,
-        dropout: &mut Dropout<'_>,
+        pass: &mut Pass<'_>,
     ) -> Result<Tensor<2>, ModelError> {
-        let hidden = self.features(inputs, dropout)?;
-        Ok(self.classify(hidden, dropout))
+        let hidden = self.features(inputs, pass)?;
+        Ok(self.classify(hidden, pass))
     }
 
     /// The classes of the last dense layer.
@@ -90,9 +91,9 @@ impl DenseHead {
     /// # Shapes
     ///
     /// `[rows, last width]` → `[rows, classes]`
-    pub(super) fn classify(&self, hidden: Tensor<2>, dropout: &mut Dropout<'_>) -> Tensor<2> {
-        let hidden = dropout.apply(hidden, self.dropout);
-        dense(&self.output, hidden, dropout)
+    pub(super) fn classify(&self, hidden: Tensor<2>, pass: &mut Pass<'_>) -> Tensor<2> {
+        let hidden = pass.dropout(hidden, self.dropout);
+        dense(&self.output, hidden, pass)
     }
 
     /// The device of the layers, without autodiff.

@@ -13,7 +13,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::dense_head::DenseHead;
-use super::layers::Dropout;
+use super::pass::Pass;
 use crate::model::ModelError;
 use crate::model::backbones::{BackboneLayers, Preprocessing, WeightsSource};
 use crate::model::batch::{Images, Inputs, check};
@@ -101,21 +101,21 @@ impl FineTuned {
     pub(super) fn features(
         &self,
         inputs: &Inputs,
-        dropout: &mut Dropout<'_>,
+        pass: &mut Pass<'_>,
     ) -> Result<Tensor<2>, ModelError> {
         let images = self.images(inputs)?;
         let device = self.head.device();
-        let pass = |is_grouped: bool| {
+        let embedded = |is_grouped: bool| {
             let (backbone, preprocessing) = (&self.backbone, self.preprocessing);
             if is_grouped {
-                backbone.features_in_groups(images, preprocessing, &device, dropout.precision())
+                backbone.features_in_groups(images, preprocessing, &device, pass.precision())
             } else {
-                backbone.features(images, preprocessing, &device, dropout.precision())
+                backbone.features(images, preprocessing, &device, pass.precision())
             }
         };
-        let has_gradient = dropout.is_on() && self.trained == Trained::All;
-        let features = pass(!has_gradient);
-        Ok(self.head.hidden(features, dropout))
+        let has_gradient = pass.is_training() && self.trained == Trained::All;
+        let features = embedded(!has_gradient);
+        Ok(self.head.hidden(features, pass))
     }
 
     /// # Shapes
@@ -124,10 +124,10 @@ impl FineTuned {
     pub(super) fn logits(
         &self,
         inputs: &Inputs,
-        dropout: &mut Dropout<'_>,
+        pass: &mut Pass<'_>,
     ) -> Result<Tensor<2>, ModelError> {
-        let hidden = self.features(inputs, dropout)?;
-        Ok(self.head.classify(hidden, dropout))
+        let hidden = self.features(inputs, pass)?;
+        Ok(self.head.classify(hidden, pass))
     }
 
     fn images<'a>(&self, inputs: &'a Inputs) -> Result<&'a Images, ModelError> {

@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 use serde::{Deserialize, Serialize};
 
 use super::layers::{dense, linear};
-use super::{Classifier, Dropout, Initializer};
+use super::{Classifier, Initializer, Pass};
 use crate::model::batch::{Embeddings, Inputs, check};
 use crate::model::{Dense, ModelError};
 
@@ -197,27 +197,27 @@ impl Fusion {
     pub(super) fn features(
         &self,
         inputs: &Inputs,
-        dropout: &mut Dropout<'_>,
+        pass: &mut Pass<'_>,
     ) -> Result<Tensor<2>, ModelError> {
         let (found, expected) = (inputs.branches.len(), self.branches.len());
         check(found == expected, || {
             format!("{found} branches, expected {expected}")
         })?;
         let device = device_of(&self.dense.weight);
-        let presence = self.presence(&inputs.branches, dropout);
+        let presence = self.presence(&inputs.branches, pass);
         let mut columns = Vec::with_capacity(2 * expected);
         for ((branch, rows), present) in self.branches.iter().zip(&inputs.branches).zip(&presence) {
-            columns.push(branch.forward(rows, present, &device, dropout)?);
+            columns.push(branch.forward(rows, present, &device, pass)?);
         }
         if self.mask {
             columns.extend(presence.iter().map(|present| mask(present, &device)));
         }
         let joined = Tensor::cat(columns, 1);
-        Ok(activation::relu(dense(&self.dense, joined, dropout)))
+        Ok(activation::relu(dense(&self.dense, joined, pass)))
     }
 
     /// Which rows each branch knows something of; in training some rows lose a modality.
-    fn presence(&self, branches: &[Embeddings], dropout: &mut Dropout<'_>) -> Vec<Vec<bool>> {
+    fn presence(&self, branches: &[Embeddings], pass: &mut Pass<'_>) -> Vec<Vec<bool>> {
         let mut presence: Vec<Vec<bool>> = branches
             .iter()
             .map(|rows| rows.present().to_vec())
@@ -230,7 +230,7 @@ impl Fusion {
             };
             let knows_both = knows(Modality::Text) && knows(Modality::Image);
             // Drawn for every row, so that one row does not change what is drawn for the next.
-            let Some((is_dropped, drops_image)) = dropout.modality(self.modality_dropout) else {
+            let Some((is_dropped, drops_image)) = pass.modality(self.modality_dropout) else {
                 break;
             };
             if !(is_dropped && knows_both) {
@@ -250,10 +250,10 @@ impl Fusion {
 }
 
 impl Classifier for Fusion {
-    fn logits(&self, inputs: &Inputs, dropout: &mut Dropout<'_>) -> Result<Tensor<2>, ModelError> {
-        let hidden = self.features(inputs, dropout)?;
-        let hidden = dropout.apply(hidden, self.dropout);
-        Ok(dense(&self.output, hidden, dropout))
+    fn logits(&self, inputs: &Inputs, pass: &mut Pass<'_>) -> Result<Tensor<2>, ModelError> {
+        let hidden = self.features(inputs, pass)?;
+        let hidden = pass.dropout(hidden, self.dropout);
+        Ok(dense(&self.output, hidden, pass))
     }
 }
 
@@ -263,20 +263,20 @@ impl FusionBranch {
         rows: &Embeddings,
         present: &[bool],
         device: &Device,
-        dropout: &mut Dropout<'_>,
+        pass: &mut Pass<'_>,
     ) -> Result<Tensor<2>, ModelError> {
         let (found, expected) = (rows.dense().width(), self.width);
         check(found == expected, || {
             format!("a branch of {found} columns, expected {expected}")
         })?;
         let data = TensorData::new(rows.dense().values().to_vec(), [rows.len(), expected]);
-        let mut values = dropout.apply(Tensor::from_data(data, device), self.dropout);
+        let mut values = pass.dropout(Tensor::from_data(data, device), self.dropout);
         for layer in &self.frozen {
-            values = activation::relu(dense(layer, values, dropout));
-            values = dropout.apply(values, self.dropout);
+            values = activation::relu(dense(layer, values, pass));
+            values = pass.dropout(values, self.dropout);
         }
         if let Some(layer) = &self.dense {
-            values = activation::relu(dense(layer, values, dropout));
+            values = activation::relu(dense(layer, values, pass));
         }
         if present.iter().all(|&present| present) {
             return Ok(values);

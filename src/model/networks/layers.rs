@@ -1,4 +1,4 @@
-//! What the networks are made of: the sum of all of them, initial weights, dropout.
+//! What the networks are made of: the sum of all of them, layers, initial weights.
 
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -12,10 +12,11 @@ use super::fusion::{Fusion, FusionOptions};
 use super::lenet::LeNet;
 use super::neural_embedder::{self, NeuralEmbedder};
 use super::neural_simple::{self, NeuralSimple};
+use super::pass::Pass;
 use super::spec::NetworkSpec;
 use crate::model::backbones::BackboneLayers;
 use crate::model::batch::Inputs;
-use crate::model::random::{dropout_mask, lost_modality, uniform};
+use crate::model::random::uniform;
 use crate::model::{ModelError, Precision};
 
 /// A module that gives the unnormalised log probabilities of classes.
@@ -23,7 +24,7 @@ pub(in crate::model) trait Classifier: Module {
     /// # Shapes
     ///
     /// `[rows, classes]`
-    fn logits(&self, inputs: &Inputs, dropout: &mut Dropout<'_>) -> Result<Tensor<2>, ModelError>;
+    fn logits(&self, inputs: &Inputs, pass: &mut Pass<'_>) -> Result<Tensor<2>, ModelError>;
 
     /// The weights of a trained first layer of which a batch uses few rows: one for each word.
     fn table(&self) -> Option<&Param<Tensor<2>>> {
@@ -160,15 +161,15 @@ impl Layers {
     pub(super) fn features(
         &self,
         inputs: &Inputs,
-        dropout: &mut Dropout<'_>,
+        pass: &mut Pass<'_>,
     ) -> Result<Tensor<2>, ModelError> {
         match self {
-            Self::NeuralSimple(network) => network.features(inputs, dropout),
-            Self::NeuralEmbedder(network) => network.features(inputs, dropout),
-            Self::LeNet(network) => network.features(inputs, dropout),
-            Self::DenseHead(network) => network.features(inputs, dropout),
-            Self::FineTuned(network) => network.features(inputs, dropout),
-            Self::Fusion(network) => network.features(inputs, dropout),
+            Self::NeuralSimple(network) => network.features(inputs, pass),
+            Self::NeuralEmbedder(network) => network.features(inputs, pass),
+            Self::LeNet(network) => network.features(inputs, pass),
+            Self::DenseHead(network) => network.features(inputs, pass),
+            Self::FineTuned(network) => network.features(inputs, pass),
+            Self::Fusion(network) => network.features(inputs, pass),
         }
     }
 
@@ -182,14 +183,14 @@ impl Layers {
 }
 
 impl Classifier for Layers {
-    fn logits(&self, inputs: &Inputs, dropout: &mut Dropout<'_>) -> Result<Tensor<2>, ModelError> {
+    fn logits(&self, inputs: &Inputs, pass: &mut Pass<'_>) -> Result<Tensor<2>, ModelError> {
         match self {
-            Self::NeuralSimple(network) => network.logits(inputs, dropout),
-            Self::NeuralEmbedder(network) => network.logits(inputs, dropout),
-            Self::LeNet(network) => network.logits(inputs, dropout),
-            Self::DenseHead(network) => network.logits(inputs, dropout),
-            Self::FineTuned(network) => network.logits(inputs, dropout),
-            Self::Fusion(network) => network.logits(inputs, dropout),
+            Self::NeuralSimple(network) => network.logits(inputs, pass),
+            Self::NeuralEmbedder(network) => network.logits(inputs, pass),
+            Self::LeNet(network) => network.logits(inputs, pass),
+            Self::DenseHead(network) => network.logits(inputs, pass),
+            Self::FineTuned(network) => network.logits(inputs, pass),
+            Self::Fusion(network) => network.logits(inputs, pass),
         }
     }
 
@@ -317,8 +318,8 @@ pub(super) fn conv2d(
 }
 
 /// Applies a dense layer in the precision of the pass.
-pub(super) fn dense(layer: &Linear, values: Tensor<2>, pass: &Dropout<'_>) -> Tensor<2> {
-    if pass.precision == Precision::Full {
+pub(super) fn dense(layer: &Linear, values: Tensor<2>, pass: &Pass<'_>) -> Tensor<2> {
+    if pass.precision() == Precision::Full {
         return layer.forward(values);
     }
     let product = product(values, layer.weight.val(), pass);
@@ -329,69 +330,13 @@ pub(super) fn dense(layer: &Linear, values: Tensor<2>, pass: &Dropout<'_>) -> Te
 }
 
 /// The product of matrices in the precision of the pass, as `f32`.
-pub(super) fn product(values: Tensor<2>, weights: Tensor<2>, pass: &Dropout<'_>) -> Tensor<2> {
-    match pass.precision {
+pub(super) fn product(values: Tensor<2>, weights: Tensor<2>, pass: &Pass<'_>) -> Tensor<2> {
+    match pass.precision() {
         Precision::Full => values.matmul(weights),
         Precision::Mixed => {
             let [values, weights] = [values, weights].map(|factor| factor.cast(FloatDType::BF16));
             values.matmul(weights).cast(FloatDType::F32)
         }
-    }
-}
-
-/// Dropout with masks drawn on the host: on in training, off in evaluation. With it goes what else a pass of the one or the other kind is made with:
-/// the precision of its products.
-pub(in crate::model) struct Dropout<'a> {
-    generator: Option<&'a mut ChaCha8Rng>,
-    precision: Precision,
-}
-
-impl<'a> Dropout<'a> {
-    pub(in crate::model) fn off() -> Self {
-        Self {
-            generator: None,
-            precision: Precision::Full,
-        }
-    }
-
-    pub(in crate::model) fn on(generator: &'a mut ChaCha8Rng) -> Self {
-        Self {
-            generator: Some(generator),
-            precision: Precision::Full,
-        }
-    }
-
-    pub(in crate::model) fn with_precision(self, precision: Precision) -> Self {
-        Self { precision, ..self }
-    }
-
-    pub(super) fn precision(&self) -> Precision {
-        self.precision
-    }
-
-    /// Whether this is a pass of a training.
-    pub(super) fn is_on(&self) -> bool {
-        self.generator.is_some()
-    }
-
-    /// Draws for a row whether it loses a modality, and whether that is the image; `None` where none ever does.
-    pub(super) fn modality(&mut self, probability: f64) -> Option<(bool, bool)> {
-        let generator = self.generator.as_deref_mut()?;
-        (probability > 0.0).then(|| lost_modality(generator, probability))
-    }
-
-    /// Drops values with one probability.
-    pub(super) fn apply(&mut self, values: Tensor<2>, probability: f64) -> Tensor<2> {
-        let Some(generator) = self.generator.as_deref_mut() else {
-            return values;
-        };
-        if probability == 0.0 {
-            return values;
-        }
-        let [rows, width] = values.dims();
-        let mask = dropout_mask(generator, rows * width, probability);
-        let device = values.device().without_autodiff();
-        values * Tensor::from_data(TensorData::new(mask, [rows, width]), &device)
     }
 }
 
@@ -401,41 +346,8 @@ mod tests {
     use crate::model::random::{Purpose, generator};
     use crate::model::{DeviceChoice, Runtime};
 
-    fn ones(rows: usize, columns: usize) -> Tensor<2> {
-        let runtime = Runtime::open(DeviceChoice::Cpu, Some(1)).unwrap();
-        Tensor::ones([rows, columns], runtime.device())
-    }
-
     fn values(tensor: Tensor<2>) -> Vec<f32> {
         tensor.into_data().try_into_vec().unwrap()
-    }
-
-    #[test]
-    fn dropout_that_is_off_changes_nothing() {
-        assert_eq!(values(Dropout::off().apply(ones(3, 2), 0.9)), [1.0; 6]);
-    }
-
-    #[test]
-    fn dropout_drops_its_share_and_scales_the_rest() {
-        let mut random = generator(1, Purpose::Dropout, 1);
-        let dropped = values(Dropout::on(&mut random).apply(ones(1000, 2), 0.5));
-        let zeros = dropped.iter().filter(|&&value| value == 0.0).count();
-        let doubled = dropped.iter().filter(|&&value| value > 1.999).count();
-        assert_eq!(zeros + doubled, 2000);
-        assert!((900..1100).contains(&zeros), "{zeros}");
-    }
-
-    #[test]
-    fn modalities_are_lost_in_their_share_and_each_as_often() {
-        assert_eq!(Dropout::off().modality(0.9), None);
-        let mut random = generator(1, Purpose::Dropout, 1);
-        let mut dropout = Dropout::on(&mut random);
-        assert_eq!(dropout.modality(0.0), None);
-        let drawn: Vec<_> = (0..10_000).filter_map(|_| dropout.modality(0.3)).collect();
-        let lost = drawn.iter().filter(|(is_lost, _)| *is_lost).count();
-        let images = drawn.iter().filter(|drawn| **drawn == (true, true)).count();
-        assert!((2_800..3_200).contains(&lost), "{lost}");
-        assert!((2 * images).abs_diff(lost) < 250, "{images} of {lost}");
     }
 
     #[test]

@@ -5,7 +5,8 @@ use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, FloatDType, Tensor, TensorData, activation};
 
-use super::layers::{Dropout, Initializer, conv2d, dense, linear};
+use super::layers::{Initializer, conv2d, dense, linear};
+use super::pass::Pass;
 use crate::model::batch::{Images, Inputs, check};
 use crate::model::libtorch::{Activation, Filters, Sweep, convolve};
 use crate::model::{ModelError, Precision};
@@ -56,16 +57,16 @@ impl LeNet {
     pub(super) fn features(
         &self,
         inputs: &Inputs,
-        dropout: &mut Dropout<'_>,
+        pass: &mut Pass<'_>,
     ) -> Result<Tensor<2>, ModelError> {
         let images = self.images(inputs)?;
         let pixels = tensor(images, &self.conv_1.weight.device().without_autodiff());
-        let maps = pooled_maps(&self.conv_1, pixels, dropout.precision());
-        let maps = pooled_maps(&self.conv_2, maps, dropout.precision());
+        let maps = pooled_maps(&self.conv_1, pixels, pass.precision());
+        let maps = pooled_maps(&self.conv_2, maps, pass.precision());
         let maps = maps.flatten::<2>(1, 3).cast(FloatDType::F32);
-        let hidden = activation::relu(dense(&self.dense_1, maps, dropout));
-        let hidden = dropout.apply(hidden, self.dropout);
-        Ok(activation::relu(dense(&self.dense_2, hidden, dropout)))
+        let hidden = activation::relu(dense(&self.dense_1, maps, pass));
+        let hidden = pass.dropout(hidden, self.dropout);
+        Ok(activation::relu(dense(&self.dense_2, hidden, pass)))
     }
 
     /// # Shapes
@@ -74,10 +75,10 @@ impl LeNet {
     pub(super) fn logits(
         &self,
         inputs: &Inputs,
-        dropout: &mut Dropout<'_>,
+        pass: &mut Pass<'_>,
     ) -> Result<Tensor<2>, ModelError> {
-        let features = self.features(inputs, dropout)?;
-        Ok(dense(&self.output, features, dropout))
+        let features = self.features(inputs, pass)?;
+        Ok(dense(&self.output, features, pass))
     }
 
     fn images<'a>(&self, inputs: &'a Inputs) -> Result<&'a Images, ModelError> {

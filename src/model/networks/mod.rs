@@ -8,10 +8,12 @@ mod lenet;
 mod network;
 mod neural_embedder;
 mod neural_simple;
+mod pass;
 mod spec;
 
 pub use fine_tuned::{FineTuning, Trained};
 pub use fusion::{Branch, BranchSpec, FusionOptions, Modality, scores_of};
-pub(super) use layers::{Classifier, Dropout, Initializer, Layers};
+pub(super) use layers::{Classifier, Initializer, Layers};
 pub use network::{Network, ParameterCounts};
+pub(super) use pass::Pass;
 pub use spec::NetworkSpec;

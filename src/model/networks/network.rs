@@ -4,7 +4,8 @@ use burn::module::Module;
 
 use super::fine_tuned::FineTuning;
 use super::fusion::{Branch, BranchSpec, Fusion, FusionOptions};
-use super::layers::{Dropout, Initializer, Layers};
+use super::layers::{Initializer, Layers};
+use super::pass::Pass;
 use super::spec::NetworkSpec;
 use crate::model::backbones::{BackboneKind, Pretrained};
 use crate::model::batch::{Embeddings, Rows};
@@ -192,7 +193,7 @@ impl Network {
             let known = inputs.presence().unwrap_or_else(|| vec![false; rows.len()]);
             let values = match (&inputs.embeddings, takes_features) {
                 (Some(features), Some(_)) => features.dense().values().to_vec(),
-                _ => read(self.layers.features(inputs, &mut Dropout::off())?)?,
+                _ => read(self.layers.features(inputs, &mut Pass::evaluation())?)?,
             };
             for (row, known) in values.chunks_exact(width).zip(known) {
                 all.push(known.then_some(row))?;

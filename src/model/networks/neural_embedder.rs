@@ -23,7 +23,8 @@ use burn::module::{Module, Param};
 use burn::nn::{Embedding, Linear};
 use burn::tensor::{Tensor, TensorData, activation};
 
-use super::layers::{self, Dropout, Initializer, embedding, indices, linear, product};
+use super::layers::{self, Initializer, embedding, indices, linear, product};
+use super::pass::Pass;
 use crate::model::batch::{Inputs, check};
 use crate::model::{ModelError, SequenceRows};
 
@@ -88,7 +89,7 @@ impl NeuralEmbedder {
     pub(super) fn features(
         &self,
         inputs: &Inputs,
-        dropout: &mut Dropout<'_>,
+        pass: &mut Pass<'_>,
     ) -> Result<Tensor<2>, ModelError> {
         let [vocabulary, _] = self.embedding.weight.dims();
         let sequences = sequences(inputs, vocabulary)?;
@@ -96,9 +97,9 @@ impl NeuralEmbedder {
             let (found, expected) = (sequences.length(), self.length);
             format!("sequences have {found} positions, expected {expected}")
         })?;
-        let mean = self.mean(sequences, dropout);
-        let mean = dropout.apply(mean, self.dropout);
-        Ok(activation::relu(layers::dense(&self.dense, mean, dropout)))
+        let mean = self.mean(sequences, pass);
+        let mean = pass.dropout(mean, self.dropout);
+        Ok(activation::relu(layers::dense(&self.dense, mean, pass)))
     }
 
     /// # Shapes
@@ -107,11 +108,11 @@ impl NeuralEmbedder {
     pub(super) fn logits(
         &self,
         inputs: &Inputs,
-        dropout: &mut Dropout<'_>,
+        pass: &mut Pass<'_>,
     ) -> Result<Tensor<2>, ModelError> {
-        let features = self.features(inputs, dropout)?;
-        let features = dropout.apply(features, self.dropout);
-        Ok(layers::dense(&self.output, features, dropout))
+        let features = self.features(inputs, pass)?;
+        let features = pass.dropout(features, self.dropout);
+        Ok(layers::dense(&self.output, features, pass))
     }
 
     /// The mean of the embedding's rows over all positions.
@@ -119,7 +120,7 @@ impl NeuralEmbedder {
     /// # Shapes
     ///
     /// `[rows, dimensions]`
-    fn mean(&self, sequences: &SequenceRows, pass: &Dropout<'_>) -> Tensor<2> {
+    fn mean(&self, sequences: &SequenceRows, pass: &Pass<'_>) -> Tensor<2> {
         if sequences.len() <= ROWS_PER_GATHER {
             return self.mean_of_few(sequences, pass);
         }
@@ -132,7 +133,7 @@ impl NeuralEmbedder {
 
     /// The mean is linear: how often each distinct word stands in each row, times the distinct
     /// words' rows of the table. Only these are gathered, each once.
-    fn mean_of_few(&self, sequences: &SequenceRows, pass: &Dropout<'_>) -> Tensor<2> {
+    fn mean_of_few(&self, sequences: &SequenceRows, pass: &Pass<'_>) -> Tensor<2> {
         let table = self.embedding.weight.val();
         let device = table.device().without_autodiff();
         let distinct = sequences.distinct();

@@ -4,7 +4,8 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
-use super::layers::{Dropout, Initializer, dense, indices, linear, product};
+use super::layers::{Initializer, dense, indices, linear, product};
+use super::pass::Pass;
 use crate::model::batch::{Inputs, check};
 use crate::model::{ModelError, SparseRows};
 
@@ -49,7 +50,7 @@ impl NeuralSimple {
     pub(super) fn features(
         &self,
         inputs: &Inputs,
-        pass: &Dropout<'_>,
+        pass: &Pass<'_>,
     ) -> Result<Tensor<2>, ModelError> {
         let [width, _] = self.dense.weight.dims();
         let text = text(inputs, width)?;
@@ -63,16 +64,16 @@ impl NeuralSimple {
     pub(super) fn logits(
         &self,
         inputs: &Inputs,
-        dropout: &mut Dropout<'_>,
+        pass: &mut Pass<'_>,
     ) -> Result<Tensor<2>, ModelError> {
-        let features = self.features(inputs, dropout)?;
-        let features = dropout.apply(features, self.dropout);
-        Ok(dense(&self.output, features, dropout))
+        let features = self.features(inputs, pass)?;
+        let features = pass.dropout(features, self.dropout);
+        Ok(dense(&self.output, features, pass))
     }
 
     /// The product of sparse rows and weights. The columns that no row of the batch stores add
     /// nothing to it and get no gradient; where they are many, only the others are multiplied.
-    fn project(&self, text: &SparseRows, width: usize, pass: &Dropout<'_>) -> Tensor<2> {
+    fn project(&self, text: &SparseRows, width: usize, pass: &Pass<'_>) -> Tensor<2> {
         let device = self.dense.weight.device().without_autodiff();
         let columns = text.active_columns();
         if columns.len() * 2 > width || columns.is_empty() {

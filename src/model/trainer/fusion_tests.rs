@@ -4,8 +4,8 @@ use super::tests::{SIZE, WIDTH, accuracy, examples, options, problem, runtime, t
 use super::*;
 use crate::model::batch::Embeddings;
 use crate::model::{
-    Branch, FusionOptions, Inputs, MemoryExamples, MemoryRows, Modality, NetworkSpec, predict,
-    scores_of,
+    Branch, FusionOptions, Inputs, MemoryExamples, MemoryRows, Modality, NetworkSpec, Runtime,
+    predict, scores_of,
 };
 
 fn text_network() -> Network {
@@ -45,9 +45,20 @@ pub(super) fn branch_rows(
     MemoryExamples::new(labels, inputs).unwrap()
 }
 
+/// Options of a small fusion that loses modalities and says so.
+pub(super) fn fusion_options() -> FusionOptions {
+    FusionOptions {
+        hidden: 8,
+        dropout: 0.2,
+        modality_dropout: 0.3,
+        mask: true,
+        classes: 4,
+    }
+}
+
 /// Networks that are not trained, and their fusion.
-pub(super) fn fusion_network() -> ([Network; 2], Network) {
-    let network = |spec| Network::new(&spec, &runtime(), 1).unwrap();
+pub(super) fn fusion_network(runtime: &Runtime) -> ([Network; 2], Network) {
+    let network = |spec| Network::new(&spec, runtime, 1).unwrap();
     let networks = [
         network(NetworkSpec::neural_simple(WIDTH, 4)),
         network(NetworkSpec::lenet(SIZE, 4)),
@@ -55,14 +66,7 @@ pub(super) fn fusion_network() -> ([Network; 2], Network) {
     let branches = networks
         .iter()
         .map(|network| network.branch().unwrap().with_dense(9));
-    let options = FusionOptions {
-        hidden: 8,
-        dropout: 0.2,
-        modality_dropout: 0.3,
-        mask: true,
-        classes: 4,
-    };
-    let fusion = Network::fusion(branches.collect(), options, &runtime(), 1).unwrap();
+    let fusion = Network::fusion(branches.collect(), fusion_options(), runtime, 1).unwrap();
     (networks, fusion)
 }
 

@@ -4,7 +4,9 @@ use super::fusion_tests::{branch_rows, fusion_network};
 use super::tests::{SIZE, WIDTH, examples, runtime};
 use super::word_tests::{LENGTH, WORDS, examples as word_examples};
 use super::*;
-use crate::model::{EmbeddingOptimizer, Embeddings, Inputs, MemoryExamples, NetworkSpec};
+use crate::model::{
+    EarlyStopping, EmbeddingOptimizer, Embeddings, Inputs, MemoryExamples, NetworkSpec, Plateau,
+};
 
 const EPOCHS: usize = 6;
 
@@ -52,12 +54,12 @@ impl Supervisor for Keeper {
 }
 
 /// A training that can be begun any number of times.
-struct Case {
+pub(super) struct Case {
     name: &'static str,
     network: Network,
-    train: MemoryExamples,
-    validation: MemoryExamples,
-    options: TrainOptions,
+    train: Box<dyn Examples>,
+    validation: Box<dyn Examples>,
+    pub(super) options: TrainOptions,
 }
 
 /// Options under which the best epoch is not the last one and the learning rate falls.
@@ -81,12 +83,16 @@ impl Case {
         Self::of(name, network, examples)
     }
 
-    fn of(name: &'static str, network: Network, [train, validation]: [MemoryExamples; 2]) -> Self {
+    pub(super) fn of<E: Examples + 'static>(
+        name: &'static str,
+        network: Network,
+        [train, validation]: [E; 2],
+    ) -> Self {
         Self {
             name,
             network,
-            train,
-            validation,
+            train: Box::new(train),
+            validation: Box::new(validation),
             options: options(),
         }
     }
@@ -94,8 +100,8 @@ impl Case {
     fn fit(&self, keeper: &mut Keeper) -> Result<Fitted, ModelError> {
         fit_supervised(
             self.network.clone(),
-            &self.train,
-            &self.validation,
+            &*self.train,
+            &*self.validation,
             &self.options,
             keeper,
         )
@@ -137,7 +143,7 @@ fn embedder(optimizer: EmbeddingOptimizer) -> Case {
 }
 
 /// Features of which each is drawn around the class.
-fn embedded(rows: usize, seed: u64) -> MemoryExamples {
+pub(super) fn embedded(rows: usize, seed: u64) -> MemoryExamples {
     let noise =
         crate::model::random::uniform(&mut generator(seed, Purpose::Order, 0), rows * 8, 1.5);
     let labels: Vec<usize> = (0..rows).map(|row| row % 4).collect();
@@ -153,16 +159,20 @@ fn embedded(rows: usize, seed: u64) -> MemoryExamples {
     MemoryExamples::new(labels, inputs).unwrap()
 }
 
-fn cases() -> Vec<Case> {
-    let head = NetworkSpec::DenseHead {
+/// A head on those features.
+pub(super) fn head() -> NetworkSpec {
+    NetworkSpec::DenseHead {
         backbone: None,
         features: 8,
         hidden: vec![12, 6],
         dropout: 0.2,
         drops_features: true,
         classes: 4,
-    };
-    let (branches, fusion) = fusion_network();
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let (branches, fusion) = fusion_network(&runtime());
     let [text, image] = &branches;
     let fused = |rows, seed| branch_rows([text, image], rows, seed, false);
     vec![
@@ -174,38 +184,44 @@ fn cases() -> Vec<Case> {
             &NetworkSpec::lenet(SIZE, 4),
             [examples(64, 1, |l| l), examples(32, 2, |l| l)],
         ),
-        Case::new("dense_head", &head, [embedded(90, 1), embedded(40, 2)]),
+        Case::new("dense_head", &head(), [embedded(90, 1), embedded(40, 2)]),
         Case::of("fusion", fusion, [fused(80, 1), fused(40, 2)]),
     ]
+}
+
+/// Checks that a training which is stopped after each of these epochs, and goes on, ends with the bytes of one that is not; `anew` is
+/// the same training as another process begins it. Returns the latter.
+pub(super) fn goes_on_alike(case: &Case, anew: &Case, stops: &[usize]) -> Fitted {
+    let name = case.name;
+    let whole = case.fit(&mut Keeper::default()).unwrap();
+    assert_eq!(whole.history.len(), EPOCHS);
+    for &stopped_after in stops {
+        let mut keeper = case.stopped_after(stopped_after);
+        (keeper.ends_after, keeper.seen) = (None, Vec::new());
+        let resumed = anew.fit(&mut keeper).unwrap();
+        assert!(keeper.refused.is_empty(), "{name}: {:?}", keeper.refused);
+        let rest: Vec<usize> = (stopped_after + 1..=EPOCHS).collect();
+        assert_eq!(keeper.seen, rest, "{name}");
+        assert_eq!(
+            keeper.resumed.unwrap(),
+            whole.history[..stopped_after],
+            "{name}"
+        );
+        assert_eq!(resumed.history, whole.history, "{name}");
+        assert_eq!(resumed.times.len(), EPOCHS);
+        assert_eq!(resumed.best_epoch, whole.best_epoch);
+        assert_eq!(resumed.stopped, whole.stopped);
+        let is_same = resumed.network.save().unwrap() == whole.network.save().unwrap();
+        assert!(is_same, "{name} after {stopped_after}");
+    }
+    whole
 }
 
 #[test]
 fn a_training_that_goes_on_ends_with_the_bytes_of_one_that_was_not_stopped() {
     let mut has_earlier_best = false;
     for case in cases() {
-        let whole = case.fit(&mut Keeper::default()).unwrap();
-        assert_eq!(whole.history.len(), EPOCHS);
-        for stopped_after in [1, 4] {
-            let mut keeper = case.stopped_after(stopped_after);
-            has_earlier_best |= whole.best_epoch < stopped_after;
-            (keeper.ends_after, keeper.seen) = (None, Vec::new());
-            let resumed = case.fit(&mut keeper).unwrap();
-            assert!(keeper.refused.is_empty(), "{:?}", keeper.refused);
-            let rest: Vec<usize> = (stopped_after + 1..=EPOCHS).collect();
-            assert_eq!(keeper.seen, rest, "{}", case.name);
-            assert_eq!(
-                keeper.resumed.unwrap(),
-                whole.history[..stopped_after],
-                "{}",
-                case.name
-            );
-            assert_eq!(resumed.history, whole.history, "{}", case.name);
-            assert_eq!(resumed.times.len(), EPOCHS);
-            assert_eq!(resumed.best_epoch, whole.best_epoch);
-            assert_eq!(resumed.stopped, whole.stopped);
-            let is_same = resumed.network.save().unwrap() == whole.network.save().unwrap();
-            assert!(is_same, "{} after {stopped_after}", case.name);
-        }
+        has_earlier_best |= goes_on_alike(&case, &case, &[1, 4]).best_epoch < 4;
     }
     assert!(
         has_earlier_best,

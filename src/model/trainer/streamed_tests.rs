@@ -3,35 +3,35 @@
 use super::*;
 use crate::model::random::uniform;
 use crate::model::{
-    Batches, DeviceChoice, ImageParts, Images, LoaderOptions, NetworkSpec, PartImages, Rows,
-    Runtime, StreamedRows, Vary,
+    DeviceChoice, ImageParts, Images, LoaderOptions, NetworkSpec, PartImages, Runtime,
+    StreamedRows, Vary,
 };
-use crate::model::{Inputs, MemoryExamples};
+use crate::model::{Inputs, Labelled, MemoryExamples};
 
-const SIZE: usize = 16;
+pub(super) const SIZE: usize = 16;
 /// Rows of each part.
 const PARTS: [usize; 3] = [30, 7, 43];
-const ROWS: usize = 80;
+pub(super) const ROWS: usize = 80;
 
 /// Noise, brighter in one half by class.
-fn images() -> (Vec<usize>, Images) {
+pub(super) fn images(size: usize) -> (Vec<usize>, Images) {
     let labels: Vec<usize> = (0..ROWS).map(|row| row * 7 % 2).collect();
     let mut random = generator(1, Purpose::Order, 0);
     let mut pixels = Vec::new();
     let present: Vec<bool> = (0..ROWS).map(|row| row % 11 > 0).collect();
     for (&label, &present) in labels.iter().zip(&present) {
-        let noise = uniform(&mut random, SIZE * SIZE * 3, 40.0);
+        let noise = uniform(&mut random, size * size * 3, 40.0);
         pixels.extend(noise.iter().enumerate().map(|(at, noise)| {
-            let is_bright = at / 3 % SIZE / (SIZE / 2) == label;
+            let is_bright = at / 3 % size / (size / 2) == label;
             let level = noise + if is_bright { 150.0 } else { 90.0 };
             if present { level as u8 } else { 0 }
         }));
     }
-    (labels, Images::new(SIZE, pixels, present).unwrap())
+    (labels, Images::new(size, pixels, present).unwrap())
 }
 
 /// The images in parts; turned upside down at random where they are varied.
-struct Parts {
+pub(super) struct Parts {
     images: Images,
     varies: bool,
 }
@@ -65,36 +65,19 @@ impl ImageParts for Parts {
     }
 }
 
-struct Streamed {
-    rows: StreamedRows<Parts>,
-    labels: Vec<usize>,
-}
-
-impl Rows for Streamed {
-    fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_> {
-        self.rows.batches(order, batch_size)
-    }
-}
-
-impl Examples for Streamed {
-    fn labels(&self) -> &[usize] {
-        &self.labels
-    }
-}
-
-fn streamed(shuffle_rows: usize, prefetch_batches: usize, varies: bool) -> Streamed {
-    let (labels, images) = images();
+pub(super) fn streamed(
+    shuffle_rows: usize,
+    prefetch_batches: usize,
+    varies: bool,
+) -> Labelled<StreamedRows<Parts>> {
+    let (labels, images) = images(SIZE);
     let options = LoaderOptions {
         shuffle_rows,
         prefetch_batches,
         workers: 2,
     };
     let rows = StreamedRows::new(Parts { images, varies }, Inputs::default(), options).unwrap();
-    Streamed { rows, labels }
+    Labelled::of(rows, labels)
 }
 
 /// Weights and history of a small LeNet.
@@ -115,7 +98,7 @@ fn fitted(train: &dyn Examples, validation: &dyn Examples) -> (Vec<u8>, Vec<Epoc
 
 #[test]
 fn streamed_rows_give_the_weights_of_rows_in_memory() {
-    let (labels, images) = images();
+    let (labels, images) = images(SIZE);
     let inputs = Inputs {
         images: Some(images),
         ..Inputs::default()

@@ -6,8 +6,8 @@ use super::*;
 use crate::model::networks::Layers;
 use crate::model::random::permutation;
 use crate::model::{
-    DeviceChoice, EmbeddingOptimizer, MemoryRows, NetworkSpec, Runtime, SequenceRows, SparseRows,
-    predict,
+    Confusion, DeviceChoice, EmbeddingOptimizer, MemoryRows, NetworkSpec, Runtime, SequenceRows,
+    SparseRows, predict,
 };
 use crate::model::{FusionOptions, Inputs, MemoryExamples};
 
@@ -150,8 +150,8 @@ struct OnDevice {
 }
 
 impl Classifier for OnDevice {
-    fn logits(&self, inputs: &Inputs, dropout: &mut Dropout<'_>) -> Result<Tensor<2>, ModelError> {
-        self.layers.logits(inputs, dropout)
+    fn logits(&self, inputs: &Inputs, pass: &mut Pass<'_>) -> Result<Tensor<2>, ModelError> {
+        self.layers.logits(inputs, pass)
     }
 }
 

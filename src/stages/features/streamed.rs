@@ -25,15 +25,11 @@ pub(in crate::stages) struct Loading {
 
 impl Loading {
     /// For rows that are gone through again and again.
-    pub(in crate::stages) fn new(
-        run: &StageRun<'_>,
-        shuffle_rows: usize,
-        prefetch_batches: usize,
-    ) -> Self {
+    pub(in crate::stages) fn new(run: &StageRun<'_>, shuffle_rows: usize) -> Self {
         Self {
             options: LoaderOptions {
                 shuffle_rows,
-                prefetch_batches,
+                prefetch_batches: run.environment.config.prefetch_batches,
                 workers: run.environment.workers,
             },
             augmentation: None,
@@ -43,7 +39,7 @@ impl Loading {
 
     /// For rows that are gone through once: none is kept.
     pub(in crate::stages) fn once(run: &StageRun<'_>) -> Self {
-        Self::new(run, 0, 2)
+        Self::new(run, 0)
     }
 
     /// The same, with images varied in training.

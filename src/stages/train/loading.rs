@@ -8,16 +8,11 @@ use crate::stages::StageRun;
 use crate::stages::features::Loading;
 use serde::{Deserialize, Serialize};
 
-/// Most batches made ahead.
-const MOST_AHEAD: usize = 256;
-
 /// How images are read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct LoadingParams {
     /// Images that are held to be handed out in random order.
     shuffle_rows: usize,
-    /// Batches that are made ahead.
-    prefetch_batches: usize,
     /// How images are varied.
     augmentation: Optional<AugmentationParams>,
 }
@@ -26,7 +21,6 @@ impl Default for LoadingParams {
     fn default() -> Self {
         Self {
             shuffle_rows: 4096,
-            prefetch_batches: 4,
             augmentation: Optional::default(),
         }
     }
@@ -37,8 +31,6 @@ impl LoadingParams {
         let mut require = collector(path, issues);
         let holds = self.shuffle_rows > 0;
         require(holds, "shuffle_rows", "must be at least 1");
-        let holds = self.prefetch_batches <= MOST_AHEAD;
-        require(holds, "prefetch_batches", "must be at most 256");
         let path = format!("{path}.augmentation");
         drop(require);
         self.augmentation.report(&path, issues);
@@ -50,7 +42,7 @@ impl LoadingParams {
     /// How a training reads them.
     pub(super) fn loading(&self, run: &StageRun<'_>) -> Loading {
         let augmentation = self.augmentation.as_ref();
-        Loading::new(run, self.shuffle_rows, self.prefetch_batches)
+        Loading::new(run, self.shuffle_rows)
             .augmented(augmentation.map(AugmentationParams::options))
     }
 }
@@ -176,10 +168,6 @@ mod tests {
             (
                 json!({"shuffle_rows": 0}),
                 "p.shuffle_rows: must be at least 1",
-            ),
-            (
-                json!({"prefetch_batches": 257}),
-                "p.prefetch_batches: must be at most 256",
             ),
             (
                 json!({"augmentation": 3}),

@@ -5,8 +5,8 @@ use super::supervision::Supervision;
 use super::training::Training;
 use crate::checkpoint::CheckpointWriter;
 use crate::model::{
-    Batches, EpochOrder, Examples, Fitted, LabelMap, Network, NetworkSpec, Precision, Rows,
-    TrainOptions, fit_supervised,
+    Batches, EpochOrder, Examples, Fitted, LabelMap, Labelled, Network, NetworkSpec, Precision,
+    Rows, TrainOptions, fit_supervised,
 };
 use crate::stages::features::{FeatureInputs, LabelledRows, LoadedRows, Loading, model_error};
 use crate::stages::{StageError, StageRun};
@@ -65,9 +65,9 @@ impl<'a> Trainable<'a> {
         train: LabelledRows,
         validation: LabelledRows,
     ) -> Result<Fitted, StageError> {
-        let train = Labelled::new(train, labels, &self.loading)?;
+        let train = labelled(train, labels, &self.loading)?;
         let still = self.loading.augmented(None);
-        let validation = Labelled::new(validation, labels, &still)?;
+        let validation = labelled(validation, labels, &still)?;
         fit_on(
             run,
             writer,
@@ -103,34 +103,13 @@ pub(super) fn classes_of(names: &[String], labels: &LabelMap) -> Vec<usize> {
 }
 
 /// Rows with the number of their class.
-struct Labelled {
-    rows: LoadedRows,
-    classes: Vec<usize>,
-}
-
-impl Labelled {
-    fn new(rows: LabelledRows, labels: &LabelMap, loading: &Loading) -> Result<Self, StageError> {
-        Ok(Self {
-            classes: classes_of(&rows.labels, labels),
-            rows: rows.into_rows(loading)?,
-        })
-    }
-}
-
-impl Rows for Labelled {
-    fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn batches(&self, order: EpochOrder, batch_size: usize) -> Batches<'_> {
-        self.rows.batches(order, batch_size)
-    }
-}
-
-impl Examples for Labelled {
-    fn labels(&self) -> &[usize] {
-        &self.classes
-    }
+fn labelled(
+    rows: LabelledRows,
+    labels: &LabelMap,
+    loading: &Loading,
+) -> Result<Labelled<LoadedRows>, StageError> {
+    let classes = classes_of(&rows.labels, labels);
+    Ok(Labelled::of(rows.into_rows(loading)?, classes))
 }
 
 /// Examples that tell how many of them were read.

@@ -1,37 +1,26 @@
-//! The other side, in a process of its own.
+//! The other side of a comparison: a Python script, in a process of its own.
+//!
+//! It says `ready` once it is, and then answers each line with a line; it ends when its input does.
 
-use crate::Arguments;
-use crate::cases::Case;
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// `scripts/train_torch.py` at work.
+/// A script at work.
 pub struct Peer {
+    script: &'static str,
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
 
 impl Peer {
-    pub fn start(
-        case: &Case,
-        folder: &Path,
-        arguments: &Arguments,
-    ) -> Result<Self, Box<dyn Error>> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/train_torch.py");
-        let mut command = Command::new("python3");
-        command.arg(script).arg(case.name).arg(folder);
-        command.args(["--threads", &arguments.threads.to_string()]);
-        command.args(["--device", &arguments.device]);
-        if arguments.mixed {
-            command.arg("--mixed");
-        }
-        if arguments.cpu_time {
-            command.arg("--cpu-time");
-        }
-        let mut child = command
+    /// Starts a script of this package, and waits until it is ready.
+    pub fn start(script: &'static str, arguments: &[String]) -> Result<Self, Box<dyn Error>> {
+        let mut child = Command::new("python3")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(script))
+            .args(arguments)
             // Ours is one of ours: LibTorch's other copy.
             .env_remove("LD_LIBRARY_PATH")
             .stdin(Stdio::piped())
@@ -40,13 +29,16 @@ impl Peer {
         let input = child.stdin.take().ok_or("no standard input")?;
         let output = BufReader::new(child.stdout.take().ok_or("no standard output")?);
         let mut peer = Self {
+            script,
             child,
             input,
             output,
         };
-        match peer.line()?.as_str() {
-            "ready" => Ok(peer),
-            other => Err(format!("train_torch.py says {other:?}").into()),
+        let line = peer.line()?;
+        if line.starts_with("ready") {
+            Ok(peer)
+        } else {
+            Err(format!("{script} says {line:?}").into())
         }
     }
 
@@ -56,7 +48,7 @@ impl Peer {
         self.input.flush()?;
         let answer = self.line()?;
         if answer.is_empty() {
-            return Err(format!("train_torch.py has no answer to {line:?}").into());
+            return Err(format!("{} has no answer to {line:?}", self.script).into());
         }
         Ok(answer)
     }
@@ -72,7 +64,7 @@ impl Peer {
         if self.child.wait()?.success() {
             Ok(())
         } else {
-            Err("train_torch.py failed".into())
+            Err(format!("{} failed", self.script).into())
         }
     }
 }
