@@ -12,7 +12,9 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 /// The published parts by name: what consumers read.
 fn parts(space: &TestSpace) -> Objects {
     let published = space.published().into_iter();
-    published.filter(|(path, _)| path.ends_with(".parquet")).collect()
+    published
+        .filter(|(path, _)| path.ends_with(".parquet"))
+        .collect()
 }
 
 fn images(space: &TestSpace, folder: &str) -> Objects {
@@ -24,8 +26,15 @@ fn pack(space: &TestSpace, ending: &str) {
     for folder in ["image_train", "image_test"] {
         let files: Vec<(String, Vec<u8>)> = images(space, folder).into_iter().collect();
         for (number, files) in files.chunks(files.len().div_ceil(2)).enumerate() {
-            let packed = if ending == "zip" { zip(files) } else { tar(files) };
-            space.write(&format!("catalogue/images/{folder}-{number}.{ending}"), packed);
+            let packed = if ending == "zip" {
+                zip(files)
+            } else {
+                tar(files)
+            };
+            space.write(
+                &format!("catalogue/images/{folder}-{number}.{ending}"),
+                packed,
+            );
         }
         fs::remove_dir_all(space.path("catalogue/images").join(folder)).unwrap();
     }
@@ -34,7 +43,9 @@ fn pack(space: &TestSpace, ending: &str) {
 fn zip(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in files {
-        writer.start_file(name.as_str(), SimpleFileOptions::default()).unwrap();
+        writer
+            .start_file(name.as_str(), SimpleFileOptions::default())
+            .unwrap();
         writer.write_all(bytes).unwrap();
     }
     writer.finish().unwrap().into_inner()
@@ -45,7 +56,9 @@ fn tar(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     for (name, bytes) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
-        builder.append_data(&mut header, name, bytes.as_slice()).unwrap();
+        builder
+            .append_data(&mut header, name, bytes.as_slice())
+            .unwrap();
     }
     builder.into_inner().unwrap()
 }
@@ -60,7 +73,9 @@ fn images_in_shards_are_the_same_images() {
         let mut space = TestSpace::with_sample(&options(60));
         pack(&space, ending);
         for (rows, folder) in [("labelled", "image_train"), ("unlabelled", "image_test")] {
-            space.set(&format!("source.images.{rows}=images/{folder}-*.{ending}/{NAME}"));
+            space.set(&format!(
+                "source.images.{rows}=images/{folder}-*.{ending}/{NAME}"
+            ));
         }
         let record = space.run(&[]);
         assert_eq!(
@@ -77,7 +92,9 @@ fn a_damaged_shard_is_named() {
     let mut space = TestSpace::with_sample(&options(60));
     pack(&space, "zip");
     for (rows, folder) in [("labelled", "image_train"), ("unlabelled", "image_test")] {
-        space.set(&format!("source.images.{rows}=images/{folder}-*.zip/{NAME}"));
+        space.set(&format!(
+            "source.images.{rows}=images/{folder}-*.zip/{NAME}"
+        ));
     }
     let shard = space.path("catalogue/images/image_train-1.zip");
     let bytes = fs::read(&shard).unwrap();
@@ -108,11 +125,7 @@ impl WebServer {
     }
 }
 
-fn answer(
-    mut stream: &TcpStream,
-    folder: &Path,
-    seen: &Mutex<Vec<String>>,
-) -> std::io::Result<()> {
+fn answer(mut stream: &TcpStream, folder: &Path, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
     let mut range = None;
@@ -123,7 +136,10 @@ fn answer(
         }
         if let Some(given) = line.strip_prefix("range: bytes=") {
             let (start, end) = given.split_once('-').unwrap();
-            range = Some((start.parse::<usize>().unwrap(), end.parse::<usize>().unwrap()));
+            range = Some((
+                start.parse::<usize>().unwrap(),
+                end.parse::<usize>().unwrap(),
+            ));
         }
     }
     let mut words = request.split(' ');
@@ -131,18 +147,34 @@ fn answer(
     seen.lock().unwrap().push(format!("{method} {path}"));
     let found = fs::read(folder.join(path.trim_start_matches('/')));
     let (Ok(bytes), "GET" | "HEAD") = (found, method) else {
-        let status = if method == "PROPFIND" { "405 Method Not Allowed" } else { "404 Not Found" };
-        return write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let status = if method == "PROPFIND" {
+            "405 Method Not Allowed"
+        } else {
+            "404 Not Found"
+        };
+        return write!(
+            stream,
+            "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
     };
-    let tag = format!("ETag: \"{:x}-{}\"\r\n", bytes.len(), bytes.first().unwrap_or(&0));
+    let tag = format!(
+        "ETag: \"{:x}-{}\"\r\n",
+        bytes.len(),
+        bytes.first().unwrap_or(&0)
+    );
     let dated = "Last-Modified: Fri, 20 Nov 2026 10:00:00 GMT\r\nConnection: close\r\n\r\n";
     let (head, body) = match range {
-        None => (format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", bytes.len()), &bytes[..]),
+        None => (
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", bytes.len()),
+            &bytes[..],
+        ),
         Some((start, end)) => {
             let end = end.min(bytes.len() - 1);
             let (length, whole) = (end + 1 - start, bytes.len());
             (
-                format!("HTTP/1.1 206 Partial Content\r\nContent-Length: {length}\r\nContent-Range: bytes {start}-{end}/{whole}\r\n"),
+                format!(
+                    "HTTP/1.1 206 Partial Content\r\nContent-Length: {length}\r\nContent-Range: bytes {start}-{end}/{whole}\r\n"
+                ),
                 &bytes[start..=end],
             )
         }
@@ -175,7 +207,11 @@ fn a_catalogue_on_a_web_server_is_read_without_listings() {
     let requests = server.requests.lock().unwrap();
     let fetched = |request: &&String| request.starts_with("GET") && request.ends_with(".jpg");
     assert!(requests[..first].iter().filter(fetched).count() > 0);
-    assert_eq!(requests[first..].iter().filter(fetched).count(), 0, "unchanged images are not fetched");
+    assert_eq!(
+        requests[first..].iter().filter(fetched).count(),
+        0,
+        "unchanged images are not fetched"
+    );
     let mut command = elsewhere.command(&["run"]);
     command.env("RAYONNAGE_SINK", &url);
     crate::space::Outcome::of(&mut command).expect(10, &["web servers are only read"]);
@@ -192,13 +228,17 @@ fn the_next_date_takes_equal_parts_over_inside_the_sink() {
     space.set("sink.retain=2");
     let mut run = |date: &str| {
         space.set(&format!("dump_date={date}"));
-        space.run_on(&checkpoints, &shared, &SelectionOptions::default()).unwrap();
+        space
+            .run_on(&checkpoints, &shared, &SelectionOptions::default())
+            .unwrap();
         sink.operations()
     };
     let first = run("2026-11-18").len();
     let second = run("2026-11-19");
     let parts = |operations: &[Operation]| -> Vec<Operation> {
-        let operations = operations.iter().filter(|operation| operation.path().ends_with(".parquet"));
+        let operations = operations
+            .iter()
+            .filter(|operation| operation.path().ends_with(".parquet"));
         operations.cloned().collect()
     };
     let copied = parts(&second[first..]);
@@ -211,10 +251,16 @@ fn the_next_date_takes_equal_parts_over_inside_the_sink() {
         assert_eq!(sink.get(from).unwrap(), sink.get(to).unwrap());
     }
     run("2026-11-20");
-    assert_eq!(sink.folders("predictions").unwrap(), ["dt=2026-11-19", "dt=2026-11-20"]);
+    assert_eq!(
+        sink.folders("predictions").unwrap(),
+        ["dt=2026-11-19", "dt=2026-11-20"]
+    );
     // An older date is published and goes at once.
     run("2026-11-01");
     let latest = String::from_utf8(sink.get("predictions/latest.json").unwrap().to_vec()).unwrap();
     assert!(latest.contains("2026-11-20"), "{latest}");
-    assert_eq!(sink.folders("predictions").unwrap(), ["dt=2026-11-19", "dt=2026-11-20"]);
+    assert_eq!(
+        sink.folders("predictions").unwrap(),
+        ["dt=2026-11-19", "dt=2026-11-20"]
+    );
 }

@@ -106,10 +106,10 @@ impl Catalog {
         let mut last = BTreeMap::new();
         let records = store.list(RUNS_FOLDER)?;
         let recent = records.len().saturating_sub(RECENT_RUNS);
-        for record in &records[recent..] {
-            if let Ok(bytes) = store.get(&record.path) {
-                last.extend(parse(&bytes));
-            }
+        let recent = records[recent..].iter().map(|record| record.path.as_str());
+        let recent: Vec<&str> = recent.collect();
+        for bytes in store.get_all(&recent).into_iter().flatten() {
+            last.extend(parse(&bytes));
         }
         Ok(last)
     }

@@ -353,35 +353,34 @@ fn find_candidates(
     store: &SharedStore,
     stage: &str,
 ) -> Result<HashMap<(String, Digest), Vec<Candidate>>, CheckpointError> {
+    const INPUTS: &str = "/inputs.json";
     let mut found: HashMap<(String, Digest), Vec<Candidate>> = HashMap::new();
-    let folder = stage_folder(stage);
-    for fingerprint in store.folders(&folder)? {
-        let fingerprint = Fingerprint::from_folder(&fingerprint);
-        let Ok(bytes) = store.get(&inputs_path(stage, &fingerprint)) else {
-            continue;
+    // One listing and the files side by side: in a bucket every request is a wait.
+    let objects = store.list(&stage_folder(stage))?;
+    let paths = objects.iter().map(|object| object.path.as_str());
+    let inputs: Vec<&str> = paths.filter(|path| path.ends_with(INPUTS)).collect();
+    let made_from: HashMap<&str, Inputs> = inputs
+        .iter()
+        .zip(store.get_all(&inputs))
+        .filter_map(|(path, bytes)| {
+            let inputs = serde_json::from_slice(&bytes.ok()?).ok()?;
+            Some((path.strip_suffix(INPUTS)?, inputs))
+        })
+        .collect();
+    for object in &objects {
+        let candidate = || {
+            let (folder, file) = object.path.rsplit_once('/')?;
+            let (base, dataset) = folder.rsplit_once('/')?;
+            let (index, short) = parse_part_file(file)?;
+            let key = made_from.get(base)?.keys.get(dataset)?.get(index)?;
+            let candidate = Candidate {
+                short_digest: short.to_owned(),
+                path: object.path.clone(),
+            };
+            Some(((dataset.to_owned(), key.clone()), candidate))
         };
-        let Ok(inputs) = serde_json::from_slice::<Inputs>(&bytes) else {
-            continue;
-        };
-        let base = checkpoint_folder(stage, &fingerprint);
-        for (dataset, keys) in &inputs.keys {
-            for object in store.list(&format!("{base}/{dataset}"))? {
-                let Some((_, file)) = object.path.rsplit_once('/') else {
-                    continue;
-                };
-                let Some((index, short)) = parse_part_file(file) else {
-                    continue;
-                };
-                let Some(key) = keys.get(index) else { continue };
-                let candidate = Candidate {
-                    short_digest: short.to_owned(),
-                    path: object.path.clone(),
-                };
-                found
-                    .entry((dataset.clone(), key.clone()))
-                    .or_default()
-                    .push(candidate);
-            }
+        if let Some((key, candidate)) = candidate() {
+            found.entry(key).or_default().push(candidate);
         }
     }
     Ok(found)

@@ -83,12 +83,41 @@ impl Store for CachedStore {
         Ok(bytes)
     }
 
+    fn get_all(&self, paths: &[&str]) -> Vec<Result<Bytes, StoreError>> {
+        let kept = |path: &&str| self.key(path).and_then(|key| self.cache.read(&key));
+        let found: Vec<Option<Bytes>> = paths.iter().map(kept).collect();
+        let lacking = paths.iter().zip(&found).filter(|(_, kept)| kept.is_none());
+        let lacking: Vec<&str> = lacking.map(|(path, _)| *path).collect();
+        let mut fetched = self.inner.get_all(&lacking).into_iter();
+        let found = paths.iter().zip(found).map(|(path, kept)| match kept {
+            Some(bytes) => Ok(bytes),
+            None => {
+                let bytes = fetched.next().unwrap_or_else(|| self.inner.get(path))?;
+                self.keep(path, &bytes);
+                Ok(bytes)
+            }
+        });
+        found.collect()
+    }
+
     fn get_versioned(&self, path: &str) -> Result<Option<(Bytes, Version)>, StoreError> {
         self.inner.get_versioned(path)
     }
 
     fn get_range(&self, path: &str, start: u64, end: u64) -> Result<Bytes, StoreError> {
         self.inner.get_range(path, start, end)
+    }
+
+    fn get_ranges(&self, path: &str, ranges: &[(u64, u64)]) -> Result<Vec<Bytes>, StoreError> {
+        self.inner.get_ranges(path, ranges)
+    }
+
+    fn head_all(&self, paths: &[&str]) -> Vec<Result<Option<ObjectInfo>, StoreError>> {
+        self.inner.head_all(paths)
+    }
+
+    fn can_list(&self, prefix: &str) -> bool {
+        self.inner.can_list(prefix)
     }
 
     fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StoreError> {
@@ -327,6 +356,11 @@ mod tests {
         assert_eq!(again.get("part-1").unwrap(), "one");
         assert_eq!(again.get("part-2").unwrap(), "two");
         assert_eq!(again.get("part-3").unwrap(), "two");
+        inner.create("part-4", Bytes::from_static(b"four")).unwrap();
+        let all = again.get_all(&["part-2", "part-4", "part-5"]);
+        assert_eq!(all[0].as_ref().unwrap(), "two");
+        assert_eq!(all[1].as_ref().unwrap(), "four");
+        assert!(all[2].as_ref().unwrap_err().is_not_found());
         again.delete("part-1").unwrap();
         assert!(again.get("part-1").unwrap_err().is_not_found());
     }
