@@ -80,6 +80,8 @@ pub struct Proxy {
 struct Shared {
     upstream: SocketAddr,
     faults: Box<Faults>,
+    /// Held while a request that changes something is served; `None` where they may overlap.
+    turn: Option<Mutex<()>>,
     stopped: AtomicBool,
     log: Mutex<Vec<Logged>>,
 }
@@ -95,11 +97,29 @@ impl Proxy {
         upstream: SocketAddr,
         faults: impl Fn(&Request) -> Option<Fault> + Send + Sync + 'static,
     ) -> Self {
+        Self::launch(upstream, Box::new(faults), None)
+    }
+
+    /// As [`Proxy::start`], but requests that may change something go to the server one after another: s3s-fs checks the condition
+    /// of a put and then writes, and in between another put passes the same check.
+    ///
+    /// # Panics
+    ///
+    /// Where no port can be had.
+    pub fn serial(
+        upstream: SocketAddr,
+        faults: impl Fn(&Request) -> Option<Fault> + Send + Sync + 'static,
+    ) -> Self {
+        Self::launch(upstream, Box::new(faults), Some(Mutex::default()))
+    }
+
+    fn launch(upstream: SocketAddr, faults: Box<Faults>, turn: Option<Mutex<()>>) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         let shared = Arc::new(Shared {
             upstream,
-            faults: Box::new(faults),
+            faults,
+            turn,
             stopped: AtomicBool::new(false),
             log: Mutex::default(),
         });
@@ -238,6 +258,9 @@ impl Shared {
             Some(Fault::Delay(delay)) => thread::sleep(delay),
             _ => {}
         }
+        let changes = !matches!(request.method.as_str(), "GET" | "HEAD");
+        let turn = self.turn.as_ref().filter(|_| changes);
+        let _turn = turn.map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
         let server = connect(self.upstream)?;
         let whole = forward(&request.head, from_client, &server)?;
         let mut from_server = BufReader::new(&server);
