@@ -311,11 +311,11 @@ fn a_share_of_faults_is_the_same_for_a_seed_and_lets_who_tries_again_through() {
     second.reverse();
     assert_eq!(first, second);
     // With a fault for everything, each third request of a path gets through.
-    let faulty: Vec<bool> = statuses(7, 1.0, 2, &[5; 9])
+    let refused: Vec<bool> = statuses(7, 1.0, 2, &[5; 9])
         .iter()
         .map(|status| *status != 200)
         .collect();
-    assert_eq!(faulty, [true, true, false].repeat(3));
+    assert_eq!(refused, [true, true, false].repeat(3));
 }
 
 #[test]
