@@ -52,6 +52,17 @@ build: ## build the program
 test: ## build and run every test
 	@$(WITH_LIBTORCH) cargo test --release --locked
 
+.PHONY: test-stores
+test-stores: ## the tests of object stores on real servers: s3s-fs, Garage, Azurite; installs each once (10 minutes), skips what cannot be had
+	@$(WITH_LIBTORCH) \
+	have() { \
+		if program=$$(scripts/setup-stores.sh "$$2"); then export "$$3=$$program"; \
+		else echo "test-stores: no $$1: it could not be installed, so its tests are SKIPPED" >&2; fi; }; \
+	have s3s-fs s3s-fs RAYONNAGE_TEST_S3S_FS; \
+	have Azurite azurite RAYONNAGE_TEST_AZURITE; \
+	have Garage garage RAYONNAGE_TEST_GARAGE; \
+	cargo test --release --locked --test suite stores
+
 # make parity DATA=folder; make bench-text DATA=folder PEERS=folder NETWORKS=1 ROUNDS=3 REPORT=file
 DATA ?=
 PEERS ?=
@@ -176,6 +187,7 @@ doc: ## build the documentation of the crate
 	@$(WITH_LIBTORCH) RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --no-deps
 
 .PHONY: ci
-ci: ## what .ci/run calls: format, then the tests
+ci: ## what .ci/run calls: format, then the tests, then those that need servers
 	@cargo fmt --check
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test-stores

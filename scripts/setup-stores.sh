@@ -27,7 +27,7 @@ with_cargo() {
 with_npm() {
     mkdir "$1"
     cp "$here/azurite/package.json" "$here/azurite/package-lock.json" "$1"
-    npm ci --prefix "$1" --silent --omit dev --ignore-scripts --no-audit --no-fund --cache "$work/npm" >&2
+    npm ci --prefix "$1" --loglevel error --omit dev --ignore-scripts --no-audit --no-fund --cache "$work/npm" >&2
 }
 
 # install FOLDER COMMAND ARGUMENTS…: `COMMAND place ARGUMENTS…` aside, then renamed, so that a folder of that name is whole.

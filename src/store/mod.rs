@@ -54,13 +54,25 @@ pub struct ObjectInfo {
 }
 
 /// A state of an object, for writing only where nobody changed it since.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Version {
     /// The store's `ETag`; on a disk the digest of the content.
     pub(in crate::store) e_tag: Option<String>,
     /// The store's own number of the version, where it has one.
     pub(in crate::store) version: Option<String>,
 }
+
+impl PartialEq for Version {
+    /// Goes by the tag where there is one: some stores tell the version of what was written, and not of what is read.
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.e_tag, &other.e_tag) {
+            (Some(tag), Some(other)) => tag == other,
+            _ => self.version == other.version,
+        }
+    }
+}
+
+impl Eq for Version {}
 
 /// A tree of immutable objects under one root URL.
 ///

@@ -1,5 +1,6 @@
 //! Buckets on the servers, as the program and the library reach them.
 
+use super::proxy::Proxy;
 use super::server::{Kind, REGION, Server};
 use crate::conformance::bucket_options;
 use rayonnage::store::{BucketStore, SharedStore, Store};
@@ -9,39 +10,57 @@ use std::sync::{Arc, OnceLock};
 
 /// A bucket of its own on a server that tests share.
 pub struct Bucket {
-    server: &'static Server,
+    shared: &'static Shared,
     name: String,
+}
+
+/// A server, and the proxy through which it is reached: the S3 servers here answer one request after another on one connection
+/// 40 ms late each, and s3s-fs looks at the condition of a put before it is its turn.
+struct Shared {
+    server: Server,
+    proxy: Proxy,
+}
+
+impl Shared {
+    fn start(kind: Kind) -> Option<Self> {
+        let server = Server::start(kind)?;
+        let proxy = match kind {
+            Kind::S3sFs => Proxy::serial(server.address(), |_| None),
+            Kind::Garage | Kind::Azurite => Proxy::start(server.address(), |_| None),
+        };
+        Some(Self { server, proxy })
+    }
 }
 
 impl Bucket {
     /// Makes one; `None`, loudly, where the server is not there.
     pub fn on(kind: Kind) -> Option<Self> {
-        static S3S_FS: OnceLock<Option<Server>> = OnceLock::new();
-        static GARAGE: OnceLock<Option<Server>> = OnceLock::new();
-        static AZURITE: OnceLock<Option<Server>> = OnceLock::new();
+        static S3S_FS: OnceLock<Option<Shared>> = OnceLock::new();
+        static GARAGE: OnceLock<Option<Shared>> = OnceLock::new();
+        static AZURITE: OnceLock<Option<Shared>> = OnceLock::new();
         let shared = match kind {
             Kind::S3sFs => &S3S_FS,
             Kind::Garage => &GARAGE,
             Kind::Azurite => &AZURITE,
         };
-        let server = shared.get_or_init(|| Server::start(kind)).as_ref()?;
-        let name = server.make_bucket();
-        Some(Self { server, name })
+        let shared = shared.get_or_init(|| Shared::start(kind)).as_ref()?;
+        let name = shared.server.make_bucket();
+        Some(Self { shared, name })
     }
 
-    /// Where its server listens.
+    /// Where requests to its server go: what another proxy needs.
     pub fn address(&self) -> SocketAddr {
-        self.server.address()
+        self.shared.proxy.address()
     }
 
     /// The secret that nobody may show.
     pub fn secret(&self) -> &str {
-        self.server.secret()
+        self.shared.server.secret()
     }
 
     /// The URL of a folder in it.
     pub fn url(&self, folder: &str) -> String {
-        let scheme = match self.server.kind() {
+        let scheme = match self.shared.server.kind() {
             Kind::Azurite => "az",
             Kind::S3sFs | Kind::Garage => "s3",
         };
@@ -50,9 +69,10 @@ impl Bucket {
 
     /// The environment of those who use it, directly or through a proxy.
     pub fn variables(&self, through: Option<SocketAddr>) -> Vec<(String, String)> {
-        let endpoint = self.server.endpoint_at(through.unwrap_or(self.address()));
-        let (key, secret) = (self.server.access_key(), self.server.secret());
-        let variables = match self.server.kind() {
+        let server = &self.shared.server;
+        let endpoint = server.endpoint_at(through.unwrap_or(self.address()));
+        let (key, secret) = (server.access_key(), server.secret());
+        let variables = match server.kind() {
             Kind::Azurite => vec![
                 ("AZURE_STORAGE_ACCOUNT_NAME", key),
                 ("AZURE_STORAGE_ACCOUNT_KEY", secret),

@@ -17,7 +17,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// Longest silence of a connection before it is given up: no thread waits forever.
-const LONGEST_SILENCE: Duration = Duration::from_secs(120);
+const LONGEST_SILENCE: Duration = Duration::from_mins(2);
 
 /// What is done to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +80,8 @@ pub struct Proxy {
 struct Shared {
     upstream: SocketAddr,
     faults: Box<Faults>,
+    /// Held while a request that changes something is served; `None` where they may overlap.
+    turn: Option<Mutex<()>>,
     stopped: AtomicBool,
     log: Mutex<Vec<Logged>>,
 }
@@ -95,11 +97,29 @@ impl Proxy {
         upstream: SocketAddr,
         faults: impl Fn(&Request) -> Option<Fault> + Send + Sync + 'static,
     ) -> Self {
+        Self::launch(upstream, Box::new(faults), None)
+    }
+
+    /// As [`Proxy::start`], but requests that may change something go to the server one after another: s3s-fs checks the condition
+    /// of a put and then writes, and in between another put passes the same check.
+    ///
+    /// # Panics
+    ///
+    /// Where no port can be had.
+    pub fn serial(
+        upstream: SocketAddr,
+        faults: impl Fn(&Request) -> Option<Fault> + Send + Sync + 'static,
+    ) -> Self {
+        Self::launch(upstream, Box::new(faults), Some(Mutex::default()))
+    }
+
+    fn launch(upstream: SocketAddr, faults: Box<Faults>, turn: Option<Mutex<()>>) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         let shared = Arc::new(Shared {
             upstream,
-            faults: Box::new(faults),
+            faults,
+            turn,
             stopped: AtomicBool::new(false),
             log: Mutex::default(),
         });
@@ -238,6 +258,9 @@ impl Shared {
             Some(Fault::Delay(delay)) => thread::sleep(delay),
             _ => {}
         }
+        let changes = !matches!(request.method.as_str(), "GET" | "HEAD");
+        let turn = self.turn.as_ref().filter(|_| changes);
+        let _turn = turn.map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
         let server = connect(self.upstream)?;
         let whole = forward(&request.head, from_client, &server)?;
         let mut from_server = BufReader::new(&server);
@@ -324,7 +347,7 @@ fn final_head(from_server: &mut BufReader<&TcpStream>) -> io::Result<Head> {
     }
 }
 
-/// Faults for a share of the requests, in turn: the same for the same seed, whatever the order in which requests come, since it
+/// Faults of these kinds for a share of the requests: the same for the same seed, whatever the order in which requests come, since it
 /// depends on method, path, and how often this path was asked for before.
 ///
 /// After `most_in_a_row` faults of one method and path, the next such request meets none: a client that tries again one time
@@ -336,29 +359,29 @@ pub fn share_of_requests(
     faults: &[Fault],
 ) -> impl Fn(&Request) -> Option<Fault> + Send + Sync + 'static {
     #[derive(Default)]
-    struct Seen {
+    struct History {
         times: u64,
         in_a_row: usize,
     }
     assert!(!faults.is_empty());
     let faults = faults.to_vec();
-    let seen: Mutex<HashMap<(String, String), Seen>> = Mutex::default();
+    let paths: Mutex<HashMap<(String, String), History>> = Mutex::default();
     move |request| {
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = seen
+        let mut paths = paths.lock().unwrap_or_else(PoisonError::into_inner);
+        let history = paths
             .entry((request.method.clone(), request.path.clone()))
             .or_default();
-        seen.times += 1;
-        let mut hash = mix(seed ^ mix(seen.times));
+        history.times += 1;
+        let mut hash = mix(seed ^ mix(history.times));
         for byte in request.method.bytes().chain(request.path.bytes()) {
             hash = mix(hash ^ u64::from(byte));
         }
         let unit = (hash >> 11) as f64 / (1_u64 << 53) as f64;
-        if unit >= share || seen.in_a_row >= most_in_a_row {
-            seen.in_a_row = 0;
+        if unit >= share || history.in_a_row >= most_in_a_row {
+            history.in_a_row = 0;
             return None;
         }
-        seen.in_a_row += 1;
+        history.in_a_row += 1;
         Some(faults[(mix(hash) % faults.len() as u64) as usize])
     }
 }

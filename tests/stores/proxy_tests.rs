@@ -4,6 +4,7 @@ use super::http::{Framing, Head, pass_body};
 use super::proxy::{Fault, Proxy, Request, share_of_requests};
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,6 +15,14 @@ const BODY: usize = 100_000;
 struct Upstream {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
+    crowd: Arc<Crowd>,
+}
+
+/// How many requests for `/slow` are served at once.
+#[derive(Default)]
+struct Crowd {
+    now: AtomicUsize,
+    most: AtomicUsize,
 }
 
 impl Upstream {
@@ -22,14 +31,20 @@ impl Upstream {
         let address = socket.local_addr().unwrap();
         let requests: Arc<Mutex<Vec<String>>> = Arc::default();
         let written = Arc::clone(&requests);
+        let crowd: Arc<Crowd> = Arc::default();
+        let counted = Arc::clone(&crowd);
         // Ends with the tests' process.
         thread::spawn(move || {
             for client in socket.incoming() {
-                let written = Arc::clone(&written);
-                thread::spawn(move || serve(&client.unwrap(), &written));
+                let (written, counted) = (Arc::clone(&written), Arc::clone(&counted));
+                thread::spawn(move || serve(&client.unwrap(), &written, &counted));
             }
         });
-        Self { address, requests }
+        Self {
+            address,
+            requests,
+            crowd,
+        }
     }
 
     fn requests(&self) -> Vec<String> {
@@ -37,7 +52,7 @@ impl Upstream {
     }
 }
 
-fn serve(mut client: &TcpStream, written: &Mutex<Vec<String>>) {
+fn serve(mut client: &TcpStream, written: &Mutex<Vec<String>>, crowd: &Crowd) {
     let mut from = BufReader::new(client);
     while let Ok(Some(head)) = Head::read(&mut from) {
         if head.says("expect", "100-continue") {
@@ -51,6 +66,12 @@ fn serve(mut client: &TcpStream, written: &Mutex<Vec<String>>) {
             .lock()
             .unwrap()
             .push(String::from_utf8(request).unwrap());
+        if head.word(1) == "/slow" {
+            let now = crowd.now.fetch_add(1, Ordering::SeqCst) + 1;
+            crowd.most.fetch_max(now, Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(100));
+            crowd.now.fetch_sub(1, Ordering::SeqCst);
+        }
         let body = "b".repeat(BODY);
         let answer = match head.word(1) {
             "/chunks" => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\ntrailer: t\r\n\r\n".to_owned(),
@@ -290,11 +311,11 @@ fn a_share_of_faults_is_the_same_for_a_seed_and_lets_who_tries_again_through() {
     second.reverse();
     assert_eq!(first, second);
     // With a fault for everything, each third request of a path gets through.
-    let faulty: Vec<bool> = statuses(7, 1.0, 2, &[5; 9])
+    let refused: Vec<bool> = statuses(7, 1.0, 2, &[5; 9])
         .iter()
         .map(|status| *status != 200)
         .collect();
-    assert_eq!(faulty, [true, true, false].repeat(3));
+    assert_eq!(refused, [true, true, false].repeat(3));
 }
 
 #[test]
@@ -322,4 +343,26 @@ fn a_proxy_that_was_dropped_accepts_nobody() {
     assert!(get(address, "/length").starts_with(b"HTTP/1.1 200"));
     drop(proxy);
     assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_serial_proxy_lets_one_change_through_at_a_time_and_any_reads() {
+    let most = |method: &str, proxy: fn(&Upstream) -> Proxy| {
+        let upstream = Upstream::start();
+        let proxy = proxy(&upstream);
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                let request = format!("{method} /slow HTTP/1.1\r\nconnection: close\r\n\r\n");
+                let address = proxy.address();
+                scope.spawn(move || assert!(raw(address, &request).starts_with(b"HTTP/1.1 200")));
+            }
+        });
+        upstream.crowd.most.load(Ordering::SeqCst)
+    };
+    let serial: fn(&Upstream) -> Proxy = |upstream| Proxy::serial(upstream.address, |_| None);
+    let other: fn(&Upstream) -> Proxy = |upstream| Proxy::start(upstream.address, |_| None);
+    assert_eq!(most("PUT", serial), 1);
+    assert_eq!(most("DELETE", serial), 1);
+    assert!(most("GET", serial) > 1);
+    assert!(most("PUT", other) > 1);
 }

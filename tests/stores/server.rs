@@ -51,6 +51,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::S3sFs => "s3s-fs",
+            Self::Garage => "Garage",
+            Self::Azurite => "Azurite",
+        }
+    }
+
     /// The variable that names the program.
     fn variable(self) -> &'static str {
         match self {
@@ -101,7 +110,8 @@ impl Server {
             // Not `eprintln`: the test harness swallows what a passing test says through it.
             let _ = writeln!(
                 io::stderr(),
-                "SKIPPED: no {kind:?}, since {variable} does not name it"
+                "SKIPPED: no {}, since {variable} does not name it",
+                kind.name()
             );
             return None;
         };
