@@ -280,8 +280,9 @@ fn fetch<'a>(
         source.get_all(&paths)
     }
     .into_iter();
-    let with_bytes = |file| (file, contents.next());
-    rows.into_iter().map(|row| row.map(with_bytes)).collect()
+    let mut with_bytes = |file| (file, contents.next());
+    let rows = rows.into_iter();
+    rows.map(|row| row.map(&mut with_bytes)).collect()
 }
 
 /// Decodes fetched images side by side, each right to its place.
