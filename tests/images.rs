@@ -2,15 +2,13 @@
 
 use crate::space::{Objects, TestSpace, objects, stage};
 use arrow::array::{Array, FixedSizeBinaryArray, StringArray};
-use bytes::Bytes;
 use rayonnage::checkpoint::CheckpointReader;
 use rayonnage::image::{ImageStatus, encode_png};
 use rayonnage::runner::SelectionOptions;
 use rayonnage::schema::column;
-use rayonnage::store::{self, LockGuard, ObjectInfo, SharedStore, Store, StoreError};
+use rayonnage::store::{self, Fault, FaultStore, SharedStore};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 const FOLDER: &str = "catalogue/images/image_test";
@@ -240,82 +238,6 @@ fn every_trouble_has_its_status_and_its_product_is_predicted_from_its_text() {
     assert_eq!(published(&space), after);
 }
 
-/// A source in which some files are there and cannot be read.
-#[derive(Debug)]
-struct Refusing {
-    inner: SharedStore,
-    ending: String,
-}
-
-impl Refusing {
-    fn refuse(&self, path: &str) -> Result<(), StoreError> {
-        if !path.ends_with(&self.ending) {
-            return Ok(());
-        }
-        Err(StoreError::Io {
-            operation: "read",
-            url: path.to_owned(),
-            source: std::io::Error::from_raw_os_error(5),
-        })
-    }
-}
-
-impl Store for Refusing {
-    fn url(&self) -> &str {
-        self.inner.url()
-    }
-
-    fn get(&self, path: &str) -> Result<Bytes, StoreError> {
-        self.refuse(path)?;
-        self.inner.get(path)
-    }
-
-    fn get_range(&self, path: &str, start: u64, end: u64) -> Result<Bytes, StoreError> {
-        self.refuse(path)?;
-        self.inner.get_range(path, start, end)
-    }
-
-    fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StoreError> {
-        self.inner.head(path)
-    }
-
-    fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>, StoreError> {
-        self.inner.list(prefix)
-    }
-
-    fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        self.inner.folders(prefix)
-    }
-
-    fn create(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
-        self.inner.create(path, bytes)
-    }
-
-    fn replace(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
-        self.inner.replace(path, bytes)
-    }
-
-    fn copy(&self, from: &str, to: &str) -> Result<(), StoreError> {
-        self.inner.copy(from, to)
-    }
-
-    fn delete(&self, path: &str) -> Result<(), StoreError> {
-        self.inner.delete(path)
-    }
-
-    fn sweep(&self, prefix: &str) -> Result<(), StoreError> {
-        self.inner.sweep(prefix)
-    }
-
-    fn lock(&self, path: &str, owner: &str) -> Result<LockGuard, StoreError> {
-        self.inner.lock(path, owner)
-    }
-
-    fn local_root(&self) -> Option<&Path> {
-        self.inner.local_root()
-    }
-}
-
 #[test]
 fn an_image_that_cannot_be_read_is_unreadable_and_its_product_is_predicted_from_its_text() {
     let mut space = TestSpace::finished();
@@ -329,10 +251,9 @@ fn an_image_that_cannot_be_read_is_unreadable_and_its_product_is_predicted_from_
             .is_some_and(|row| row[2] == "text+image")
     };
     let name = images.keys().find(has_image).unwrap();
-    let source: SharedStore = Arc::new(Refusing {
-        inner: space.source(),
-        ending: name.clone(),
-    });
+    let path = format!("{}/{name}", FOLDER.trim_start_matches("catalogue/"));
+    let source = FaultStore::new(space.source(), Fault::Never).unreadable(&path);
+    let source: SharedStore = Arc::new(source);
     // Digests known from before would spare the reading.
     fs::remove_file(space.path("checkpoints/_digests")).ok();
     let open = |folder: &str| store::open(&space.path(folder).display().to_string()).unwrap();

@@ -90,10 +90,11 @@ impl Store for FaultStore {
     }
 
     fn get_all(&self, paths: &[&str]) -> Vec<Result<Bytes, StoreError>> {
-        self.inner.get_all(paths)
+        paths.iter().map(|path| self.get(path)).collect()
     }
 
     fn get_versioned(&self, path: &str) -> Result<Option<(Bytes, Version)>, StoreError> {
+        self.check_readable(path)?;
         self.inner.get_versioned(path)
     }
 
@@ -103,6 +104,7 @@ impl Store for FaultStore {
     }
 
     fn get_ranges(&self, path: &str, ranges: &[(u64, u64)]) -> Result<Vec<Bytes>, StoreError> {
+        self.check_readable(path)?;
         self.inner.get_ranges(path, ranges)
     }
 

@@ -279,7 +279,7 @@ fn silence(store: &SharedStore, path: &str) -> Result<Duration, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{BucketOptions, BucketStore, Store};
+    use crate::store::{BucketOptions, BucketStore, RECORD_FILE};
 
     const TIMEOUT: Duration = Duration::from_millis(400);
 
@@ -337,7 +337,7 @@ mod tests {
             .into_iter()
             .map(|o| o.path)
             .collect();
-        assert_eq!(names, ["_lock"], "no clock is left");
+        assert_eq!(names, ["_lock", RECORD_FILE], "no clock is left");
     }
 
     #[test]

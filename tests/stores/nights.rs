@@ -17,7 +17,7 @@ struct Night {
 }
 
 impl Night {
-    fn on(kind: Kind, rows: u64) -> Option<Self> {
+    fn on(kind: Kind, rows: usize) -> Option<Self> {
         let bucket = Bucket::on(kind)?;
         let machine = machine(rows);
         bucket.upload(&machine.path("catalogue"), "dump");
@@ -25,7 +25,7 @@ impl Night {
     }
 
     /// Puts another machine in the place of this one.
-    fn replace_machine(&mut self, rows: u64) {
+    fn replace_machine(&mut self, rows: usize) {
         self.machine = machine(rows);
         // The catalogue is in the bucket alone.
         std::fs::remove_dir_all(self.machine.path("catalogue")).unwrap();
@@ -57,7 +57,7 @@ impl Night {
     }
 }
 
-fn machine(rows: u64) -> TestSpace {
+fn machine(rows: usize) -> TestSpace {
     let mut space = TestSpace::with_sample(&options(rows));
     space.set("rows_per_part=8");
     space.set("lock_timeout_s=2");
