@@ -255,12 +255,15 @@ fn the_next_date_takes_equal_parts_over_inside_the_sink() {
         sink.folders("predictions").unwrap(),
         ["dt=2026-11-19", "dt=2026-11-20"]
     );
-    // An older date is published and goes at once.
+    // An older date moves nothing, and goes with the next one.
     run("2026-11-01");
     let latest = String::from_utf8(sink.get("predictions/latest.json").unwrap().to_vec()).unwrap();
     assert!(latest.contains("2026-11-20"), "{latest}");
+    let folders = || sink.folders("predictions").unwrap();
     assert_eq!(
-        sink.folders("predictions").unwrap(),
-        ["dt=2026-11-19", "dt=2026-11-20"]
+        folders(),
+        ["dt=2026-11-01", "dt=2026-11-19", "dt=2026-11-20"]
     );
+    run("2026-11-21");
+    assert_eq!(folders(), ["dt=2026-11-20", "dt=2026-11-21"]);
 }

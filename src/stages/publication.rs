@@ -161,8 +161,8 @@ impl Earlier {
     }
 }
 
-/// Deletes the publications of all but the newest dates; that which `latest.json` points to stays.
-fn drop_old_dates(sink: &dyn Store, retain: usize, latest: &Latest) -> Result<(), StageError> {
+/// Deletes the publications of all but the newest dates. One of an older date that was made just now stays until the next.
+fn drop_old_dates(sink: &dyn Store, retain: usize, made: &Latest) -> Result<(), StageError> {
     if retain == 0 {
         return Ok(());
     }
@@ -173,7 +173,7 @@ fn drop_old_dates(sink: &dyn Store, retain: usize, latest: &Latest) -> Result<()
         .collect();
     let old = dates.len().saturating_sub(retain);
     for folder in &dates[..old] {
-        if latest.path.starts_with(&format!("{FOLDER}/{folder}/")) {
+        if made.path.starts_with(&format!("{FOLDER}/{folder}/")) {
             continue;
         }
         let mut objects = sink.list(&format!("{FOLDER}/{folder}"))?;
