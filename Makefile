@@ -52,16 +52,22 @@ build: ## build the program
 test: ## build and run every test
 	@$(WITH_LIBTORCH) cargo test --release --locked
 
+# Garage takes ten minutes to build, so only this one builds it.
+.PHONY: test-stores-all
+test-stores-all: ## as test-stores, and installs Garage, too (10 minutes, once)
+	@scripts/setup-stores.sh garage >/dev/null || echo 'test-stores: no Garage: it could not be installed' >&2
+	@$(MAKE) --no-print-directory test-stores
+
 .PHONY: test-stores
-test-stores: ## the tests of object stores on real servers: s3s-fs, Garage, Azurite; installs each once (10 minutes), skips what cannot be had
+test-stores: ## the tests of object stores on real servers: s3s-fs and Azurite, installed once (4 minutes), and Garage where test-stores-all installed it
 	@$(WITH_LIBTORCH) \
 	have() { \
-		if program=$$(scripts/setup-stores.sh "$$2"); then export "$$3=$$program"; \
-		else echo "test-stores: no $$1: it could not be installed, so its tests are SKIPPED" >&2; fi; }; \
-	have s3s-fs s3s-fs RAYONNAGE_TEST_S3S_FS; \
-	have Azurite azurite RAYONNAGE_TEST_AZURITE; \
-	have Garage garage RAYONNAGE_TEST_GARAGE; \
-	cargo test --release --locked --test suite stores
+		if program=$$(scripts/setup-stores.sh $$1 $$3); then export "$$2=$$program"; \
+		else echo "test-stores: $$1 is not there, so its tests are SKIPPED" >&2; fi; }; \
+	have s3s-fs RAYONNAGE_TEST_S3S_FS; \
+	have azurite RAYONNAGE_TEST_AZURITE; \
+	have garage RAYONNAGE_TEST_GARAGE --installed; \
+	cargo test --release --locked --test suite stores::
 
 # make parity DATA=folder; make bench-text DATA=folder PEERS=folder NETWORKS=1 ROUNDS=3 REPORT=file
 DATA ?=
@@ -177,6 +183,16 @@ bench-fusion: ## what images add to text, 5-fold: DATA=folder WEIGHTS=mobilenet_
 	@$(WITH_LIBTORCH) cargo build --release --locked; \
 	if [ -z "$(DATA)" ] || [ -z "$(WEIGHTS)" ]; then echo 'bench-fusion: wants DATA=… and WEIGHTS=…' >&2; exit 2; fi; \
 	cargo bench --locked --bench fusion -- --data "$(DATA)" --report "$(REPORT)" --weights "$(WEIGHTS)" --sha256 "$$(sha256sum < "$(WEIGHTS)" | cut -c1-64)" $(ARGS)
+
+.PHONY: bench-stores
+bench-stores: REPORT = $(CARGO_TARGET)/bench-stores.md
+bench-stores: ## images from a bucket on this machine, 20 ms away, against the disk: DATA=… (or 2,000 sample products) REPORT=…
+	@$(WITH_LIBTORCH) \
+	RAYONNAGE_TEST_S3S_FS=$$(scripts/setup-stores.sh s3s-fs); export RAYONNAGE_TEST_S3S_FS; \
+	cargo build --release --locked; \
+	data="$(DATA)"; \
+	if [ -z "$$data" ]; then data=$(CARGO_TARGET)/bench-stores-sample; "$(RAYONNAGE)" sample "$$data" --rows 2000; fi; \
+	cargo bench --locked --bench stores -- --data "$$data" --report "$(REPORT)" $(ARGS)
 
 .PHONY: lint
 lint: ## rustfmt and clippy, warnings are errors

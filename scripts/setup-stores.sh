@@ -7,6 +7,8 @@
 #   setup-stores.sh garage     S3, ignores the conditions                 (cargo, with its C libraries bundled)
 #   setup-stores.sh azurite    the blobs of Azure                         (npm)
 #
+# With --installed behind the name it only looks whether it is there.
+#
 # RAYONNAGE_CACHE names the cache folder (default: $XDG_CACHE_HOME or ~/.cache, then rayonnage).
 set -euo pipefail
 
@@ -34,6 +36,7 @@ with_npm() {
 install() {
     local name=$1 command=$2
     shift 2
+    [ -z "$only_look" ] || { say "$name is not installed"; exit 1; }
     mkdir -p "$cache"
     # A lock of its own: the longest takes minutes, and LibTorch need not wait for it.
     exec 9>"$cache/.setup-$server.lock"
@@ -49,7 +52,7 @@ install() {
 }
 
 # What decides the contents is part of the name: a change makes a new folder.
-server=${1:-}
+server=${1:-} only_look=${2:-}
 case $server in
 s3s-fs)
     crate=(s3s-fs 0.14.1 binary)

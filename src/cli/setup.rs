@@ -114,7 +114,12 @@ const DEFAULT_SQL: &str = "sql";
 
 /// Starts logging to standard error: warnings beside progress bars, everything of note elsewhere.
 pub(super) fn logging(common: &Common, monitor: &Monitor) {
-    let default = if monitor.has_bars() { "warn" } else { "info" };
+    let default = if monitor.has_bars() {
+        "warn"
+    } else {
+        // Requests that are repeated are everyday.
+        "info,object_store=warn"
+    };
     let filter =
         EnvFilter::try_from_env("RAYONNAGE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let writer = monitor.clone();

@@ -4,6 +4,7 @@
 //! that it was skipped. `proxy` needs none.
 
 mod bucket;
+mod faults;
 mod http;
 mod nights;
 pub mod proxy;

@@ -5,23 +5,50 @@ use super::proxy::{Fault, Proxy, share_of_requests};
 use super::server::Kind;
 use crate::space::{Objects, Outcome, TestSpace, assert_same, objects_of, options, ran, stage};
 use rayonnage::runner::{RunRecord, StageStatus};
-use rayonnage::store::{SharedStore, Store};
+use rayonnage::store::{BucketStore, SharedStore, Store};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A night whose catalogue, checkpoints and predictions lie in a bucket; the machine is a folder that nothing else is kept in.
 struct Night {
-    bucket: Bucket,
+    bucket: Rc<Bucket>,
+    /// Folder of checkpoints and predictions.
+    place: &'static str,
     machine: TestSpace,
 }
 
 impl Night {
     fn on(kind: Kind, rows: usize) -> Option<Self> {
-        let bucket = Bucket::on(kind)?;
+        let bucket = Rc::new(Bucket::on(kind)?);
         let machine = machine(rows);
         bucket.upload(&machine.path("catalogue"), "dump");
-        Some(Self { bucket, machine })
+        let place = "first";
+        Some(Self {
+            bucket,
+            place,
+            machine,
+        })
+    }
+
+    /// Another night of the same dump, with nothing made yet.
+    fn again(&self, rows: usize) -> Self {
+        Self {
+            bucket: Rc::clone(&self.bucket),
+            place: "second",
+            machine: machine(rows),
+        }
+    }
+
+    /// The URL of what it makes.
+    fn url(&self, folder: &str) -> String {
+        self.bucket.url(&format!("{}/{folder}", self.place))
+    }
+
+    fn store(&self, folder: &str) -> BucketStore {
+        self.bucket.store(&format!("{}/{folder}", self.place), None)
     }
 
     /// Puts another machine in the place of this one.
@@ -36,8 +63,8 @@ impl Night {
         self.bucket.reach(&mut command, through);
         command
             .env("RAYONNAGE_SOURCE", self.bucket.url("dump"))
-            .env("RAYONNAGE_CHECKPOINTS", self.bucket.url("checkpoints"))
-            .env("RAYONNAGE_SINK", self.bucket.url("out"));
+            .env("RAYONNAGE_CHECKPOINTS", self.url("checkpoints"))
+            .env("RAYONNAGE_SINK", self.url("out"));
         command
     }
 
@@ -46,12 +73,12 @@ impl Night {
     }
 
     fn objects(&self, folder: &str) -> Objects {
-        let store: SharedStore = self.bucket.shared(folder);
+        let store: SharedStore = Arc::new(self.store(folder));
         objects_of(&store)
     }
 
     fn record(&self) -> RunRecord {
-        let store = self.bucket.store("checkpoints", None);
+        let store = self.store("checkpoints");
         let last = store.list("_runs").unwrap().pop().unwrap();
         serde_json::from_slice(&store.get(&last.path).unwrap()).unwrap()
     }
@@ -79,7 +106,7 @@ fn a_night_in_a_bucket_makes_what_a_night_on_a_disk_makes() {
         night.run(&["run"], None).expect(0, &[]);
         let record = night.record();
         let checkpoints = &record.stores["checkpoints"];
-        assert_eq!(checkpoints.url, night.bucket.url("checkpoints"));
+        assert_eq!(checkpoints.url, night.url("checkpoints"));
         assert!(
             checkpoints
                 .conditional_writes
@@ -110,11 +137,7 @@ fn another_machine_goes_on_where_a_killed_one_stopped() {
         return;
     };
     let half_made = |night: &Night| {
-        let made = night
-            .bucket
-            .store("checkpoints", None)
-            .list("clean_text")
-            .unwrap();
+        let made = night.store("checkpoints").list("clean_text").unwrap();
         let parts = made
             .iter()
             .filter(|object| object.path.ends_with(".parquet"))
@@ -153,7 +176,7 @@ fn another_machine_goes_on_where_a_killed_one_stopped() {
     let clean_text = stage(&record, "clean_text");
     assert_eq!(clean_text.status, StageStatus::Ran);
     assert!(clean_text.parts_taken_over >= left, "{clean_text:#?}");
-    let whole = Night::on(Kind::S3sFs, 200).unwrap();
+    let whole = night.again(200);
     whole.run(&["run"], None).expect(0, &[]);
     assert_same(
         &without_times(night.objects("checkpoints")),
@@ -201,7 +224,7 @@ fn one_of_two_publishers_wins_and_the_other_says_so() {
     let Some(night) = Night::on(Kind::Azurite, 60) else {
         return;
     };
-    let sink = night.bucket.store("out", None);
+    let sink = night.store("out");
     let other = sink.lock("predictions/_lock", "the other run").unwrap();
     let outcome = night.run(&["run"], None);
     outcome.expect(15, &["the other run"]);
@@ -216,7 +239,7 @@ fn two_runs_on_one_checkpoint_root_keep_out_of_each_others_way() {
     let Some(night) = Night::on(Kind::Azurite, 60) else {
         return;
     };
-    let checkpoints = night.bucket.store("checkpoints", None);
+    let checkpoints = night.store("checkpoints");
     let other = checkpoints.lock("_lock", "the other run").unwrap();
     night.run(&["run"], None).expect(14, &["the other run"]);
     drop(other);
@@ -264,7 +287,7 @@ fn a_night_on_a_line_that_fails_three_times_in_ten_ends_with_the_same_bytes() {
     night.run(&["run"], Some(proxy.address())).expect(0, &[]);
     let share = proxy.faults() as f64 / proxy.requests() as f64;
     assert!(share > 0.2, "{share} of {} requests", proxy.requests());
-    let quiet = Night::on(Kind::S3sFs, 60).unwrap();
+    let quiet = night.again(60);
     quiet.run(&["run"], None).expect(0, &[]);
     for folder in ["checkpoints", "out"] {
         assert_same(
@@ -322,7 +345,7 @@ fn secrets_appear_nowhere() {
         }
         let mut seen = 0;
         for folder in ["checkpoints", "out"] {
-            let store = night.bucket.store(folder, None);
+            let store = night.store(folder);
             for object in store.list("").unwrap() {
                 let bytes = store.get(&object.path).unwrap();
                 let holds = |text: &str| {
