@@ -9,7 +9,9 @@ use rayonnage::store::{
     Fault, FaultStore, ObjectBackedStore, Operation, RecordingStore, SharedStore,
 };
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Stages whose parts are taken over one by one, with the dataset that stands for a part.
 const ROW_WISE: [&str; 10] = [
@@ -211,36 +213,59 @@ fn assert_nothing_again(record: &RunRecord, done: &[Operation]) {
 
 #[test]
 fn every_prefix_of_a_run_is_carried_on() {
-    every_prefix_is_carried_on(&memory);
+    every_prefix_is_carried_on(1, &memory);
 }
 
 #[test]
 fn every_lost_answer_is_carried_on() {
-    every_answer_may_be_lost(&memory);
+    every_answer_may_be_lost(1, &memory);
 }
 
-/// Whatever prefix of the operations of a run a crash leaves in an empty store, the next run does the rest.
-pub fn every_prefix_is_carried_on(empty: &dyn Fn() -> SharedStore) {
+/// Whatever prefix of the operations of a run a crash leaves in an empty store, the next run does the rest. So many are tried at
+/// once.
+pub fn every_prefix_is_carried_on(at_once: usize, empty: &(dyn Fn() -> SharedStore + Sync)) {
     let clean = clean_run();
-    for done in 0..=clean.operations.len() {
+    side_by_side(at_once, clean.operations.len() + 1, &|done| {
         let store = empty();
         for operation in &clean.operations[..done] {
             operation.apply(&*store).unwrap();
         }
         resume(&clean, &store, done);
-    }
+    });
 }
 
-/// Whichever answer of a run in an empty store is lost, the next run does the rest.
-pub fn every_answer_may_be_lost(empty: &dyn Fn() -> SharedStore) {
+/// Whichever answer of a run in an empty store is lost, the next run does the rest. So many are tried at once.
+pub fn every_answer_may_be_lost(at_once: usize, empty: &(dyn Fn() -> SharedStore + Sync)) {
     let clean = clean_run();
-    for lost in 0..clean.operations.len() {
+    side_by_side(at_once, clean.operations.len(), &|lost| {
         let store = empty();
         let faulty: SharedStore = Arc::new(FaultStore::new(store.clone(), Fault::AnswerLost(lost)));
         let result = clean.space.run_on(&faulty, &faulty, &all());
         assert!(result.is_err(), "operation {lost} answered with an error");
         resume(&clean, &store, lost + 1);
-    }
+    });
+}
+
+/// Does something for each number below a count, some at a time; stops at the first that panics.
+fn side_by_side(at_once: usize, count: usize, act: &(dyn Fn(usize) + Sync)) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= count {
+                        return;
+                    }
+                    let result = catch_unwind(AssertUnwindSafe(|| act(number)));
+                    if let Err(panic) = result {
+                        next.store(count, Ordering::Relaxed);
+                        resume_unwind(panic);
+                    }
+                }
+            });
+        }
+    });
 }
 
 #[test]

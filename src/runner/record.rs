@@ -10,7 +10,7 @@ use crate::fingerprint::{DirtyReason, Fingerprint};
 use crate::model::Runtime;
 use crate::monitor::StageMonitor;
 use crate::stages::{CheckResult, Environment, StageError};
-use crate::store::{Conditions, SharedStore};
+use crate::store::{Conditions, SharedStore, create_idempotent};
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -332,7 +332,7 @@ impl RunRecord {
     pub(super) fn write(&self, store: &SharedStore) -> Result<(), RunError> {
         let json = serde_json::to_vec_pretty(self).unwrap_or_default();
         let path = format!("{RUNS_FOLDER}/{}.json", self.run);
-        Ok(store.create(&path, Bytes::from(json))?)
+        Ok(create_idempotent(&**store, &path, &Bytes::from(json))?)
     }
 }
 

@@ -123,7 +123,8 @@ pub trait Store: Send + Sync + Debug {
     /// Lists the names of the folders directly below `prefix`, sorted.
     fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
 
-    /// Writes a new object, whole and durable; [`StoreError::AlreadyExists`] where there is one.
+    /// Writes a new object, whole and durable; [`StoreError::AlreadyExists`] where there is one. In a bucket that may be its own:
+    /// a request whose answer was lost is sent again. Whoever has to know goes by the content ([`create_idempotent`]).
     fn create(&self, path: &str, bytes: Bytes) -> Result<(), StoreError>;
 
     /// Writes an object whether or not there is one, atomically and durably.

@@ -3,10 +3,10 @@
 use super::proxy::Proxy;
 use super::server::{Kind, REGION, Server};
 use crate::conformance::bucket_options;
-use rayonnage::store::{BucketStore, SharedStore, Store};
+use rayonnage::store::{BucketStore, Store};
 use std::net::SocketAddr;
 use std::process::Command;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 /// A bucket of its own on a server that tests share.
 pub struct Bucket {
@@ -93,11 +93,6 @@ impl Bucket {
     pub fn store(&self, folder: &str, through: Option<SocketAddr>) -> BucketStore {
         let variables = self.variables(through);
         BucketStore::connect(&self.url(folder), &variables, bucket_options()).unwrap()
-    }
-
-    /// As [`Self::store`], shared.
-    pub fn shared(&self, folder: &str) -> SharedStore {
-        Arc::new(self.store(folder, None))
     }
 
     /// Lets a command of the program reach it.
