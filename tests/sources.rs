@@ -205,7 +205,7 @@ fn a_catalogue_on_a_web_server_is_read_without_listings() {
     run().expect(0, &[]);
     assert!(ran(&elsewhere.record()).is_empty());
     let requests = server.requests.lock().unwrap();
-    let fetched = |request: &&String| request.starts_with("GET") && request.ends_with(".jpg");
+    let fetched = |request: &&String| request.starts_with("GET") && request.contains("/images/");
     assert!(requests[..first].iter().filter(fetched).count() > 0);
     assert_eq!(
         requests[first..].iter().filter(fetched).count(),

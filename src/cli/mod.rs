@@ -54,12 +54,13 @@ enum CommandError {
 impl CommandError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Sql(_) | Self::Store(StoreError::Url { .. }) => {
-                exit_code::CONFIG
-            }
-            Self::Store(StoreError::NoConditions { .. } | StoreError::ReadOnly { .. }) => {
-                exit_code::CONFIG
-            }
+            Self::Config(_)
+            | Self::Sql(_)
+            | Self::Store(
+                StoreError::Url { .. }
+                | StoreError::NoConditions { .. }
+                | StoreError::ReadOnly { .. },
+            ) => exit_code::CONFIG,
             Self::Store(_) | Self::Sample(_) => exit_code::STAGE_FAILED,
             Self::Run(error) => error.exit_code(),
             Self::Device(_) | Self::Usage(_) => exit_code::USAGE,

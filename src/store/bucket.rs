@@ -19,13 +19,17 @@ use object_store::{
 use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Requests under way at a time where several objects or ranges are wanted.
 const REQUESTS_AT_ONCE: usize = 32;
 
-/// How often an unclear failure is settled and tried again, above the retries of each request.
+/// How often an unclear failure is settled and tried again, above the retries of each request: those are not for an answer that
+/// broke off in its middle.
 const ATTEMPTS: u32 = 5;
+
+/// A server that is silent for so long, through all retries of a request, is not asked again.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How a bucket is used.
 #[derive(Debug, Clone)]
@@ -43,7 +47,7 @@ impl Default for BucketOptions {
         Self {
             most_bytes_at_once: 64 << 20,
             piece_bytes: 16 << 20,
-            lock_timeout: Duration::from_secs(60),
+            lock_timeout: Duration::from_mins(1),
         }
     }
 }
@@ -208,10 +212,10 @@ impl BucketStore {
         path: &str,
         mut request: impl FnMut() -> F,
     ) -> Result<T, StoreError> {
-        let mut attempt = 1;
+        let (started, mut attempt) = (Instant::now(), 1);
         loop {
             match runtime().block_on(request()) {
-                Err(error) if may_pass(&error) && attempt < ATTEMPTS => pause(attempt),
+                Err(error) if may_pass(&error) && is_worth_more(started, attempt) => pause(attempt),
                 result => return result.map_err(|error| self.name(operation, path, &error)),
             }
             attempt += 1;
@@ -223,15 +227,14 @@ impl BucketStore {
         &self,
         operation: &'static str,
         paths: &[&str],
-        request: impl AsyncFn(&ObjectPath) -> Result<T, Error>,
+        request: &impl AsyncFn(&ObjectPath) -> Result<T, Error>,
     ) -> Vec<Result<T, StoreError>> {
-        let request = &request;
         let one = async |path: &str| {
             let location = self.locate(path)?;
-            let mut attempt = 1;
+            let (started, mut attempt) = (Instant::now(), 1);
             loop {
                 match request(&location).await {
-                    Err(error) if may_pass(&error) && attempt < ATTEMPTS => {
+                    Err(error) if may_pass(&error) && is_worth_more(started, attempt) => {
                         tokio::time::sleep(pause_after(attempt)).await;
                     }
                     result => {
@@ -246,7 +249,7 @@ impl BucketStore {
     }
 
     /// Writes an object whether or not there is one.
-    pub(super) fn overwrite(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
+    pub(super) fn overwrite(&self, path: &str, bytes: &Bytes) -> Result<(), StoreError> {
         let location = self.locate(path)?;
         self.retrying("write", path, || {
             let payload = PutPayload::from_bytes(bytes.clone());
@@ -256,9 +259,9 @@ impl BucketStore {
     }
 
     /// Writes an object on the condition that there is none, whatever the store makes of the condition.
-    pub(super) fn put_new(&self, path: &str, bytes: Bytes) -> Result<Version, StoreError> {
+    pub(super) fn put_new(&self, path: &str, bytes: &Bytes) -> Result<Version, StoreError> {
         let location = self.locate(path)?;
-        self.settling(path, &bytes, |payload| {
+        self.settling(path, bytes, |payload| {
             self.shared
                 .inner
                 .put_opts(&location, payload, PutMode::Create.into())
@@ -269,11 +272,11 @@ impl BucketStore {
     pub(super) fn put_version(
         &self,
         path: &str,
-        bytes: Bytes,
+        bytes: &Bytes,
         expected: &Version,
     ) -> Result<Version, StoreError> {
         let location = self.locate(path)?;
-        let refused = self.settling(path, &bytes, |payload| {
+        let refused = self.settling(path, bytes, |payload| {
             let mode = PutMode::Update(expected.clone().into());
             self.shared.inner.put_opts(&location, payload, mode.into())
         });
@@ -292,7 +295,7 @@ impl BucketStore {
         bytes: &Bytes,
         write: impl Fn(PutPayload) -> F,
     ) -> Result<Version, StoreError> {
-        let mut attempt = 1;
+        let (started, mut attempt) = (Instant::now(), 1);
         loop {
             let error = match runtime().block_on(write(PutPayload::from_bytes(bytes.clone()))) {
                 Ok(written) => {
@@ -303,8 +306,7 @@ impl BucketStore {
                 }
                 Err(error) => error,
             };
-            let is_unclear = may_pass(&error);
-            if !is_unclear || attempt == ATTEMPTS {
+            if !may_pass(&error) || !is_worth_more(started, attempt) {
                 return Err(self.name("write", path, &error));
             }
             if let Some((found, version)) = self.get_versioned(path)?
@@ -356,6 +358,10 @@ fn may_pass(error: &Error) -> bool {
     matches!(error, Error::Generic { .. })
 }
 
+fn is_worth_more(started: Instant, attempt: u32) -> bool {
+    attempt < ATTEMPTS && started.elapsed() < PATIENCE
+}
+
 fn pause(attempt: u32) {
     std::thread::sleep(pause_after(attempt));
 }
@@ -378,7 +384,7 @@ impl Store for BucketStore {
 
     fn get_all(&self, paths: &[&str]) -> Vec<Result<Bytes, StoreError>> {
         let inner = &self.shared.inner;
-        self.side_by_side("read", paths, async |location| {
+        self.side_by_side("read", paths, &async |location: &ObjectPath| {
             inner.get(location).await?.bytes().await
         })
     }
@@ -427,7 +433,7 @@ impl Store for BucketStore {
 
     fn head_all(&self, paths: &[&str]) -> Vec<Result<Option<ObjectInfo>, StoreError>> {
         let inner = &self.shared.inner;
-        let found = self.side_by_side("look at", paths, async |location| {
+        let found = self.side_by_side("look at", paths, &async |location: &ObjectPath| {
             inner.head(location).await
         });
         found
@@ -477,7 +483,7 @@ impl Store for BucketStore {
         let is_large = bytes.len() > self.shared.options.most_bytes_at_once;
         let uploads = self.shared.uploads.as_ref().filter(|_| is_large);
         if uploads.is_none() && self.conditions()?.create {
-            return self.put_new(path, bytes).map(drop);
+            return self.put_new(path, &bytes).map(drop);
         }
         // Large objects have names that their content decides, or are written under the lock.
         if self.head(path)?.is_some() {
@@ -485,7 +491,7 @@ impl Store for BucketStore {
             return Err(StoreError::AlreadyExists { url });
         }
         match uploads {
-            None => self.overwrite(path, bytes),
+            None => self.overwrite(path, &bytes),
             Some(uploads) => {
                 let location = self.locate(path)?;
                 let piece_bytes = self.shared.options.piece_bytes;
@@ -496,7 +502,7 @@ impl Store for BucketStore {
 
     fn replace(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
         self.refuse_writing(path)?;
-        self.overwrite(path, bytes)
+        self.overwrite(path, &bytes)
     }
 
     fn replace_if(
@@ -511,15 +517,15 @@ impl Store for BucketStore {
             url: self.object_url(path),
         };
         let refused = match expected {
-            None if conditions.create => self.put_new(path, bytes.clone()),
-            Some(expected) if conditions.update => self.put_version(path, bytes.clone(), expected),
+            None if conditions.create => self.put_new(path, &bytes),
+            Some(expected) if conditions.update => self.put_version(path, &bytes, expected),
             // A single writer: looking first is all that can be done.
             _ => {
                 let found = self.get_versioned(path)?;
                 if found.as_ref().map(|(_, version)| version) != expected {
                     return Err(changed());
                 }
-                self.overwrite(path, bytes)?;
+                self.overwrite(path, &bytes)?;
                 let written = self.get_versioned(path)?;
                 return written.map(|(_, version)| version).ok_or_else(changed);
             }

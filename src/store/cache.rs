@@ -89,13 +89,13 @@ impl Store for CachedStore {
         let lacking = paths.iter().zip(&found).filter(|(_, kept)| kept.is_none());
         let lacking: Vec<&str> = lacking.map(|(path, _)| *path).collect();
         let mut fetched = self.inner.get_all(&lacking).into_iter();
-        let found = paths.iter().zip(found).map(|(path, kept)| match kept {
-            Some(bytes) => Ok(bytes),
-            None => {
-                let bytes = fetched.next().unwrap_or_else(|| self.inner.get(path))?;
-                self.keep(path, &bytes);
-                Ok(bytes)
+        let found = paths.iter().zip(found).map(|(path, kept)| {
+            if let Some(bytes) = kept {
+                return Ok(bytes);
             }
+            let bytes = fetched.next().unwrap_or_else(|| self.inner.get(path))?;
+            self.keep(path, &bytes);
+            Ok(bytes)
         });
         found.collect()
     }

@@ -70,7 +70,7 @@ pub(super) fn of(store: &BucketStore) -> Result<Conditions, StoreError> {
         conditional_writes: conditions,
     };
     let json = serde_json::to_vec_pretty(&record).unwrap_or_default();
-    store.overwrite(RECORD_FILE, Bytes::from(json))?;
+    store.overwrite(RECORD_FILE, &Bytes::from(json))?;
     Ok(conditions)
 }
 
@@ -89,7 +89,7 @@ fn try_out(store: &BucketStore, path: &str) -> Result<Conditions, StoreError> {
         update: false,
     };
     // Nobody else knows the name: where it exists already, a lost answer was repeated.
-    match store.put_new(path, text("first")) {
+    match store.put_new(path, &text("first")) {
         Ok(_) | Err(StoreError::AlreadyExists { .. }) => {}
         Err(StoreError::Unsupported { .. }) => return Ok(conditions),
         Err(error) => return Err(error),
@@ -97,21 +97,21 @@ fn try_out(store: &BucketStore, path: &str) -> Result<Conditions, StoreError> {
     let Some((_, stale)) = store.get_versioned(path)? else {
         return Ok(conditions);
     };
-    match store.put_new(path, text("second")) {
+    match store.put_new(path, &text("second")) {
         Ok(_) => {}
         Err(StoreError::AlreadyExists { .. }) => conditions.create = true,
         Err(error) => return Err(error),
     }
-    store.overwrite(path, text("third"))?;
+    store.overwrite(path, &text("third"))?;
     let Some((_, fresh)) = store.get_versioned(path)? else {
         return Ok(conditions);
     };
-    match store.put_version(path, text("fourth"), &stale) {
+    match store.put_version(path, &text("fourth"), &stale) {
         Ok(_) | Err(StoreError::Unsupported { .. }) => return Ok(conditions),
         Err(StoreError::Changed { .. }) => {}
         Err(error) => return Err(error),
     }
-    match store.put_version(path, text("fifth"), &fresh) {
+    match store.put_version(path, &text("fifth"), &fresh) {
         Ok(_) => conditions.update = true,
         // Refused, or done and the repeated request refused: the content tells.
         Err(StoreError::Changed { .. }) => conditions.update = store.get(path)? == "fifth",

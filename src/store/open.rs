@@ -19,7 +19,7 @@ impl Default for OpenOptions {
     fn default() -> Self {
         Self {
             single_writer: false,
-            lock_timeout: Duration::from_secs(60),
+            lock_timeout: Duration::from_mins(1),
         }
     }
 }

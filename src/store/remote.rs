@@ -247,19 +247,21 @@ fn is_plain_http(endpoint: Option<String>) -> bool {
 fn client_options() -> ClientOptions {
     ClientOptions::new()
         .with_connect_timeout(Duration::from_secs(5))
-        .with_timeout(Duration::from_secs(300))
+        .with_timeout(Duration::from_mins(5))
         .with_read_timeout(Duration::from_secs(30))
 }
 
+/// Outlasts half a minute without an answer.
 fn retries() -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {
-            init_backoff: Duration::from_millis(50),
+            init_backoff: Duration::from_millis(100),
             max_backoff: Duration::from_secs(10),
-            base: 2.0,
+            // Each pause is drawn from between the first and so many times the one before.
+            base: 3.0,
         },
-        max_retries: 10,
-        retry_timeout: Duration::from_secs(180),
+        max_retries: 12,
+        retry_timeout: Duration::from_mins(3),
     }
 }
 

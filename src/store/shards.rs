@@ -170,7 +170,16 @@ fn split(path: &str) -> Option<(&str, &str)> {
 }
 
 fn is_shard(name: &str) -> bool {
-    name.ends_with(".tar") || name.ends_with(".zip")
+    has_ending(name, "tar") || is_zip(name)
+}
+
+fn is_zip(name: &str) -> bool {
+    has_ending(name, "zip")
+}
+
+fn has_ending(name: &str, ending: &str) -> bool {
+    let found = Path::new(name).extension();
+    found.is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
 /// Whether a name fits a pattern in which `*` stands for anything.
@@ -206,7 +215,7 @@ impl Index {
                 info: info.clone(),
                 directory: None,
             };
-            if info.path.ends_with(".zip") {
+            if is_zip(&info.path) {
                 let reader = RangedReader::new(store, &info, 64 << 10);
                 let archive = ZipArchive::new(reader).map_err(|error| bad(error.to_string()))?;
                 let directory = archive.metadata();

@@ -42,7 +42,7 @@ pub(super) fn upload(
         path: path.to_owned(),
         id: id.clone(),
     });
-    let noted = store.overwrite(&note, Bytes::from(json.unwrap_or_default()));
+    let noted = store.overwrite(&note, &Bytes::from(json.unwrap_or_default()));
     let result = noted.and_then(|()| send(store, uploads, path, location, bytes, piece_bytes, &id));
     if result.is_err() {
         // Whoever sweeps tries again.

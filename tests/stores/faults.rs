@@ -53,17 +53,17 @@ const OPERATIONS: [Operation; 13] = [
         assert!(found[2].as_ref().unwrap_err().is_not_found());
     }),
     ("get_range", |store| {
-        assert_eq!(store.get_range("old", 1, 3).unwrap(), "ld")
+        assert_eq!(store.get_range("old", 1, 3).unwrap(), "ld");
     }),
     ("head", |store| {
         assert_eq!(store.head("old").unwrap().unwrap().size_bytes, 3);
         assert_eq!(store.head("none").unwrap(), None);
     }),
     ("list", |store| {
-        assert_eq!(store.list("folder").unwrap().len(), 2)
+        assert_eq!(store.list("folder").unwrap().len(), 2);
     }),
     ("folders", |store| {
-        assert_eq!(store.folders("").unwrap(), ["folder"])
+        assert_eq!(store.folders("").unwrap(), ["folder"]);
     }),
     ("create", |store| {
         // A request whose answer is lost is sent again, and may find its own object: the content tells.
@@ -77,7 +77,7 @@ const OPERATIONS: [Operation; 13] = [
         );
     }),
     ("replace", |store| {
-        store.replace("old", text("new")).unwrap()
+        store.replace("old", text("new")).unwrap();
     }),
     ("replace_if", |store| {
         let (_, version) = store.get_versioned("old").unwrap().unwrap();
