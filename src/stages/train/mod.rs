@@ -79,7 +79,7 @@ impl Kind for Train {
 
 impl Stage for Train {
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn uses_device(&self) -> bool {
@@ -152,7 +152,7 @@ fn train_network<'a>(
     run.environment.check_cancelled()?;
     run.monitor.message("reads its rows".to_owned());
     let trainable = make(labels.len())?;
-    let features = trainable.features;
+    let features = trainable.features.clone();
     let train = training_rows(run, split, &features)?;
     let validation = labelled_rows(split, &features, &[VALIDATION], Gather::Known)?;
     if validation.ids.is_empty() {
@@ -213,7 +213,11 @@ fn fit_classical<P: ClassicalParams>(
     let labels = all_labels(split)?;
     let features = FeatureInputs {
         text: run.find("tfidf"),
-        embeddings: run.find("pca").or_else(|| run.find("embed_images")),
+        embeddings: run
+            .inputs_of("pca")
+            .chain(run.inputs_of("embed_images"))
+            .collect(),
+        normalization: params.normalization,
         ..FeatureInputs::default()
     };
     let train = training_rows(run, split, &features)?;
