@@ -233,7 +233,7 @@ fn check_classical_inputs(config: &PipelineConfig, stage: &StageConfig, issues: 
     let normalization = stage.params.get("normalization");
     if normalization.is_some_and(|given| !given.is_null()) && needs(&"tfidf") {
         let path = format!("stages.{}.params.normalization", stage.id);
-        let message = "is of features of images; those of tfidf have their length already";
+        let message = "is of features of images, and this model reads a text";
         issues.push(Issue::new(path, message));
     }
 }

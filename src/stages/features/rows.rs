@@ -92,6 +92,10 @@ impl FeatureRows {
         }
         let mut features = Vec::with_capacity(self.width);
         for &row in keep {
+            if !has_all(&lists, row) {
+                self.rows.push(None)?;
+                continue;
+            }
             features.clear();
             for (values, width) in &stages {
                 let start = features.len();
@@ -100,8 +104,7 @@ impl FeatureRows {
                     normalization.apply(&mut features[start..]);
                 }
             }
-            let is_known = lists.iter().all(|list| list.is_valid(row));
-            self.rows.push(is_known.then_some(features.as_slice()))?;
+            self.rows.push(Some(&features))?;
         }
         Ok(())
     }
@@ -124,8 +127,11 @@ fn feature_lists<'b>(
 pub(super) fn have_features(batches: &[&RecordBatch]) -> Result<Vec<bool>, StageError> {
     let lists = feature_lists(batches)?;
     let rows = lists.first().map_or(0, |list| list.len());
-    let has_all = |row| lists.iter().all(|list| list.is_valid(row));
-    Ok((0..rows).map(has_all).collect())
+    Ok((0..rows).map(|row| has_all(&lists, row)).collect())
+}
+
+fn has_all(lists: &[&FixedSizeListArray], row: usize) -> bool {
+    lists.iter().all(|list| list.is_valid(row))
 }
 
 fn typed<'a, A: Array + 'static>(array: &'a dyn Array, column: &str) -> Result<&'a A, StageError> {
@@ -349,25 +355,13 @@ mod tests {
         // Those of each stage are scaled on their own, so that none outweighs the other.
         let found = gathered(&[&a, &b], &[0, 2], Some(Normalization::L2));
         let third = 1.0_f32 / 3.0;
-        let expected = [
-            0.6,
-            0.8,
-            0.0,
-            1.0,
-            0.0,
-            0.0,
-            1.0,
-            2.0 * third,
-            2.0 * third,
-            third,
+        let expected: [&[f32]; 2] = [
+            &[0.6, 0.8, 0.0, 1.0, 0.0],
+            &[0.0, 1.0, 2.0 * third, 2.0 * third, third],
         ];
-        assert_eq!(found.dense().values(), expected);
-        assert!(
-            FeatureRows::new(4, None)
-                .unwrap()
-                .push(&[&a, &b], &keep)
-                .is_err()
-        );
+        assert_eq!(found.dense().values(), expected.concat());
+        let mut of_another_width = FeatureRows::new(4, None).unwrap();
+        assert!(of_another_width.push(&[&a, &b], &keep).is_err());
     }
 
     #[test]

@@ -203,7 +203,7 @@ fn write_training(
     Ok(())
 }
 
-/// Fits a classical model on TF-IDF or on features of images.
+/// Fits a classical model on TF-IDF, or on features of images: of one stage, or of several side by side.
 fn fit_classical<P: ClassicalParams>(
     run: &StageRun<'_>,
     writer: &CheckpointWriter,
