@@ -4,7 +4,7 @@ use crate::space::{TestSpace, ran, stage};
 use arrow::array::{Array, FixedSizeListArray, Float32Array, ListArray, StringArray};
 use rayonnage::checkpoint::CheckpointReader;
 use rayonnage::model::classical::{ClassicalOptions, LogisticOptions};
-use rayonnage::model::{Dense, Normalization, SparseRows};
+use rayonnage::model::{Dense, LabelMap, Normalization, SparseRows};
 use rayonnage::schema::column;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -194,8 +194,8 @@ fn a_model_of_two_sizes_is_that_of_their_features_side_by_side() {
     assert_eq!(summary["training_rows"], rows.len());
     let features = rows.iter().flat_map(|(features, _)| features).copied();
     let features = Dense::new(width, features.collect()).unwrap();
-    let labels: Vec<String> = labels.into_iter().collect();
-    let class = |label| labels.binary_search(label).unwrap() as u32;
+    let labels = LabelMap::new(labels);
+    let class = |label: &str| labels.index(label).unwrap() as u32;
     let classes: Vec<u32> = rows.iter().map(|(_, label)| class(label)).collect();
     let options = LogisticOptions {
         c: 3.0,
