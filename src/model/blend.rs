@@ -261,9 +261,9 @@ mod tests {
                 "{slope} {gradient:?}"
             );
             let slopes = |delta| problem.derivatives(&at(delta)).0;
-            let bent = (slopes(1e-5) - slopes(-1e-5)) / 2e-5;
+            let bending = (slopes(1e-5) - slopes(-1e-5)) / 2e-5;
             assert!(
-                (bent - hessian.column(place)).abs().max() < 1e-3,
+                (bending - hessian.column(place)).abs().max() < 1e-3,
                 "{place} {hessian:?}"
             );
             assert!(problem.loss(&moved) > problem.loss(&best));

@@ -126,7 +126,7 @@ fn feature_lists<'b>(
 /// Which rows have features in all batches of `embed_images` or `pca`.
 pub(super) fn have_features(batches: &[&RecordBatch]) -> Result<Vec<bool>, StageError> {
     let lists = feature_lists(batches)?;
-    let rows = lists.first().map_or(0, |list| list.len());
+    let rows = lists.first().map_or(0, Array::len);
     Ok((0..rows).map(|row| has_all(&lists, row)).collect())
 }
 

@@ -172,7 +172,7 @@ fn train_network<'a>(
         run,
         writer,
         &predictor,
-        features,
+        &features,
         (labels, priors),
         held_out,
     )?;
@@ -269,7 +269,7 @@ fn fit_classical<P: ClassicalParams>(
         run,
         writer,
         &predictor,
-        features,
+        &features,
         (labels, priors),
         held_out,
     )?;
@@ -281,7 +281,7 @@ fn finish(
     run: &StageRun<'_>,
     writer: &CheckpointWriter,
     predictor: &Predictor,
-    features: FeatureInputs<'_>,
+    features: &FeatureInputs<'_>,
     (labels, priors): (LabelMap, Vec<f32>),
     mut held_out: HeldOut,
 ) -> Result<(), StageError> {
@@ -293,14 +293,14 @@ fn finish(
     };
     for fold in [VALIDATION, TEST] {
         run.environment.check_cancelled()?;
-        let rows = labelled_rows(split, &features, &[fold], Gather::Known)?;
+        let rows = labelled_rows(split, features, &[fold], Gather::Known)?;
         let keys = RowKeys::of(&rows);
         let output =
             predictor.output(run, Asked::Labelled(Box::new(rows)), Takes::Probabilities)?;
         held_out.add(run, keys, vec![output], &joined)?;
     }
     held_out.write(writer, &labels)?;
-    let member = Member::write(predictor, run, writer, &features)?;
+    let member = Member::write(predictor, run, writer, features)?;
     let file = ModelFile {
         labels,
         priors,
