@@ -80,7 +80,7 @@ fn a_fusion_takes_any_number_of_models_and_answers_for_every_row() {
 }
 
 #[test]
-fn a_blend_is_the_product_of_powers_that_its_summary_names() {
+fn a_blend_is_the_product_of_powers_and_factors_that_its_summary_names() {
     let mut space = TestSpace::new();
     let record = space.run(&["--until", "blend"]);
     let summary = &stage(&record, "blend").summary;
@@ -105,7 +105,16 @@ fn a_blend_is_the_product_of_powers_that_its_summary_names() {
                 .all(|(name, known)| weights.contains_key(*name) == *known)
         };
         let pattern = patterns.iter().find(is_of).unwrap();
-        let mut logits = vec![0.0; found.probabilities.len()];
+        // Of classes in the order of the numbers that are their labels; none where a single model knows the row.
+        let biases = pattern["biases"].as_object().unwrap();
+        let mut biases: Vec<(u32, f64)> = biases
+            .iter()
+            .map(|(label, bias)| (label.parse().unwrap(), bias.as_f64().unwrap()))
+            .collect();
+        biases.sort_by_key(|(label, _)| *label);
+        assert_eq!(biases.is_empty(), !known[1]);
+        let mut logits: Vec<f64> = biases.into_iter().map(|(_, bias)| bias).collect();
+        logits.resize(found.probabilities.len(), 0.0);
         for (name, answers) in members
             .iter()
             .zip(&answers)

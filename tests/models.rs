@@ -1,11 +1,13 @@
 //! Models of every kind: fitted, asked for held-out and for new rows, chosen by cross-validation, voting.
 
 use crate::space::{TestSpace, ran, stage};
-use arrow::array::{Array, Float32Array, ListArray, StringArray};
+use arrow::array::{Array, FixedSizeListArray, Float32Array, ListArray, StringArray};
 use rayonnage::checkpoint::CheckpointReader;
+use rayonnage::model::classical::{ClassicalOptions, LogisticOptions};
+use rayonnage::model::{Dense, LabelMap, Normalization, SparseRows};
 use rayonnage::schema::column;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const MODELS: [&str; 20] = [
     "blend",
@@ -106,19 +108,128 @@ fn each_model_predicts_alone_as_it_did_for_held_out_rows() {
     space.set(VOTE_OF_TEXT_AND_IMAGES);
     space.set("predict.params.rows=all");
     for model in MODELS {
-        space.set(&format!("predict.params.model={model}"));
-        space.run(&["--until", "predict"]);
-        let found = predictions(&space.checkpoint("predict"));
-        let expected = held_out(&space.checkpoint(model));
-        assert!(!expected.is_empty());
-        for (id, (label, probabilities)) in &expected {
-            let (predicted, confidence, name) = &found[id];
-            assert!(name.starts_with(&format!("{model}@")), "{name}");
-            assert_eq!(predicted, label, "{model}, row {id}");
-            let best = probabilities.iter().copied().fold(0.0, f32::max);
-            assert!((best - confidence).abs() < 1e-5, "{model}, row {id}");
+        assert_predicts_as_held_out(&mut space, model);
+    }
+}
+
+/// Predicts all rows by a model; returns how many it had answered for before.
+fn assert_predicts_as_held_out(space: &mut TestSpace, model: &str) -> usize {
+    space.set(&format!("predict.params.model={model}"));
+    space.run(&["--until", "predict"]);
+    let found = predictions(&space.checkpoint("predict"));
+    let expected = held_out(&space.checkpoint(model));
+    assert!(!expected.is_empty());
+    for (id, (label, probabilities)) in &expected {
+        let (predicted, confidence, name) = &found[id];
+        assert!(name.starts_with(&format!("{model}@")), "{name}");
+        assert_eq!(predicted, label, "{model}, row {id}");
+        let best = probabilities.iter().copied().fold(0.0, f32::max);
+        assert!((best - confidence).abs() < 1e-5, "{model}, row {id}");
+    }
+    expected.len()
+}
+
+const OF_SCALES: &str = "mobilenet_v2_scales_logistic";
+
+/// The whole photo in two sizes.
+fn of_two_sizes() -> TestSpace {
+    let mut space = TestSpace::new();
+    for stage in [
+        "decode_images_whole",
+        "decode_images_large",
+        "embed_mobilenet_v2_whole",
+        "embed_mobilenet_v2_large",
+        OF_SCALES,
+    ] {
+        space.set(&format!("{stage}.profiles=[quick]"));
+    }
+    space.set("decode_images_whole.params.size=32");
+    space.set("decode_images_large.params.size=64");
+    space.set(&format!("blend.needs=[linear_svm_blocks, {OF_SCALES}]"));
+    space
+}
+
+/// The features of each labelled row that has some, of length 1.
+fn unit_features(reader: &CheckpointReader) -> BTreeMap<String, Vec<f32>> {
+    let mut found = BTreeMap::new();
+    for batch in reader.parts("labelled", None).unwrap() {
+        let batch = batch.unwrap();
+        let ids: &StringArray = column(&batch, "id").unwrap();
+        let lists: &FixedSizeListArray = column(&batch, "features").unwrap();
+        for row in (0..batch.num_rows()).filter(|row| lists.is_valid(*row)) {
+            let list = lists.value(row);
+            let values: &Float32Array = list.as_any().downcast_ref().unwrap();
+            let mut values = values.values().to_vec();
+            Normalization::L2.apply(&mut values);
+            found.insert(ids.value(row).to_owned(), values);
         }
     }
+    found
+}
+
+#[test]
+fn a_model_of_two_sizes_is_that_of_their_features_side_by_side() {
+    let space = of_two_sizes();
+    let record = space.run(&["--until", OF_SCALES]);
+    // In the order of the names, whatever that of `needs`.
+    let [a, b] = ["large", "whole"]
+        .map(|size| unit_features(&space.checkpoint(&format!("embed_mobilenet_v2_{size}"))));
+    assert!(a.values().ne(b.values()));
+    let mut labels = BTreeSet::new();
+    let mut rows = Vec::new();
+    for batch in space.checkpoint("split").parts("labelled", None).unwrap() {
+        let batch = batch.unwrap();
+        let text = |name| column::<StringArray>(&batch, name).unwrap();
+        for row in 0..batch.num_rows() {
+            let (id, label) = (text("id").value(row), text("label").value(row));
+            labels.insert(label.to_owned());
+            if text("fold").value(row) == "train" && a.contains_key(id) {
+                rows.push(([&a[id][..], &b[id]].concat(), label.to_owned()));
+            }
+        }
+    }
+    let width = rows[0].0.len();
+    let summary = &stage(&record, OF_SCALES).summary;
+    assert_eq!(summary["columns"], width);
+    assert_eq!(summary["training_rows"], rows.len());
+    let features = rows.iter().flat_map(|(features, _)| features).copied();
+    let features = Dense::new(width, features.collect()).unwrap();
+    let labels = LabelMap::new(labels);
+    let class = |label: &str| labels.index(label).unwrap() as u32;
+    let classes: Vec<u32> = rows.iter().map(|(_, label)| class(label)).collect();
+    let options = LogisticOptions {
+        c: 3.0,
+        ..LogisticOptions::default()
+    };
+    let fitted = ClassicalOptions::LogisticRegression(options)
+        .fit(
+            SparseRows::of_dense(&features).unwrap().csr(),
+            &classes,
+            labels.len(),
+            false,
+            &|| false,
+        )
+        .unwrap();
+    let model = space.checkpoint(OF_SCALES).file("model.bin").unwrap();
+    assert!(model == fitted.to_bytes(), "another model");
+}
+
+#[test]
+fn a_model_of_two_sizes_predicts_new_rows_alone_and_in_a_blend() {
+    let mut space = of_two_sizes();
+    space.set("predict.params.rows=all");
+    let of_images = assert_predicts_as_held_out(&mut space, OF_SCALES);
+    let of_both = assert_predicts_as_held_out(&mut space, "blend");
+    assert!(of_images < of_both);
+    let record = space.record();
+    // It answered for training rows that it had not seen, too.
+    assert_eq!(stage(&record, "blend").summary["fitted_on"], "train");
+    // In which order they are needed means nothing.
+    space.set(&format!(
+        "{OF_SCALES}.needs=[split, embed_mobilenet_v2_large, embed_mobilenet_v2_whole]"
+    ));
+    let record = space.run(&["--until", OF_SCALES]);
+    assert_eq!(ran(&record), [""; 0]);
 }
 
 #[test]

@@ -252,11 +252,15 @@ fn a_classical_model_reads_one_kind_of_rows_and_sizes_must_fit() {
     for (setting, expected) in [
         (
             "pixels_linear_svm.needs=[split, pca, tfidf]",
-            "stages.pixels_linear_svm.needs: a classical model reads one stage of the kinds tfidf, pca, embed_images, not 2",
+            "stages.pixels_linear_svm.needs: a classical model reads one of the kinds tfidf, pca, embed_images, not 2",
         ),
         (
             "linear_svm.needs=[split]",
-            "stages.linear_svm.needs: a classical model reads one stage of the kinds tfidf, pca, embed_images, not 0",
+            "stages.linear_svm.needs: a classical model reads one of the kinds tfidf, pca, embed_images, not 0",
+        ),
+        (
+            "linear_svm.params.normalization=l2",
+            "stages.linear_svm.params.normalization: is of features of images",
         ),
         (
             "fit_pca.params.size=24",

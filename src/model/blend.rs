@@ -1,11 +1,14 @@
-//! A blend: probabilities of several models, each to the power of a weight that is fitted.
+//! A blend: probabilities of several models, each to the power of a weight that is fitted, times a fitted factor for each class.
 //!
 //! Models that read text and models that read images err on different products, so the product of what they say is better than
 //! either; the weights say how much each is to be believed, and how far it is over- or underconfident. Rows of which the same
-//! models know something share their weights. Invariant: a row that no model knows is left as it is, and one that a single model
-//! knows has that model's ranking.
+//! models know something share their weights, and have classes of their own frequencies (who adds a photo sells other things):
+//! hence the factors. Invariant: a row that no model knows is left as it is, and one that a single model knows has that model's
+//! ranking.
 
-use nalgebra::{DMatrix, DVector};
+mod fit;
+
+use fit::Problem;
 use serde::{Deserialize, Serialize};
 
 use super::ModelError;
@@ -15,21 +18,13 @@ use super::predict::log_sum_exp;
 /// Probabilities below this are taken as it: no model may forbid a class alone.
 const LEAST_PROBABILITY: f32 = 1e-6;
 
-/// Penalty on the squared distance of a weight to 1 / (models that know the row), in rows: what a few rows say is not much.
-const PENALTY_ROWS: f64 = 2.0;
-
-/// A slope, in rows, that counts as none.
-const FLAT: f64 = 1e-6;
-
-/// Most Newton steps of a fit.
-const MOST_STEPS: usize = 100;
-
 /// Weights of models, by which of them know a row.
 ///
 /// # Source
 ///
 /// The logarithmic opinion pool (Genest and Zidek, 1986), with weights of maximum likelihood as in Hinton's products of experts
-/// (2002); they need not add up to 1.
+/// (2002); they need not add up to 1. The logarithms of the factors are the biases of vector scaling (Guo, Pleiss, Sun and
+/// Weinberger, *On Calibration of Modern Neural Networks*, 2017).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Blend {
     patterns: Vec<Pattern>,
@@ -42,6 +37,8 @@ pub struct Pattern {
     pub known: Vec<bool>,
     /// Weight of each; 0 of those that do not.
     pub weights: Vec<f64>,
+    /// Logarithm of the factor of each class; none where a single model knows the row.
+    pub biases: Vec<f64>,
     /// Number of rows that it was fitted on.
     pub rows: usize,
 }
@@ -78,14 +75,15 @@ impl Blend {
             .filter(|(known, _)| known.contains(&true));
         let patterns = fitted.map(|(known, rows)| {
             let problem = Problem::new(classes, models, labels, &known, &rows);
-            let found = problem.minimise();
-            let mut found = found.into_iter();
+            let (weights, biases) = problem.minimise();
+            let mut weights = weights.into_iter();
             let weights = known.iter().map(|&known| {
-                let weight = if known { found.next() } else { None };
+                let weight = if known { weights.next() } else { None };
                 weight.unwrap_or(0.0)
             });
             Pattern {
                 weights: weights.collect(),
+                biases,
                 known,
                 rows: rows.len(),
             }
@@ -95,14 +93,14 @@ impl Blend {
         })
     }
 
-    /// Returns the weights.
+    /// Returns the weights and biases.
     #[must_use]
     pub fn patterns(&self) -> &[Pattern] {
         &self.patterns
     }
 
-    /// Returns the probabilities of the classes. Where no row was known to the same models in the fit, these have equal weights;
-    /// a row that no model knows is 0.
+    /// Returns the probabilities of the classes. Where no row was known to the same models in the fit, these have equal weights
+    /// and no biases; a row that no model knows is 0.
     ///
     /// # Shapes
     ///
@@ -123,7 +121,9 @@ impl Blend {
                 continue;
             }
             let fitted = self.patterns.iter().find(|pattern| pattern.known == known);
-            let mut logits = vec![0.0_f32; classes];
+            let biases = fitted.map_or(&[][..], |pattern| &pattern.biases);
+            let biases = biases.iter().map(|&bias| bias as f32);
+            let mut logits: Vec<f32> = biases.chain(std::iter::repeat(0.0)).take(classes).collect();
             for (place, model) in models.iter().enumerate().filter(|(place, _)| known[*place]) {
                 let even = 1.0 / count as f64;
                 let weight = fitted.map_or(even, |pattern| pattern.weights[place]) as f32;
@@ -155,160 +155,6 @@ fn check_models(classes: usize, models: &[Embeddings], rows: usize) -> Result<()
 
 fn known_of(models: &[Embeddings], row: usize) -> Vec<bool> {
     models.iter().map(|model| model.present()[row]).collect()
-}
-
-/// The rows of one pattern: a model of a softmax with one coefficient for each of the known models.
-struct Problem {
-    classes: usize,
-    models: usize,
-    /// rows × models × classes
-    logarithms: Vec<f64>,
-    labels: Vec<usize>,
-}
-
-impl Problem {
-    fn new(
-        classes: usize,
-        models: &[Embeddings],
-        labels: &[usize],
-        known: &[bool],
-        rows: &[usize],
-    ) -> Self {
-        let mut logarithms = Vec::new();
-        for &row in rows {
-            for (model, _) in models.iter().zip(known).filter(|(_, known)| **known) {
-                let row = &model.dense().values()[row * classes..(row + 1) * classes];
-                let logarithm = |p: &f32| f64::from(p.max(LEAST_PROBABILITY)).ln();
-                logarithms.extend(row.iter().map(logarithm));
-            }
-        }
-        Self {
-            classes,
-            models: known.iter().filter(|known| **known).count(),
-            logarithms,
-            labels: rows.iter().map(|&row| labels[row]).collect(),
-        }
-    }
-
-    /// The weights of least penalised loss, which is convex, among those that are not negative.
-    ///
-    /// # Source
-    ///
-    /// The projected Newton method (Bertsekas, 1982): weights that are 0 and would become negative stay there, the others take
-    /// Newton's direction among themselves, halved until the loss falls.
-    fn minimise(&self) -> Vec<f64> {
-        let even = 1.0 / self.models as f64;
-        let mut weights = vec![even; self.models];
-        let mut loss = self.loss(&weights);
-        for _ in 0..MOST_STEPS {
-            let Some(direction) = self.direction(&weights) else {
-                break;
-            };
-            let mut step = 1.0;
-            let next = loop {
-                let moved: Vec<f64> = weights
-                    .iter()
-                    .zip(&direction)
-                    .map(|(weight, direction)| (weight - step * direction).max(0.0))
-                    .collect();
-                let found = self.loss(&moved);
-                if found < loss {
-                    break Some((moved, found));
-                }
-                step /= 2.0;
-                if step < 1e-9 {
-                    break None;
-                }
-            };
-            let Some((moved, found)) = next else { break };
-            (weights, loss) = (moved, found);
-        }
-        weights
-    }
-
-    /// What a full step takes off the weights; `None` where nothing is left to gain.
-    fn direction(&self, weights: &[f64]) -> Option<Vec<f64>> {
-        let (gradient, hessian) = self.derivatives(weights);
-        let is_free = |place: &usize| weights[*place] > 0.0 || gradient[*place] < 0.0;
-        let free: Vec<usize> = (0..self.models).filter(is_free).collect();
-        if free.iter().all(|&place| gradient[place].abs() < FLAT) {
-            return None;
-        }
-        let gradient = gradient.select_rows(&free);
-        let hessian = hessian.select_rows(&free).select_columns(&free);
-        let solved = hessian.cholesky()?.solve(&gradient);
-        let mut direction = vec![0.0; self.models];
-        for (&place, value) in free.iter().zip(solved.iter()) {
-            direction[place] = *value;
-        }
-        Some(direction)
-    }
-
-    fn rows(&self) -> impl Iterator<Item = (&[f64], usize)> {
-        let rows = self.logarithms.chunks_exact(self.models * self.classes);
-        rows.zip(self.labels.iter().copied())
-    }
-
-    fn probabilities(&self, row: &[f64], weights: &[f64]) -> (Vec<f64>, f64) {
-        let mut logits = vec![0.0; self.classes];
-        for (model, weight) in row.chunks_exact(self.classes).zip(weights) {
-            for (logit, logarithm) in logits.iter_mut().zip(model) {
-                *logit += weight * logarithm;
-            }
-        }
-        let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let total = top
-            + logits
-                .iter()
-                .map(|logit| (logit - top).exp())
-                .sum::<f64>()
-                .ln();
-        (
-            logits.iter().map(|logit| (logit - total).exp()).collect(),
-            total,
-        )
-    }
-
-    fn penalty(&self, weights: &[f64]) -> f64 {
-        let even = 1.0 / self.models as f64;
-        let squares = weights.iter().map(|weight| (weight - even).powi(2));
-        PENALTY_ROWS / 2.0 * squares.sum::<f64>()
-    }
-
-    fn loss(&self, weights: &[f64]) -> f64 {
-        let mut loss = self.penalty(weights);
-        for (row, label) in self.rows() {
-            let own = row.chunks_exact(self.classes).zip(weights);
-            let own: f64 = own.map(|(model, weight)| weight * model[label]).sum();
-            loss += self.probabilities(row, weights).1 - own;
-        }
-        loss
-    }
-
-    /// Gradient and second derivatives of the loss.
-    fn derivatives(&self, weights: &[f64]) -> (DVector<f64>, DMatrix<f64>) {
-        let even = 1.0 / self.models as f64;
-        let mut gradient = DVector::from_column_slice(weights);
-        gradient.apply(|weight| *weight = PENALTY_ROWS * (*weight - even));
-        let mut hessian = DMatrix::identity(self.models, self.models) * PENALTY_ROWS;
-        for (row, label) in self.rows() {
-            let (probabilities, _) = self.probabilities(row, weights);
-            let models: Vec<&[f64]> = row.chunks_exact(self.classes).collect();
-            let mean = |values: &[f64]| -> f64 {
-                values.iter().zip(&probabilities).map(|(v, p)| v * p).sum()
-            };
-            let means: Vec<f64> = models.iter().map(|model| mean(model)).collect();
-            for (a, first) in models.iter().enumerate() {
-                gradient[a] += means[a] - first[label];
-                for (b, second) in models.iter().enumerate() {
-                    let products: Vec<f64> =
-                        first.iter().zip(*second).map(|(x, y)| x * y).collect();
-                    hessian[(a, b)] += mean(&products) - means[a] * means[b];
-                }
-            }
-        }
-        (gradient, hessian)
-    }
 }
 
 #[cfg(test)]
@@ -392,15 +238,16 @@ mod tests {
         let known = [true, true];
         let rows: Vec<usize> = (0..labels.len()).collect();
         let problem = Problem::new(CLASSES, &models, &labels, &known, &rows);
-        let weights = problem.minimise();
-        let (gradient, _) = problem.derivatives(&weights);
+        let best = problem.minimum();
+        assert_eq!(best.len(), 2 + CLASSES);
+        let (gradient, _) = problem.derivatives(&best);
         assert!(
             gradient.iter().all(|slope| slope.abs() < 1e-3),
             "{gradient:?}"
         );
-        for place in 0..2 {
+        for place in 0..best.len() {
             // Derivatives against differences, away from the minimum.
-            let mut moved = weights.clone();
+            let mut moved = best.clone();
             moved[place] += 0.3;
             let (gradient, hessian) = problem.derivatives(&moved);
             let at = |delta: f64| {
@@ -413,14 +260,13 @@ mod tests {
                 (slope - gradient[place]).abs() < 1e-4,
                 "{slope} {gradient:?}"
             );
-            let bent = (problem.derivatives(&at(1e-5)).0[place]
-                - problem.derivatives(&at(-1e-5)).0[place])
-                / 2e-5;
+            let slopes = |delta| problem.derivatives(&at(delta)).0;
+            let bending = (slopes(1e-5) - slopes(-1e-5)) / 2e-5;
             assert!(
-                (bent - hessian[(place, place)]).abs() < 1e-3,
-                "{bent} {hessian:?}"
+                (bending - hessian.column(place)).abs().max() < 1e-3,
+                "{place} {hessian:?}"
             );
-            assert!(problem.loss(&moved) > problem.loss(&weights));
+            assert!(problem.loss(&moved) > problem.loss(&best));
         }
     }
 
@@ -438,8 +284,8 @@ mod tests {
             let known = [true; 4];
             let rows: Vec<usize> = (0..labels.len()).collect();
             let problem = Problem::new(CLASSES, &models, &labels, &known, &rows);
-            let weights = problem.minimise();
-            let (gradient, _) = problem.derivatives(&weights);
+            let (weights, _) = problem.minimise();
+            let (gradient, _) = problem.derivatives(&problem.minimum());
             for (weight, slope) in weights.iter().zip(gradient.iter()) {
                 let is_best = if *weight > 0.0 {
                     slope.abs() < 1e-4
@@ -451,6 +297,38 @@ mod tests {
             assert!(weights[2] < 0.05 && weights[3] < 0.05, "{weights:?}");
             assert!(weights.contains(&0.0), "{weights:?} has none at the bound");
         }
+    }
+
+    #[test]
+    fn classes_that_are_rarer_where_several_models_know_a_row_are_named_less_often_there() {
+        // The second model knows rows of the first three classes alone, and does not know that.
+        let labels = labels(400);
+        let mut models = [model(&labels, 0, 0, 1.0, 1), model(&labels, 1, 0, 1.0, 2)];
+        let mut second = Embeddings::empty(CLASSES).unwrap();
+        let values = models[1].dense().values().chunks_exact(CLASSES);
+        for (&label, values) in labels.iter().zip(values) {
+            second.push((label < 3).then_some(values)).unwrap();
+        }
+        models[1] = second;
+        let mut blend = Blend::fit(CLASSES, &models, &labels).unwrap();
+        let place = blend.patterns.iter().position(|pattern| pattern.known[1]);
+        let place = place.unwrap();
+        let biases = blend.patterns[place].biases.clone();
+        assert!(biases[3] < -1.0, "{biases:?}");
+        assert!(biases[..3].iter().all(|bias| *bias > biases[3] + 1.0));
+        // The ranking of the first model stays where it is alone.
+        assert!(blend.patterns[1 - place].biases.is_empty());
+        let wrongly_named = |blend: &Blend| {
+            let named = predicted(CLASSES, &blend.apply(CLASSES, &models).unwrap());
+            let pairs = named.iter().zip(&labels);
+            pairs
+                .filter(|(named, label)| **label < 3 && **named == 3)
+                .count()
+        };
+        let with = wrongly_named(&blend);
+        blend.patterns[place].biases.clear();
+        let without = wrongly_named(&blend);
+        assert!(2 * with < without, "{with} {without}");
     }
 
     #[test]

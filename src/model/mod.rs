@@ -17,6 +17,7 @@ mod libtorch;
 mod loader;
 mod metrics;
 mod networks;
+mod normalization;
 mod optimizer;
 mod order;
 mod pca;
@@ -46,6 +47,7 @@ pub use networks::{
     Branch, BranchSpec, FineTuning, FusionOptions, Modality, Network, NetworkSpec, ParameterCounts,
     Trained, scores_of,
 };
+pub use normalization::Normalization;
 pub use order::EpochOrder;
 pub use pca::{MOST_DIRECTIONS, Pca};
 pub use precision::Precision;

@@ -28,7 +28,7 @@ pub fn check_stages(config: &PipelineConfig) -> Vec<Issue> {
             check_image_size(config, stage, "size", &mut issues);
         } else if stage.kind == Train::NAME {
             check_image_size(config, stage, "image_size", &mut issues);
-            check_one_input(config, stage, &mut issues);
+            check_classical_inputs(config, stage, &mut issues);
             check_members(config, stage, &mut issues);
             check_branches(config, stage, &mut issues);
             check_weights(config, stage, &mut issues);
@@ -218,20 +218,23 @@ fn check_weights(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<
     }
 }
 
-/// A classical model reads rows of one stage: texts, or what was made of images.
-fn check_one_input(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
+/// A classical model reads rows of one kind: texts, or what was made of images.
+fn check_classical_inputs(config: &PipelineConfig, stage: &StageConfig, issues: &mut Vec<Issue>) {
     if !trained(stage).is_some_and(|params| params.is_classical()) {
         return;
     }
-    let inputs = CLASSICAL_FEATURES
-        .into_iter()
-        .flat_map(|kind| needed(config, stage, kind));
-    let count = inputs.count();
+    let needs = |kind: &&str| needed(config, stage, kind).next().is_some();
+    let count = CLASSICAL_FEATURES.iter().filter(|kind| needs(kind)).count();
     if count != 1 {
         let kinds = CLASSICAL_FEATURES.join(", ");
-        let message =
-            format!("a classical model reads one stage of the kinds {kinds}, not {count}");
+        let message = format!("a classical model reads one of the kinds {kinds}, not {count}");
         issues.push(Issue::new(format!("stages.{}.needs", stage.id), message));
+    }
+    let normalization = stage.params.get("normalization");
+    if normalization.is_some_and(|given| !given.is_null()) && needs(&"tfidf") {
+        let path = format!("stages.{}.params.normalization", stage.id);
+        let message = "is of features of images, and this model reads a text";
+        issues.push(Issue::new(path, message));
     }
 }
 

@@ -11,13 +11,13 @@ use super::{Input, StageError, StageRun};
 use crate::cancel::CancelToken;
 use crate::image::ImageStatus;
 use crate::model::{
-    Batches, Embeddings, EpochOrder, Inputs, MemoryRows, Modality, ModelError, Rows, SequenceRows,
-    SparseRows, StreamedRows,
+    Batches, EpochOrder, Inputs, MemoryRows, Modality, ModelError, Normalization, Rows,
+    SequenceRows, SparseRows, StreamedRows,
 };
 use crate::schema::{self, LABELLED};
 use arrow::array::{Array, RecordBatch, StringArray};
 pub(super) use rows::GreyImages;
-use rows::{ImageRows, embedding_rows, has_image, image_size, sequence_rows, text_rows};
+use rows::{FeatureRows, ImageRows, have_features, image_size, sequence_rows, text_rows};
 use std::collections::BTreeMap;
 use streamed::LabelledImages;
 pub(super) use streamed::{Loading, model_error};
@@ -28,7 +28,7 @@ const IMAGE_COLUMNS: &[&str] = &["id", "pixels"];
 const EMBEDDING_COLUMNS: &[&str] = &["id", "features"];
 
 /// The stages whose rows a model reads.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct FeatureInputs<'a> {
     /// Of kind `tfidf`.
     pub(super) text: Option<&'a Input>,
@@ -36,8 +36,10 @@ pub(super) struct FeatureInputs<'a> {
     pub(super) sequences: Option<&'a Input>,
     /// Of kind `decode_images`, and the height and width in pixels that the model reads.
     pub(super) images: Option<(&'a Input, usize)>,
-    /// Of kind `embed_images` or `pca`.
-    pub(super) embeddings: Option<&'a Input>,
+    /// Of kind `embed_images` or `pca`: the features of each row stand side by side, in this order.
+    pub(super) embeddings: Vec<&'a Input>,
+    /// How the features of each of them are scaled.
+    pub(super) normalization: Option<Normalization>,
 }
 
 impl<'a> FeatureInputs<'a> {
@@ -63,7 +65,12 @@ impl<'a> FeatureInputs<'a> {
             text: reads.text.as_ref().map(find).transpose()?,
             sequences: reads.sequences.as_ref().map(find).transpose()?,
             images: images.zip(image_size),
-            embeddings: reads.embeddings.as_ref().map(find).transpose()?,
+            embeddings: reads
+                .embeddings
+                .iter()
+                .map(find)
+                .collect::<Result<_, _>>()?,
+            normalization: reads.normalization,
         })
     }
 
@@ -78,16 +85,18 @@ impl<'a> FeatureInputs<'a> {
             text: self.text.map(|input| input.stage.clone()),
             sequences: self.sequences.map(|input| input.stage.clone()),
             images: self.images.map(|(input, _)| input.stage.clone()),
-            embeddings: self.embeddings.map(|input| input.stage.clone()),
+            embeddings: names(&self.embeddings).map(str::to_owned).collect(),
+            normalization: self.normalization,
         }
     }
 
     /// The stages with the columns that are read of them.
-    pub(super) fn inputs(&self) -> impl Iterator<Item = (&'a Input, &'static [&'static str])> {
+    pub(super) fn inputs(&self) -> impl Iterator<Item = (&'a Input, &'static [&'static str])> + '_ {
         let text = self.text.map(|input| (input, TEXT_COLUMNS));
         let sequences = self.sequences.map(|input| (input, SEQUENCE_COLUMNS));
         let images = self.images.map(|(input, _)| (input, IMAGE_COLUMNS));
-        let embeddings = self.embeddings.map(|input| (input, EMBEDDING_COLUMNS));
+        let embeddings = self.embeddings.iter();
+        let embeddings = embeddings.map(|input| (*input, EMBEDDING_COLUMNS));
         text.into_iter()
             .chain(sequences)
             .chain(images)
@@ -98,7 +107,7 @@ impl<'a> FeatureInputs<'a> {
     fn without_images(&self) -> Self {
         Self {
             images: None,
-            ..*self
+            ..self.clone()
         }
     }
 
@@ -114,17 +123,25 @@ impl<'a> FeatureInputs<'a> {
             let rows = ImageRows::new(image_size(input, dataset)?, size)?;
             Ok::<_, StageError>((input, rows))
         };
-        let embeddings = |input| {
-            let rows = Embeddings::empty(embedding_width(input)?)?;
-            Ok::<_, StageError>((input, rows))
+        let embeddings = if self.embeddings.is_empty() {
+            None
+        } else {
+            let widths = self.embeddings.iter().map(|input| embedding_width(input));
+            let width = widths.sum::<Result<usize, StageError>>()?;
+            let rows = FeatureRows::new(width, self.normalization)?;
+            Some((self.embeddings.clone(), rows))
         };
         Ok(Gathered {
             text: self.text.map(text).transpose()?,
             sequences: self.sequences.map(sequences).transpose()?,
             images: self.images.map(images).transpose()?,
-            embeddings: self.embeddings.map(embeddings).transpose()?,
+            embeddings,
         })
     }
+}
+
+fn names<'i>(inputs: &'i [&Input]) -> impl Iterator<Item = &'i str> {
+    inputs.iter().map(|input| input.stage.as_str())
 }
 
 /// Rows gathered from the parts of several stages.
@@ -132,7 +149,7 @@ pub(super) struct Gathered<'a> {
     text: Option<(&'a Input, SparseRows)>,
     sequences: Option<(&'a Input, SequenceRows)>,
     images: Option<(&'a Input, ImageRows)>,
-    embeddings: Option<(&'a Input, Embeddings)>,
+    embeddings: Option<(Vec<&'a Input>, FeatureRows)>,
 }
 
 impl Gathered<'_> {
@@ -156,8 +173,9 @@ impl Gathered<'_> {
         if let Some((input, rows)) = &mut self.images {
             rows.push(of(input)?, keep)?;
         }
-        if let Some((input, rows)) = &mut self.embeddings {
-            embedding_rows(of(input)?, keep, rows)?;
+        if let Some((inputs, rows)) = &mut self.embeddings {
+            let batches = inputs.iter().map(|input| of(input));
+            rows.push(&batches.collect::<Result<Vec<_>, _>>()?, keep)?;
         }
         Ok(())
     }
@@ -169,7 +187,7 @@ impl Gathered<'_> {
             text: self.text.map(|(_, rows)| rows),
             sequences: self.sequences.map(|(_, rows)| rows),
             images,
-            embeddings: self.embeddings.map(|(_, rows)| rows),
+            embeddings: self.embeddings.map(|(_, rows)| rows.finish()),
             branches: Vec::new(),
         })
     }
@@ -349,10 +367,13 @@ pub(super) fn labelled_rows(
             .iter()
             .map(|(stage, batch)| (*stage, batch))
             .collect();
-        let has_image = match (features.images, features.embeddings) {
+        let has_image = match (features.images, features.embeddings.as_slice()) {
             (Some((input, _)), _) => Some(decoded(split, input, index, batch_ids)?),
-            (None, Some(input)) => Some(has_image(batches[input.stage.as_str()])?),
-            (None, None) => None,
+            (None, []) => None,
+            (None, inputs) => {
+                let of_stages: Vec<_> = names(inputs).map(|stage| batches[stage]).collect();
+                Some(have_features(&of_stages)?)
+            }
         };
         let keeps_all = which == Gather::All || features.modality() == Modality::Text;
         if let (false, Some(has_image)) = (keeps_all, &has_image) {

@@ -1,7 +1,7 @@
 //! Rows of one batch, as each kind of stage writes them, gathered for a model.
 
 use crate::image::push_grey;
-use crate::model::{Embeddings, Images, SequenceRows, SparseRows};
+use crate::model::{Embeddings, Images, Normalization, SequenceRows, SparseRows};
 use crate::schema;
 use crate::stages::{Input, StageError};
 use arrow::array::{
@@ -49,22 +49,89 @@ pub(super) fn sequence_rows(
     Ok(())
 }
 
-/// Features of a batch of `embed_images` or `pca`; those in `keep`.
-pub(super) fn embedding_rows(
-    batch: &RecordBatch,
-    keep: &[usize],
-    rows: &mut Embeddings,
-) -> Result<(), StageError> {
-    let lists: &FixedSizeListArray = schema::column(batch, "features")?;
-    let values = typed::<Float32Array>(lists.values(), "features")?.values();
-    let width = usize::try_from(lists.value_length()).unwrap_or_default();
-    for &row in keep {
-        let features = lists
-            .is_valid(row)
-            .then(|| &values[row * width..(row + 1) * width]);
-        rows.push(features)?;
+/// Features gathered from batches of `embed_images` or `pca`.
+///
+/// Where there are several stages, the features of a row stand side by side, in their order. They were made from one image, so all
+/// of them have features of it or none has, but for an image that one of them was told to refuse (`max_bytes` and the like): a model
+/// that reads all knows nothing of it.
+pub(super) struct FeatureRows {
+    normalization: Option<Normalization>,
+    width: usize,
+    rows: Embeddings,
+}
+
+impl FeatureRows {
+    /// Gathers features that are so many over all stages; those of each stage are scaled on their own.
+    ///
+    /// # Errors
+    ///
+    /// Where there are none.
+    pub(super) fn new(
+        width: usize,
+        normalization: Option<Normalization>,
+    ) -> Result<Self, StageError> {
+        Ok(Self {
+            normalization,
+            width,
+            rows: Embeddings::empty(width)?,
+        })
     }
-    Ok(())
+
+    /// Adds the rows in `keep`, given the same part of each stage.
+    pub(super) fn push(
+        &mut self,
+        batches: &[&RecordBatch],
+        keep: &[usize],
+    ) -> Result<(), StageError> {
+        let lists = feature_lists(batches)?;
+        let mut stages = Vec::with_capacity(lists.len());
+        for list in &lists {
+            let values = typed::<Float32Array>(list.values(), "features")?.values();
+            let width = usize::try_from(list.value_length()).unwrap_or_default();
+            stages.push((values, width));
+        }
+        let mut features = Vec::with_capacity(self.width);
+        for &row in keep {
+            if !has_all(&lists, row) {
+                self.rows.push(None)?;
+                continue;
+            }
+            features.clear();
+            for (values, width) in &stages {
+                let start = features.len();
+                features.extend_from_slice(&values[row * width..(row + 1) * width]);
+                if let Some(normalization) = self.normalization {
+                    normalization.apply(&mut features[start..]);
+                }
+            }
+            self.rows.push(Some(&features))?;
+        }
+        Ok(())
+    }
+
+    /// The features.
+    pub(super) fn finish(self) -> Embeddings {
+        self.rows
+    }
+}
+
+/// The columns of features of batches.
+fn feature_lists<'b>(
+    batches: &[&'b RecordBatch],
+) -> Result<Vec<&'b FixedSizeListArray>, StageError> {
+    let column = |batch: &&'b RecordBatch| schema::column(batch, "features");
+    Ok(batches.iter().map(column).collect::<Result<_, _>>()?)
+}
+
+/// Which rows have features in all batches of `embed_images` or `pca`.
+pub(super) fn have_features(batches: &[&RecordBatch]) -> Result<Vec<bool>, StageError> {
+    let lists = feature_lists(batches)?;
+    let rows = lists.first().map_or(0, Array::len);
+    Ok((0..rows).map(|row| has_all(&lists, row)).collect())
+}
+
+fn has_all(lists: &[&FixedSizeListArray], row: usize) -> bool {
+    lists.iter().all(|list| list.is_valid(row))
 }
 
 fn typed<'a, A: Array + 'static>(array: &'a dyn Array, column: &str) -> Result<&'a A, StageError> {
@@ -73,20 +140,6 @@ fn typed<'a, A: Array + 'static>(array: &'a dyn Array, column: &str) -> Result<&
         let column = column.to_owned();
         crate::checkpoint::CheckpointError::Column { column, expected }.into()
     })
-}
-
-/// Which rows of a batch of `decode_images`, `embed_images` or `pca` have an image.
-pub(super) fn has_image(batch: &RecordBatch) -> Result<Vec<bool>, StageError> {
-    let is_valid = |column: &dyn Array| (0..column.len()).map(|row| column.is_valid(row)).collect();
-    if batch.column_by_name("features").is_some() {
-        Ok(is_valid(schema::column::<FixedSizeListArray>(
-            batch, "features",
-        )?))
-    } else {
-        Ok(is_valid(schema::column::<FixedSizeBinaryArray>(
-            batch, "pixels",
-        )?))
-    }
 }
 
 /// Pixels and presence gathered from batches of `decode_images`, shrunk to the size of a network.
@@ -243,6 +296,10 @@ pub(super) fn image_size(input: &Input, dataset: &str) -> Result<usize, StageErr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::array::ArrayRef;
+    use arrow::buffer::NullBuffer;
+    use arrow::datatypes::{DataType, Field};
+    use std::sync::Arc;
 
     #[test]
     fn shrinking_takes_rounded_means_of_blocks() {
@@ -256,6 +313,55 @@ mod tests {
         let mut same = Vec::new();
         shrink(&pixels, 4, 4, &mut same);
         assert_eq!(same, pixels);
+    }
+
+    /// A batch of `embed_images`.
+    fn embedded(width: i32, rows: &[Option<&[f32]>]) -> RecordBatch {
+        let values = rows
+            .iter()
+            .flat_map(|row| row.map_or(vec![0.0; width as usize], <[f32]>::to_vec));
+        let values = Arc::new(Float32Array::from_iter_values(values));
+        let valid = rows.iter().map(Option::is_some).collect::<Vec<_>>();
+        let field = Arc::new(Field::new("item", DataType::Float32, false));
+        let lists = FixedSizeListArray::new(field, width, values, Some(NullBuffer::from(valid)));
+        RecordBatch::try_from_iter([("features", Arc::new(lists) as ArrayRef)]).unwrap()
+    }
+
+    fn gathered(
+        batches: &[&RecordBatch],
+        keep: &[usize],
+        normalization: Option<Normalization>,
+    ) -> Embeddings {
+        let mut rows = FeatureRows::new(5, normalization).unwrap();
+        rows.push(batches, keep).unwrap();
+        rows.finish()
+    }
+
+    #[test]
+    fn features_of_several_stages_stand_side_by_side() {
+        let a = embedded(2, &[Some(&[3.0, 4.0]), None, Some(&[0.0, 2.0]), None]);
+        let b: &[&[f32]] = &[&[0.0, 1.0, 0.0], &[9.0; 3], &[2.0, 2.0, 1.0]];
+        let b = embedded(3, &[Some(b[0]), Some(b[1]), Some(b[2]), None]);
+        let c: &[&[f32]] = &[&[3.0, 4.0, 0.0, 1.0, 0.0], &[0.0, 2.0, 2.0, 2.0, 1.0]];
+        let joined = embedded(5, &[Some(c[0]), None, Some(c[1]), None]);
+        let keep = [2, 0, 1, 3];
+        let found = gathered(&[&a, &b], &keep, None);
+        assert_eq!(found, gathered(&[&joined], &keep, None));
+        assert_eq!(found.dense().values()[..5], *c[1]);
+        assert_eq!(found.present(), [true, true, false, false]);
+        let known = [true, false, true, false];
+        assert_eq!(have_features(&[&a, &b]).unwrap(), known);
+        assert_eq!(have_features(&[&joined]).unwrap(), known);
+        // Those of each stage are scaled on their own, so that none outweighs the other.
+        let found = gathered(&[&a, &b], &[0, 2], Some(Normalization::L2));
+        let third = 1.0_f32 / 3.0;
+        let expected: [&[f32]; 2] = [
+            &[0.6, 0.8, 0.0, 1.0, 0.0],
+            &[0.0, 1.0, 2.0 * third, 2.0 * third, third],
+        ];
+        assert_eq!(found.dense().values(), expected.concat());
+        let mut of_another_width = FeatureRows::new(4, None).unwrap();
+        assert!(of_another_width.push(&[&a, &b], &keep).is_err());
     }
 
     #[test]

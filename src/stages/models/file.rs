@@ -2,7 +2,7 @@
 
 use super::predictor::{Form, Predictor};
 use crate::checkpoint::{CheckpointReader, CheckpointWriter};
-use crate::model::{Blend, LabelMap, Modality};
+use crate::model::{Blend, LabelMap, Modality, Normalization};
 use crate::stages::features::FeatureInputs;
 use crate::stages::{Input, StageError, StageRun};
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// File that describes the model.
 const MODEL_FILE: &str = "model.json";
 
-/// Names of the stages whose rows a model reads.
+/// Names of the stages whose rows a model reads, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::stages) struct Reads {
     /// Of kind `tfidf`.
@@ -20,8 +20,10 @@ pub(in crate::stages) struct Reads {
     pub(in crate::stages) sequences: Option<String>,
     /// Of kind `decode_images`.
     pub(in crate::stages) images: Option<String>,
-    /// Of kind `embed_images` or `pca`.
-    pub(in crate::stages) embeddings: Option<String>,
+    /// Of kind `embed_images` or `pca`: their features stand side by side.
+    pub(in crate::stages) embeddings: Vec<String>,
+    /// How the features of each of them are scaled.
+    pub(in crate::stages) normalization: Option<Normalization>,
 }
 
 impl Reads {

@@ -1,4 +1,4 @@
-//! `blend`: other models' probabilities, with weights fitted on rows that the models had not seen.
+//! `blend`: other models' probabilities, with weights and biases fitted on rows that the models had not seen.
 //!
 //! Where every model answered for training rows that it had not seen (`out_of_fold`), the weights are fitted on those; else on
 //! the validation rows, and then the blend's own validation score is a little too good.
@@ -55,7 +55,13 @@ impl BlendParams {
             let weights: Map<String, Value> = known
                 .map(|((name, weight), _)| (name.clone(), json!(weight)))
                 .collect();
-            json!({ "rows": pattern.rows, "weights": weights })
+            let biases = pattern.biases.iter().enumerate();
+            let biases: Map<String, Value> = biases
+                .filter_map(|(class, bias)| {
+                    Some((members.labels.label(class)?.to_owned(), json!(bias)))
+                })
+                .collect();
+            json!({ "rows": pattern.rows, "weights": weights, "biases": biases })
         });
         summary.insert("patterns".to_owned(), patterns.collect());
         drop((rows, outputs));

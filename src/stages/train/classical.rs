@@ -2,11 +2,11 @@
 
 use super::optional::Optional;
 use crate::config::{Issue, check};
-use crate::model::SparseRows;
 use crate::model::classical::{
     ClassicalError, ClassicalModel, ClassicalOptions, FoldScore, MOST_FOLDS, OptionProblem,
     cross_validate, out_of_fold,
 };
+use crate::model::{Normalization, SparseRows};
 use crate::stages::sampling::stratified;
 use crate::stages::{StageError, StageRun};
 use serde::de::DeserializeOwned;
@@ -31,6 +31,8 @@ pub(in crate::stages) trait ClassicalParams:
 pub(in crate::stages) struct Classical<P> {
     #[serde(flatten)]
     model: P,
+    /// How features of images are scaled; none for not at all.
+    pub(super) normalization: Option<Normalization>,
     /// Whether rows weigh inversely to the number of rows of their class.
     class_weights: bool,
     /// Most training rows that the model is fitted on; none for all.

@@ -79,7 +79,7 @@ impl Kind for Train {
 
 impl Stage for Train {
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn uses_device(&self) -> bool {
@@ -152,7 +152,7 @@ fn train_network<'a>(
     run.environment.check_cancelled()?;
     run.monitor.message("reads its rows".to_owned());
     let trainable = make(labels.len())?;
-    let features = trainable.features;
+    let features = trainable.features.clone();
     let train = training_rows(run, split, &features)?;
     let validation = labelled_rows(split, &features, &[VALIDATION], Gather::Known)?;
     if validation.ids.is_empty() {
@@ -172,7 +172,7 @@ fn train_network<'a>(
         run,
         writer,
         &predictor,
-        features,
+        &features,
         (labels, priors),
         held_out,
     )?;
@@ -203,7 +203,7 @@ fn write_training(
     Ok(())
 }
 
-/// Fits a classical model on TF-IDF or on features of images.
+/// Fits a classical model on TF-IDF, or on features of images: of one stage, or of several side by side.
 fn fit_classical<P: ClassicalParams>(
     run: &StageRun<'_>,
     writer: &CheckpointWriter,
@@ -213,7 +213,11 @@ fn fit_classical<P: ClassicalParams>(
     let labels = all_labels(split)?;
     let features = FeatureInputs {
         text: run.find("tfidf"),
-        embeddings: run.find("pca").or_else(|| run.find("embed_images")),
+        embeddings: run
+            .inputs_of("pca")
+            .chain(run.inputs_of("embed_images"))
+            .collect(),
+        normalization: params.normalization,
         ..FeatureInputs::default()
     };
     let train = training_rows(run, split, &features)?;
@@ -265,7 +269,7 @@ fn fit_classical<P: ClassicalParams>(
         run,
         writer,
         &predictor,
-        features,
+        &features,
         (labels, priors),
         held_out,
     )?;
@@ -277,7 +281,7 @@ fn finish(
     run: &StageRun<'_>,
     writer: &CheckpointWriter,
     predictor: &Predictor,
-    features: FeatureInputs<'_>,
+    features: &FeatureInputs<'_>,
     (labels, priors): (LabelMap, Vec<f32>),
     mut held_out: HeldOut,
 ) -> Result<(), StageError> {
@@ -289,14 +293,14 @@ fn finish(
     };
     for fold in [VALIDATION, TEST] {
         run.environment.check_cancelled()?;
-        let rows = labelled_rows(split, &features, &[fold], Gather::Known)?;
+        let rows = labelled_rows(split, features, &[fold], Gather::Known)?;
         let keys = RowKeys::of(&rows);
         let output =
             predictor.output(run, Asked::Labelled(Box::new(rows)), Takes::Probabilities)?;
         held_out.add(run, keys, vec![output], &joined)?;
     }
     held_out.write(writer, &labels)?;
-    let member = Member::write(predictor, run, writer, &features)?;
+    let member = Member::write(predictor, run, writer, features)?;
     let file = ModelFile {
         labels,
         priors,

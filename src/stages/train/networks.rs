@@ -176,7 +176,7 @@ impl DenseHeadParams {
             classes,
         };
         let features = FeatureInputs {
-            embeddings: Some(embeddings),
+            embeddings: vec![embeddings],
             ..FeatureInputs::default()
         };
         Trainable::new(run, &spec, &self.training, features)

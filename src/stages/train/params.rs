@@ -78,12 +78,23 @@ models! {
     "blend" => Blend(BlendParams),
 }
 
-/// Kinds of stages whose rows a classical model reads: one of them.
+/// Kinds of stages whose rows a classical model reads: one of them, and of `embed_images` any number of stages.
 pub(in crate::stages) const CLASSICAL_FEATURES: [&str; 3] = ["tfidf", "pca", "embed_images"];
 
 fn classical_features() -> impl Iterator<Item = NeedRule> {
-    let rows = |kind| at_most_one(kind, &[LABELLED]);
+    let rows = |kind| match kind {
+        "embed_images" => any_not_skipped(kind, &[LABELLED]),
+        _ => at_most_one(kind, &[LABELLED]),
+    };
     CLASSICAL_FEATURES.into_iter().map(rows)
+}
+
+/// Any number of stages of a kind: where one is skipped, so is what needs it.
+fn any_not_skipped(kind: &'static str, datasets: &[&'static str]) -> NeedRule {
+    NeedRule {
+        may_be_skipped: false,
+        ..any(kind, datasets)
+    }
 }
 
 impl Default for Params {
@@ -127,11 +138,6 @@ impl Params {
             count,
             may_be_skipped: false,
         };
-        // What is skipped takes its models along, and so the fusion.
-        let features = |kind, datasets: &[&'static str]| NeedRule {
-            may_be_skipped: false,
-            ..any(kind, datasets)
-        };
         let split = || one("split", &[LABELLED]);
         let images = || one("decode_images", &[LABELLED]);
         let embeddings = || one("embed_images", &[LABELLED]);
@@ -139,13 +145,14 @@ impl Params {
             Self::NeuralEmbedder(_) => vec![split(), one("tokenize", &[LABELLED, FILES])],
             Self::Lenet(_) | Self::FineTuned(_) => vec![split(), images()],
             Self::DenseHead(_) => vec![split(), embeddings()],
+            // What is skipped takes its models along, and so the fusion.
             Self::Fusion(_) => vec![
                 split(),
-                features("tfidf", &[LABELLED]),
-                features("tokenize", &[LABELLED, FILES]),
-                features("decode_images", &[LABELLED]),
-                features("embed_images", &[LABELLED]),
-                features("pca", &[LABELLED]),
+                any_not_skipped("tfidf", &[LABELLED]),
+                any_not_skipped("tokenize", &[LABELLED, FILES]),
+                any_not_skipped("decode_images", &[LABELLED]),
+                any_not_skipped("embed_images", &[LABELLED]),
+                any_not_skipped("pca", &[LABELLED]),
                 trained(&[FILES, HELD_OUT], (2, usize::MAX)),
             ],
             Self::SoftVote(_) | Self::Blend(_) => {
