@@ -264,6 +264,16 @@ fn the_next_date_takes_equal_parts_over_inside_the_sink() {
         folders(),
         ["dt=2026-11-01", "dt=2026-11-19", "dt=2026-11-20"]
     );
+    // Half a publication is none, and goes once it is older than what is kept.
+    let half = "predictions/dt=2026-11-22/run=half/part-00000-half.parquet";
+    sink.replace(half, bytes::Bytes::from_static(b"half"))
+        .unwrap();
     run("2026-11-21");
-    assert_eq!(folders(), ["dt=2026-11-20", "dt=2026-11-21"]);
+    assert_eq!(
+        folders(),
+        ["dt=2026-11-20", "dt=2026-11-21", "dt=2026-11-22"]
+    );
+    run("2026-11-23");
+    run("2026-11-24");
+    assert_eq!(folders(), ["dt=2026-11-23", "dt=2026-11-24"]);
 }

@@ -86,6 +86,7 @@ impl RunError {
                 StageError::LostRace { .. } => exit_code::LOST_RACE,
                 StageError::Panicked { .. } => exit_code::INTERNAL,
                 StageError::NoDumpDate => exit_code::CONFIG,
+                StageError::Store(StoreError::LockLost { .. }) => exit_code::LOCKED,
                 StageError::Checkpoint(error) => of_checkpoint(error),
                 _ => exit_code::STAGE_FAILED,
             },
@@ -113,6 +114,9 @@ impl RunError {
                 )),
                 StageError::TooFewRows { .. } => Some(
                     "look at the unlabelled table; stages.publish.params.min_rows: 0 publishes an empty one".to_owned(),
+                ),
+                StageError::Store(StoreError::LockLost { .. }) => Some(
+                    "this machine was silent for longer than lock_timeout_s; run again where no other run is at work".to_owned(),
                 ),
                 StageError::LostRace { .. } => {
                     Some("nothing of this run is visible to consumers; run again if it should be".to_owned())

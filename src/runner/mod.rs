@@ -55,6 +55,10 @@ pub fn run(
     let store = pipeline.environment.checkpoints.clone();
     let owner = format!("run {} (process {})", options.run_id, std::process::id());
     let lock = store.lock(LOCK_FILE, &owner).map_err(RunError::from_lock)?;
+    if store.local_root().is_none() {
+        // What killed runs left, of any stage; on a disk every stage sweeps its own folder.
+        store.sweep("")?;
+    }
     let catalog = Catalog::new(store.clone(), last_fingerprints(&store)?);
     let started = Instant::now();
     let mut record = RunRecord::begin(&options.run_id, &pipeline.environment.config);
@@ -355,9 +359,16 @@ fn execute(
     let mut record = StageRecord::begin(&stage, &work.fields.fingerprint(), &work.reason);
     // A panic is a bug, but it must not take the run with it: the lock, the record and the exit code depend on this thread.
     let made = catch_unwind(AssertUnwindSafe(|| {
-        let (writer, summary) = make(pipeline, &stage, &work, monitor, is_forced, &mut record)?;
+        let (writer, summary) = make(
+            pipeline,
+            &stage,
+            &work,
+            monitor,
+            is_forced,
+            lock,
+            &mut record,
+        )?;
         pipeline.environment.check_cancelled()?;
-        // In a bucket a process that slept for long may have been taken for dead: then the checkpoints are somebody else's.
         lock.check()?;
         Ok(writer.commit(summary)?)
     }));
@@ -383,6 +394,7 @@ fn make(
     work: &Work,
     monitor: &StageMonitor,
     is_forced: bool,
+    lock: &LockGuard,
     record: &mut StageRecord,
 ) -> Result<(CheckpointWriter, Map<String, Value>), StageError> {
     let built = pipeline.stage(stage);
@@ -406,6 +418,8 @@ fn make(
     };
     let StageOutput { writer, summary } = built.run(&run)?;
     record.checks = run_checks(&run, &writer)?;
+    // In a bucket a process that slept for long may have been taken for dead: then the checkpoints are somebody else's.
+    lock.check()?;
     built.deliver(&run, &run.read_back(&writer))?;
     Ok((writer, summary))
 }

@@ -12,7 +12,7 @@ use crate::image::{
 };
 use crate::schema::{self, IMAGE_SIZE, LABELLED, UNLABELLED};
 use crate::source::{SourceError, UNREADABLE};
-use crate::store::StoreError;
+use crate::store::{Identified, StoreError};
 use arrow::array::{
     Array, ArrayRef, FixedSizeBinaryArray, Float32Array, Int64Array, RecordBatch, StringArray,
     UInt32Array,
@@ -263,7 +263,7 @@ struct ImageFile<'a> {
 }
 
 /// A row with its image file and, from another machine, its bytes; or with the outcome that is known without it.
-type Fetched<'a> = Result<(ImageFile<'a>, Option<Result<Bytes, StoreError>>), Outcome>;
+type Fetched<'a> = Result<(ImageFile<'a>, Option<Result<Identified, StoreError>>), Outcome>;
 
 /// Fetches image files from another machine, many at a time; from a disk they are read where they are decoded.
 fn fetch<'a>(
@@ -277,7 +277,7 @@ fn fetch<'a>(
     let mut contents = if is_local || environment.cancel.signal().is_some() {
         Vec::new()
     } else {
-        source.get_all(&paths)
+        source.get_identified(&paths)
     }
     .into_iter();
     let mut with_bytes = |file| (file, contents.next());
@@ -304,9 +304,30 @@ fn decode_all(
                     Ok(found) => found,
                     Err(outcome) => return Ok(outcome),
                 };
-                // A file that could be read a moment ago and cannot now is trouble of the night, not a property of the
-                // image: the stage fails, and the next run tries again.
-                let bytes = bytes.unwrap_or_else(|| environment.source.get(file.path))?;
+                let bytes = match bytes {
+                    None => environment.source.get(file.path),
+                    Some(Err(error)) => Err(error),
+                    Some(Ok(found)) => {
+                        let identities = &found.identities;
+                        let is_it = |identity: &String| identity == file.identity;
+                        if !identities.is_empty() && !identities.iter().any(is_it) {
+                            return Err(changed(environment, file.path).into());
+                        }
+                        Ok(found.bytes)
+                    }
+                };
+                let bytes = match bytes {
+                    Err(StoreError::DamagedEntry { detail, .. }) => {
+                        let corrupt = ImageStatus::Corrupt;
+                        return Ok(Outcome::without_image(corrupt, Some(detail)));
+                    }
+                    Err(StoreError::Denied { .. }) => {
+                        return Ok(Outcome::without_image(ImageStatus::Unreadable, None));
+                    }
+                    // A file that could be read a moment ago and cannot now is trouble of the night, not a property of
+                    // the image: the stage fails, and the next run tries again.
+                    other => other?,
+                };
                 match preparer {
                     Ok(preparer) => decode(environment, preparer, file, &bytes, pixels),
                     Err(error) => Err(StageError::Unusable(error.to_string())),
@@ -327,10 +348,7 @@ fn decode(
     // On a disk the identity is the digest: what is decoded is what was identified.
     if source.local_root().is_some() && Digest::of(bytes).as_str() != identity {
         environment.forget(path);
-        return Err(SourceError::Changed {
-            url: format!("{}/{path}", source.url()),
-        }
-        .into());
+        return Err(changed(environment, path).into());
     }
     Ok(match preparer.prepare(bytes) {
         Ok(image) => {
@@ -348,6 +366,13 @@ fn decode(
         }
         Err(fault) => Outcome::without_image(fault.status, Some(fault.detail)),
     })
+}
+
+/// An image is not the one that `ingest` found.
+fn changed(environment: &Environment, path: &str) -> SourceError {
+    SourceError::Changed {
+        url: format!("{}/{path}", environment.source.url()),
+    }
 }
 
 fn to_batch(

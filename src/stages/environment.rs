@@ -10,7 +10,7 @@ use crate::source::{
     stays_inside,
 };
 use crate::sql::Queries;
-use crate::store::{SharedStore, Store};
+use crate::store::{SharedStore, Store, StoreError};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -227,7 +227,12 @@ fn named_images(
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     let mut found = Identities::new();
     for info in source.head_all(&paths) {
-        if let Some(info) = info? {
+        let info = match info {
+            // Some servers hide so that there is none.
+            Err(StoreError::Denied { .. }) => None,
+            other => other?,
+        };
+        if let Some(info) = info {
             let identity = FileIdentity {
                 identity: info.identity,
                 size_bytes: info.size_bytes,

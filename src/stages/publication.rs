@@ -26,6 +26,8 @@ pub(super) const MANIFEST: &str = "_manifest.json";
 const FOLDER: &str = "predictions";
 const LATEST: &str = "predictions/latest.json";
 const LOCK: &str = "predictions/_lock";
+/// End of the path of what says that a publication is complete.
+const SUCCESS: &str = "/_SUCCESS";
 
 /// What `latest.json` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +83,7 @@ pub(super) fn deliver(
     let lock = lock(sink, &format!("process {}", std::process::id()))?;
     let path = path(date, reader.manifest());
     let rows = reader.dataset(dataset)?.rows;
+    sink.sweep(FOLDER)?;
     push(environment, reader, dataset, &path, &lock)?;
     let (date, run) = (date.to_owned(), id_of(reader.manifest()));
     let latest = Latest {
@@ -89,8 +92,15 @@ pub(super) fn deliver(
         path,
         rows,
     };
-    lock.check().map_err(lost_race)?;
-    if !move_latest(sink, &latest)? {
+    let moved = lock
+        .check()
+        .map_err(lost_race)
+        .and_then(|()| move_latest(sink, &latest));
+    if let Err(StageError::LostRace { .. }) = &moved {
+        // Whoever goes by it alone must not see this one.
+        sink.delete(&format!("{}{SUCCESS}", latest.path))?;
+    }
+    if !moved? {
         tracing::warn!(
             date = latest.date,
             "latest.json stays where it is: it points to a newer date"
@@ -161,24 +171,34 @@ impl Earlier {
     }
 }
 
-/// Deletes the publications of all but the newest dates. One of an older date that was made just now stays until the next.
+/// Deletes the publications of all but the newest complete dates, and what lies incomplete before the oldest of them. What
+/// `latest.json` points to stays, and one of an older date that was made just now until the next.
 fn drop_old_dates(sink: &dyn Store, retain: usize, made: &Latest) -> Result<(), StageError> {
     if retain == 0 {
         return Ok(());
     }
+    let latest = read_latest(sink)?.map(|latest| latest.date);
     let folders = sink.folders(FOLDER)?;
-    let dates: Vec<&String> = folders
-        .iter()
-        .filter(|name| name.starts_with("dt="))
-        .collect();
-    let old = dates.len().saturating_sub(retain);
-    for folder in &dates[..old] {
-        if made.path.starts_with(&format!("{FOLDER}/{folder}/")) {
+    let mut is_complete = Vec::new();
+    for folder in folders.iter().filter(|name| name.starts_with("dt=")) {
+        let objects = sink.list(&format!("{FOLDER}/{folder}"))?;
+        let has_success = objects.iter().any(|object| object.path.ends_with(SUCCESS));
+        is_complete.push((folder, objects, has_success));
+    }
+    let complete = is_complete.iter().filter(|(.., complete)| *complete);
+    let complete: Vec<&String> = complete.map(|(folder, ..)| *folder).collect();
+    let Some(oldest) = complete.iter().rev().take(retain).next_back() else {
+        return Ok(());
+    };
+    let oldest = (*oldest).clone();
+    for (folder, mut objects, _) in is_complete {
+        let date = folder.trim_start_matches("dt=");
+        let is_spared = date == made.date || Some(date) == latest.as_deref();
+        if *folder >= oldest || is_spared {
             continue;
         }
-        let mut objects = sink.list(&format!("{FOLDER}/{folder}"))?;
         // What says that a publication is complete goes first.
-        objects.sort_by_key(|object| !object.path.ends_with("/_SUCCESS"));
+        objects.sort_by_key(|object| !object.path.ends_with(SUCCESS));
         for object in objects {
             sink.delete(&object.path)?;
         }
@@ -253,7 +273,6 @@ fn push(
     if is_whole(sink, path)? {
         return Ok(());
     }
-    sink.sweep(path)?;
     let earlier = Earlier::read(sink, path)?;
     for part in &reader.dataset(dataset)?.parts {
         environment.check_cancelled()?;

@@ -3,33 +3,23 @@
 //! What a killed process or a lost answer may leave is settled by looking: a write that failed in an unclear way is read back,
 //! and done again where it did not arrive.
 
+mod requests;
+
+use requests::REQUESTS_AT_ONCE;
+
 use super::conditions::{self, Conditions};
 use super::lease::{Lease, LeaseOptions};
 use super::object::describe;
 use super::remote::{Connection, Uploads};
-use super::runtime::runtime;
 use super::secrets::Secrets;
-use super::{LockGuard, ObjectInfo, Store, StoreError, Version, uploads};
+use super::{Identified, LockGuard, ObjectInfo, Store, StoreError, Version, uploads};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as ObjectPath;
-use object_store::{
-    CopyMode, CopyOptions, Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
-};
-use std::future::Future;
+use object_store::{CopyMode, CopyOptions, ObjectMeta, ObjectStore, ObjectStoreExt};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
-
-/// Requests under way at a time where several objects or ranges are wanted.
-const REQUESTS_AT_ONCE: usize = 32;
-
-/// How often an unclear failure is settled and tried again, above the retries of each request: those are not for an answer that
-/// broke off in its middle.
-const ATTEMPTS: u32 = 5;
-
-/// A server that is silent for so long, through all retries of a request, is not asked again.
-const PATIENCE: Duration = Duration::from_secs(15);
+use std::time::Duration;
 
 /// How a bucket is used.
 #[derive(Debug, Clone)]
@@ -177,148 +167,6 @@ impl BucketStore {
         format!("{}/{path}", self.shared.url)
     }
 
-    /// Waits for a request and names the object in its error.
-    pub(super) fn wait<T>(
-        &self,
-        operation: &'static str,
-        path: &str,
-        request: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, StoreError> {
-        let result = runtime().block_on(request);
-        result.map_err(|error| self.name(operation, path, &error))
-    }
-
-    fn name(&self, operation: &'static str, path: &str, error: &Error) -> StoreError {
-        let url = self.object_url(path);
-        match error {
-            Error::NotFound { .. } => StoreError::NotFound { url },
-            Error::AlreadyExists { .. } => StoreError::AlreadyExists { url },
-            Error::Precondition { .. } => StoreError::Changed { url },
-            Error::NotSupported { .. } | Error::NotImplemented { .. } => {
-                StoreError::Unsupported { operation, url }
-            }
-            error => StoreError::Remote {
-                operation,
-                url,
-                detail: self.shared.secrets.hide(&whole_message(error)),
-            },
-        }
-    }
-
-    /// Does a request that may be repeated, a few times where its failure may pass.
-    pub(super) fn retrying<T, F: Future<Output = Result<T, Error>>>(
-        &self,
-        operation: &'static str,
-        path: &str,
-        mut request: impl FnMut() -> F,
-    ) -> Result<T, StoreError> {
-        let (started, mut attempt) = (Instant::now(), 1);
-        loop {
-            match runtime().block_on(request()) {
-                Err(error) if may_pass(&error) && is_worth_more(started, attempt) => pause(attempt),
-                result => return result.map_err(|error| self.name(operation, path, &error)),
-            }
-            attempt += 1;
-        }
-    }
-
-    /// Does a request for each of several objects, some at a time.
-    fn side_by_side<T>(
-        &self,
-        operation: &'static str,
-        paths: &[&str],
-        request: &impl AsyncFn(&ObjectPath) -> Result<T, Error>,
-    ) -> Vec<Result<T, StoreError>> {
-        let one = async |path: &str| {
-            let location = self.locate(path)?;
-            let (started, mut attempt) = (Instant::now(), 1);
-            loop {
-                match request(&location).await {
-                    Err(error) if may_pass(&error) && is_worth_more(started, attempt) => {
-                        tokio::time::sleep(pause_after(attempt)).await;
-                    }
-                    result => {
-                        return result.map_err(|error| self.name(operation, path, &error));
-                    }
-                }
-                attempt += 1;
-            }
-        };
-        let all = futures::stream::iter(paths).map(|path| one(path));
-        runtime().block_on(all.buffered(REQUESTS_AT_ONCE).collect())
-    }
-
-    /// Writes an object whether or not there is one.
-    pub(super) fn overwrite(&self, path: &str, bytes: &Bytes) -> Result<(), StoreError> {
-        let location = self.locate(path)?;
-        self.retrying("write", path, || {
-            let payload = PutPayload::from_bytes(bytes.clone());
-            self.shared.inner.put(&location, payload)
-        })
-        .map(drop)
-    }
-
-    /// Writes an object on the condition that there is none, whatever the store makes of the condition.
-    pub(super) fn put_new(&self, path: &str, bytes: &Bytes) -> Result<Version, StoreError> {
-        let location = self.locate(path)?;
-        self.settling(path, bytes, |payload| {
-            self.shared
-                .inner
-                .put_opts(&location, payload, PutMode::Create.into())
-        })
-    }
-
-    /// Writes an object on the condition that it is unchanged, whatever the store makes of the condition.
-    pub(super) fn put_version(
-        &self,
-        path: &str,
-        bytes: &Bytes,
-        expected: &Version,
-    ) -> Result<Version, StoreError> {
-        let location = self.locate(path)?;
-        let refused = self.settling(path, bytes, |payload| {
-            let mode = PutMode::Update(expected.clone().into());
-            self.shared.inner.put_opts(&location, payload, mode.into())
-        });
-        match refused {
-            Err(StoreError::AlreadyExists { url } | StoreError::NotFound { url }) => {
-                Err(StoreError::Changed { url })
-            }
-            other => other,
-        }
-    }
-
-    /// Does a conditional write. One that failed in an unclear way is read back: it may have been done and its answer lost.
-    fn settling<F: Future<Output = Result<object_store::PutResult, Error>>>(
-        &self,
-        path: &str,
-        bytes: &Bytes,
-        write: impl Fn(PutPayload) -> F,
-    ) -> Result<Version, StoreError> {
-        let (started, mut attempt) = (Instant::now(), 1);
-        loop {
-            let error = match runtime().block_on(write(PutPayload::from_bytes(bytes.clone()))) {
-                Ok(written) => {
-                    return Ok(Version {
-                        e_tag: written.e_tag,
-                        version: written.version,
-                    });
-                }
-                Err(error) => error,
-            };
-            if !may_pass(&error) || !is_worth_more(started, attempt) {
-                return Err(self.name("write", path, &error));
-            }
-            if let Some((found, version)) = self.get_versioned(path)?
-                && found == *bytes
-            {
-                return Ok(version);
-            }
-            pause(attempt);
-            attempt += 1;
-        }
-    }
-
     fn refuse_writing(&self, path: &str) -> Result<(), StoreError> {
         if self.shared.is_read_only {
             let url = self.object_url(path);
@@ -327,47 +175,25 @@ impl BucketStore {
         Ok(())
     }
 
-    fn describe(&self, meta: ObjectMeta) -> ObjectInfo {
+    fn describe(&self, meta: ObjectMeta) -> Result<ObjectInfo, StoreError> {
+        let is_dated = meta.e_tag.is_some() || meta.last_modified.timestamp() != 0;
         let mut info = describe(meta);
         let prefix = self.shared.prefix.as_ref();
         if !prefix.is_empty()
             && let Some(path) = info.path.strip_prefix(prefix)
         {
-            info.path = path.trim_start_matches('/').to_owned();
+            info = ObjectInfo {
+                path: path.trim_start_matches('/').to_owned(),
+                ..info
+            };
         }
-        info
-    }
-}
-
-/// The message of an error with what caused it, each once.
-fn whole_message(error: &Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !message.contains(&text) {
-            message = format!("{message}: {text}");
+        if is_dated {
+            Ok(info)
+        } else {
+            let url = self.object_url(&info.path);
+            Err(StoreError::Unidentified { url })
         }
-        cause = error.source();
     }
-    message
-}
-
-/// Whether a failure may be one of the network or of a busy server.
-fn may_pass(error: &Error) -> bool {
-    matches!(error, Error::Generic { .. })
-}
-
-fn is_worth_more(started: Instant, attempt: u32) -> bool {
-    attempt < ATTEMPTS && started.elapsed() < PATIENCE
-}
-
-fn pause(attempt: u32) {
-    std::thread::sleep(pause_after(attempt));
-}
-
-fn pause_after(attempt: u32) -> Duration {
-    Duration::from_millis(100) * 2_u32.pow(attempt)
 }
 
 impl Store for BucketStore {
@@ -386,6 +212,20 @@ impl Store for BucketStore {
         let inner = &self.shared.inner;
         self.side_by_side("read", paths, &async |location: &ObjectPath| {
             inner.get(location).await?.bytes().await
+        })
+    }
+
+    fn get_identified(&self, paths: &[&str]) -> Vec<Result<Identified, StoreError>> {
+        let inner = &self.shared.inner;
+        self.side_by_side("read", paths, &async |location: &ObjectPath| {
+            let result = inner.get(location).await?;
+            let mut meta = result.meta.clone();
+            let by_tag = describe(meta.clone()).identity;
+            meta.e_tag = None;
+            // A listing may leave the tag out.
+            let identities = vec![by_tag, describe(meta).identity];
+            let bytes = result.bytes().await?;
+            Ok(Identified { bytes, identities })
         })
     }
 
@@ -425,7 +265,7 @@ impl Store for BucketStore {
     fn head(&self, path: &str) -> Result<Option<ObjectInfo>, StoreError> {
         let location = self.locate(path)?;
         match self.retrying("look at", path, || self.shared.inner.head(&location)) {
-            Ok(meta) => Ok(Some(self.describe(meta))),
+            Ok(meta) => self.describe(meta).map(Some),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
@@ -439,7 +279,7 @@ impl Store for BucketStore {
         found
             .into_iter()
             .map(|found| match found {
-                Ok(meta) => Ok(Some(self.describe(meta))),
+                Ok(meta) => self.describe(meta).map(Some),
                 Err(error) if error.is_not_found() => Ok(None),
                 Err(error) => Err(error),
             })
@@ -459,8 +299,8 @@ impl Store for BucketStore {
         let metas: Vec<ObjectMeta> = self.retrying("list", prefix, || {
             self.shared.inner.list(Some(&location)).try_collect()
         })?;
-        let mut infos: Vec<ObjectInfo> =
-            metas.into_iter().map(|meta| self.describe(meta)).collect();
+        let infos = metas.into_iter().map(|meta| self.describe(meta));
+        let mut infos: Vec<ObjectInfo> = infos.collect::<Result<_, _>>()?;
         infos.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(infos)
     }
@@ -526,8 +366,11 @@ impl Store for BucketStore {
                     return Err(changed());
                 }
                 self.overwrite(path, &bytes)?;
-                let written = self.get_versioned(path)?;
-                return written.map(|(_, version)| version).ok_or_else(changed);
+                // Somebody else may have written since, in spite of what the user said.
+                return match self.get_versioned(path)? {
+                    Some((found, version)) if found == bytes => Ok(version),
+                    _ => Err(changed()),
+                };
             }
         };
         match refused {
@@ -577,10 +420,15 @@ impl Store for BucketStore {
 
     fn sweep(&self, prefix: &str) -> Result<(), StoreError> {
         self.locate(prefix)?;
-        match &self.shared.uploads {
-            Some(found) => uploads::sweep(self, found, prefix),
-            None => Ok(()),
+        if let Some(found) = &self.shared.uploads {
+            uploads::sweep(self, found, prefix)?;
         }
+        if prefix.is_empty() {
+            for left in self.list(conditions::SCRATCH_FOLDER)? {
+                self.delete(&left.path)?;
+            }
+        }
+        Ok(())
     }
 
     fn lock(&self, path: &str, owner: &str) -> Result<LockGuard, StoreError> {

@@ -1,7 +1,7 @@
 //! A cache on this machine's disk before a store on another: what was read or written once is not fetched again.
 //!
 //! Only objects whose name says their content go in. Each lies there with a digest, and one that is damaged is fetched again; so
-//! the folder may be deleted, and shared by several processes. A cache that cannot be read or written costs time and nothing
+//! the folder may be deleted, and shared by several processes, each of which keeps to the bound by what it knows. A cache that cannot be read or written costs time and nothing
 //! else. When it is full, what was used longest ago goes.
 
 use super::{Conditions, LockGuard, ObjectInfo, SharedStore, Store, StoreError, Version};
@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Where a cache lies and how large it may become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,9 +160,13 @@ impl Store for CachedStore {
     fn copy(&self, from: &str, to: &str) -> Result<(), StoreError> {
         self.inner.copy(from, to)?;
         let kept = self.key(from).and_then(|key| self.cache.read(&key));
-        if let Some(bytes) = kept {
-            self.keep(to, &bytes);
+        let Some(bytes) = kept else { return Ok(()) };
+        // What was copied may be cut, and what lies here was verified.
+        let copied = self.inner.head(to)?;
+        if copied.is_none_or(|copied| copied.size_bytes != bytes.len() as u64) {
+            self.inner.replace(to, bytes.clone())?;
         }
+        self.keep(to, &bytes);
         Ok(())
     }
 
@@ -187,6 +191,12 @@ impl Store for CachedStore {
 }
 
 const DIGEST_BYTES: usize = blake3::OUT_LEN;
+
+/// What the name of a file begins with that is being written.
+const STAGED: &str = ".staged-";
+
+/// One that is older was left by a process that was killed.
+const LEFT_AFTER: Duration = Duration::from_hours(1);
 
 /// Files by key, each its digest and then the object.
 #[derive(Debug)]
@@ -232,10 +242,12 @@ impl Cache {
             else {
                 continue;
             };
-            let is_entry = name.len() == 2 * DIGEST_BYTES && metadata.is_file();
-            if is_entry {
-                let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            if name.len() == 2 * DIGEST_BYTES && metadata.is_file() {
                 found.push((used, name, metadata.len()));
+            } else if name.starts_with(STAGED) && used.elapsed().is_ok_and(|age| age > LEFT_AFTER) {
+                // Of a process that was killed.
+                drop(fs::remove_file(entry.path()));
             }
         }
         found.sort();
@@ -248,7 +260,7 @@ impl Cache {
             max_bytes: options.max_bytes,
             used: Mutex::new(used),
         };
-        cache.make_room(0);
+        cache.make_room();
         Ok(cache)
     }
 
@@ -275,20 +287,22 @@ impl Cache {
         if size > self.max_bytes {
             return;
         }
-        self.make_room(size);
-        match self.try_write(key, bytes) {
-            Ok(()) => {
-                let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-                used.note(key, size);
-            }
-            Err(error) => {
-                tracing::warn!(folder = %self.folder.display(), %error, "cannot write to the cache");
-            }
+        // Counted before it is written: several are at a time.
+        {
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            used.note(key, size);
+        }
+        self.make_room();
+        if let Err(error) = self.try_write(key, bytes) {
+            tracing::warn!(folder = %self.folder.display(), %error, "cannot write to the cache");
+            self.remove(key);
         }
     }
 
     fn try_write(&self, key: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(STAGED)
+            .tempfile_in(&self.folder)?;
         file.write_all(blake3::hash(bytes).as_bytes())?;
         file.write_all(bytes)?;
         file.persist(self.folder.join(key))?;
@@ -302,11 +316,11 @@ impl Cache {
         used.forget(key);
     }
 
-    fn make_room(&self, size: u64) {
+    fn make_room(&self) {
         loop {
             let oldest = {
                 let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-                if used.bytes + size <= self.max_bytes {
+                if used.bytes <= self.max_bytes {
                     return;
                 }
                 used.by_use.values().next().cloned()

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// Where the outcome stands, in the root of the store.
 pub const RECORD_FILE: &str = "_store.json";
 
+/// Folder of objects that live for a moment, in the root of the store.
+pub(super) const SCRATCH_FOLDER: &str = "_scratch";
+
 /// Which conditions on writes a store honours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conditions {
@@ -76,7 +79,7 @@ pub(super) fn of(store: &BucketStore) -> Result<Conditions, StoreError> {
 
 /// Tries both conditions, those that hold and those that do not.
 fn probe(store: &BucketStore) -> Result<Conditions, StoreError> {
-    let path = format!("_probe-{}", nonce());
+    let path = format!("{SCRATCH_FOLDER}/probe-{}", nonce());
     let outcome = try_out(store, &path);
     store.delete(&path)?;
     outcome
@@ -94,18 +97,17 @@ fn try_out(store: &BucketStore, path: &str) -> Result<Conditions, StoreError> {
         Err(StoreError::Unsupported { .. }) => return Ok(conditions),
         Err(error) => return Err(error),
     }
-    let Some((_, stale)) = store.get_versioned(path)? else {
-        return Ok(conditions);
+    let gone = || StoreError::NotFound {
+        url: format!("{}/{path}", store.url()),
     };
+    let (_, stale) = store.get_versioned(path)?.ok_or_else(gone)?;
     match store.put_new(path, &text("second")) {
         Ok(_) => {}
         Err(StoreError::AlreadyExists { .. }) => conditions.create = true,
         Err(error) => return Err(error),
     }
     store.overwrite(path, &text("third"))?;
-    let Some((_, fresh)) = store.get_versioned(path)? else {
-        return Ok(conditions);
-    };
+    let (_, fresh) = store.get_versioned(path)?.ok_or_else(gone)?;
     match store.put_version(path, &text("fourth"), &stale) {
         Ok(_) | Err(StoreError::Unsupported { .. }) => return Ok(conditions),
         Err(StoreError::Changed { .. }) => {}

@@ -115,6 +115,30 @@ pub enum StoreError {
         /// Why not, without credentials.
         detail: String,
     },
+    /// The store does not let the user do that.
+    #[error("may not {operation} {url}: {detail}")]
+    Denied {
+        /// What was tried.
+        operation: &'static str,
+        /// The object.
+        url: String,
+        /// What it answered, without credentials.
+        detail: String,
+    },
+    /// Nothing tells one state of an object from another.
+    #[error("{url} has neither an ETag nor a date, so that a change of it would not be seen")]
+    Unidentified {
+        /// The object.
+        url: String,
+    },
+    /// What a shard holds at a place is damaged.
+    #[error("{url} is damaged: {detail}")]
+    DamagedEntry {
+        /// The entry.
+        url: String,
+        /// How.
+        detail: String,
+    },
     /// A shard of images cannot be read.
     #[error("cannot read the shard {url}: {detail}")]
     Shard {

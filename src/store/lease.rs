@@ -4,7 +4,7 @@
 //! same time one fails. A lock whose last write is older than its time-out, by the store's own clock, is taken over. Whoever
 //! finds a younger one waits until it is written again (its holder lives) or is too old.
 
-use super::conditions::nonce;
+use super::conditions::{SCRATCH_FOLDER, nonce};
 use super::{SharedStore, StoreError, Version};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -132,6 +132,9 @@ impl Lease {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         self.held.beat(&mut state);
+        if state.lost.is_none() && state.beaten.elapsed() > self.held.timeout {
+            state.lost = Some("it could not be renewed in time".to_owned());
+        }
         match &state.lost {
             None => Ok(()),
             Some(reason) => Err(StoreError::LockLost {
@@ -186,6 +189,13 @@ impl Held {
         }
     }
 
+    /// The version of the lock object where it is a beat of this holding.
+    fn own_version(&self, state: &State) -> Option<Version> {
+        let (bytes, version) = self.store.get_versioned(&self.path).ok()??;
+        let found: Claim = serde_json::from_slice(&bytes).ok()?;
+        (found.nonce == state.claim.nonce).then_some(version)
+    }
+
     /// Writes the lock once more.
     fn beat(&self, state: &mut State) {
         if state.lost.is_some() {
@@ -201,9 +211,11 @@ impl Held {
                 state.version = version;
                 state.beaten = Instant::now();
             }
-            Err(StoreError::Changed { .. }) => {
-                state.lost = Some("somebody else took it over".to_owned());
-            }
+            Err(StoreError::Changed { .. }) => match self.own_version(state) {
+                // An earlier beat whose answer was lost: the next one goes by it.
+                Some(version) => state.version = version,
+                None => state.lost = Some("somebody else took it over".to_owned()),
+            },
             // Nobody takes it over before its time-out; until then the store may come back.
             Err(error) if state.beaten.elapsed() < self.timeout => {
                 tracing::warn!(lock = self.path, %error, "cannot renew the lock; trying again");
@@ -262,7 +274,7 @@ fn claim_it(
 
 /// How long ago the lock was written, by the store's clock.
 fn silence(store: &SharedStore, path: &str) -> Result<Duration, StoreError> {
-    let clock = format!("{path}-clock-{}", nonce());
+    let clock = format!("{SCRATCH_FOLDER}/clock-{}", nonce());
     store.replace(&clock, Bytes::new())?;
     let now = store.head(&clock)?;
     store.delete(&clock)?;
@@ -360,6 +372,19 @@ mod tests {
         for result in results.iter().filter_map(|result| result.as_ref().err()) {
             assert!(matches!(result, StoreError::Locked { .. }), "{result}");
         }
+    }
+
+    #[test]
+    fn a_beat_whose_answer_was_lost_is_its_holders_own() {
+        let store = bucket();
+        let lease = take(&store, "one").unwrap();
+        let mut claim: Claim = serde_json::from_slice(&store.get("_lock").unwrap()).unwrap();
+        claim.beat += 100;
+        store.replace("_lock", claim.json()).unwrap();
+        lease.check().unwrap();
+        lease.check().unwrap();
+        drop(lease);
+        take(&store, "two").unwrap();
     }
 
     #[test]

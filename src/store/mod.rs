@@ -53,6 +53,15 @@ pub struct ObjectInfo {
     pub modified_ns: i64,
 }
 
+/// An object as it was read.
+#[derive(Debug, Clone)]
+pub struct Identified {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// What [`ObjectInfo::identity`] may say of it in this state; empty where the store cannot tell.
+    pub identities: Vec<String>,
+}
+
 /// A state of an object, for writing only where nobody changed it since.
 #[derive(Debug, Clone)]
 pub struct Version {
@@ -89,6 +98,16 @@ pub trait Store: Send + Sync + Debug {
     /// Reads whole objects, several at a time where waiting for each would take longer; answers in the order of the paths.
     fn get_all(&self, paths: &[&str]) -> Vec<Result<Bytes, StoreError>> {
         paths.iter().map(|path| self.get(path)).collect()
+    }
+
+    /// As [`Store::get_all`], with what tells the state that was read.
+    fn get_identified(&self, paths: &[&str]) -> Vec<Result<Identified, StoreError>> {
+        let unknown = |bytes| Identified {
+            bytes,
+            identities: Vec::new(),
+        };
+        let found = self.get_all(paths).into_iter();
+        found.map(|bytes| bytes.map(unknown)).collect()
     }
 
     /// Reads a whole object together with its version; `None` where there is none.
@@ -173,7 +192,11 @@ pub type SharedStore = Arc<dyn Store>;
 pub fn create_idempotent(store: &dyn Store, path: &str, bytes: &Bytes) -> Result<(), StoreError> {
     match store.create(path, bytes.clone()) {
         Err(StoreError::AlreadyExists { url }) => {
-            if store.get(path)? == *bytes {
+            // Not by way of a cache: what counts is what others will read.
+            if store
+                .get_versioned(path)?
+                .is_some_and(|(found, _)| found == *bytes)
+            {
                 Ok(())
             } else {
                 Err(StoreError::Conflict { url })

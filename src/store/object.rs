@@ -306,7 +306,8 @@ pub(super) fn describe(meta: ObjectMeta) -> ObjectInfo {
     // Not the version: stores tell it of an object, and not in a listing.
     let identity = meta
         .e_tag
-        .unwrap_or_else(|| format!("{}-{modified_ns}", meta.size));
+        // In seconds: the answer to a request for the object tells no more.
+        .unwrap_or_else(|| format!("{}-{}", meta.size, meta.last_modified.timestamp()));
     ObjectInfo {
         path: meta.location.to_string(),
         size_bytes: meta.size,

@@ -67,7 +67,10 @@ pub(super) fn connect(
         reason: secrets.hide(&reason),
     };
     let url = Url::parse(given).map_err(|error| refuse(error.to_string()))?;
-    if url.password().is_some() || url.query().is_some() {
+    // az://container@account is a name, not a credential.
+    let may_have_user = url.scheme().starts_with("az") || url.scheme().starts_with("abfs");
+    let has_user = !url.username().is_empty() && !may_have_user;
+    if has_user || url.password().is_some() || url.query().is_some() {
         return Err(refuse(
             "credentials do not belong in a URL; the store takes them from the environment"
                 .to_owned(),
@@ -76,7 +79,8 @@ pub(super) fn connect(
     let (scheme, path) =
         ObjectStoreScheme::parse(&url).map_err(|error| refuse(error.to_string()))?;
     let chosen = |of: &str| {
-        let found = variables.iter().find(|(name, _)| name == of);
+        let mut found = variables.iter();
+        let found = found.find(|(name, value)| name == of && !value.is_empty());
         found.map(|(_, value)| value.clone())
     };
     let built = match scheme {
@@ -87,7 +91,10 @@ pub(super) fn connect(
         }),
         ObjectStoreScheme::MicrosoftAzure => azure(given, variables).map(|store| {
             let endpoint = chosen("AZURE_STORAGE_ENDPOINT").or(chosen("AZURE_ENDPOINT"));
-            with_uploads(store, endpoint.or(chosen("AZURE_STORAGE_ACCOUNT_NAME")))
+            let mut pairs = connection_string(variables).into_iter();
+            let given = pairs.find(|(key, _)| *key == AzureConfigKey::Endpoint);
+            let endpoint = endpoint.or(given.map(|(_, endpoint)| endpoint));
+            with_uploads(store, endpoint)
         }),
         ObjectStoreScheme::GoogleCloudStorage => {
             gcs(given, variables).map(|store| with_uploads(store, chosen("STORAGE_EMULATOR_HOST")))
@@ -111,7 +118,7 @@ pub(super) fn connect(
         uploads,
         prefix: path,
         url: given.trim_end_matches('/').to_owned(),
-        endpoint,
+        endpoint: without_credentials(&endpoint),
         secrets,
         is_read_only: scheme == ObjectStoreScheme::Http,
     })
@@ -131,9 +138,10 @@ fn without_credentials(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
             let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+            let is_name = scheme.starts_with("az") || scheme.starts_with("abfs");
             let host = host.rsplit_once('@').map_or(host, |(user, bare)| {
-                // az://container@account is a name, not a credential.
-                if user.contains(':') { bare } else { host }
+                let is_credential = !is_name || user.contains(':');
+                if is_credential { bare } else { host }
             });
             let slash = if path.is_empty() { "" } else { "/" };
             format!("{scheme}://{host}{slash}{path}")
@@ -304,6 +312,7 @@ mod tests {
     fn credentials_in_a_url_are_refused_and_not_shown() {
         for url in [
             "https://me:hidden@host.example/dump",
+            "https://hidden@host.example/dump",
             "https://host.example/dump?sig=hidden",
         ] {
             let error = connect(url, &[]).unwrap_err().to_string();

@@ -50,6 +50,15 @@ impl Secrets {
             })
             .filter(|value| value.len() >= LEAST_CHARS)
             .collect();
+        // User and password of an endpoint.
+        let endpoints = variables
+            .iter()
+            .filter(|(name, _)| name.contains("ENDPOINT"));
+        values.extend(endpoints.filter_map(|(_, url)| {
+            let host = url.split_once("://")?.1.split('/').next()?;
+            let (user, _) = host.rsplit_once('@')?;
+            Some(user.to_owned())
+        }));
         // The longest first: one may be part of another.
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         values.dedup();
@@ -93,6 +102,7 @@ mod tests {
             ("AWS_SECRET_ACCESS_KEY", "abcdefgh"),
             ("AWS_ACCESS_KEY_ID", "abcdefghIJ"),
             ("AWS_REGION", "eu-west-3"),
+            ("AWS_ENDPOINT_URL", "http://me:word@host:1/x"),
             (
                 "AZURE_STORAGE_CONNECTION_STRING",
                 "AccountName=my;AccountKey=c2VjcmV0cw==;X=1",
@@ -110,6 +120,10 @@ mod tests {
             "id (hidden), key (hidden)."
         );
         assert_eq!(hide("key c2VjcmV0cw== of my"), "key (hidden) of my");
+        assert_eq!(
+            hide("GET http://me:word@host:1/y"),
+            "GET http://(hidden)@host:1/y"
+        );
         assert_eq!(
             hide("in eu-west-3 not-of-a-store"),
             "in eu-west-3 not-of-a-store"

@@ -4,16 +4,21 @@
 //! holds it. A `.zip` is known by its directory; a `.tar` has none and is read once, front to back. An entry of a `.zip` is
 //! identified by its checksum, one of a `.tar` by that of its shard and its place.
 
-use super::{Conditions, LockGuard, ObjectInfo, SharedStore, Store, StoreError, Version};
+mod index;
+mod ranged;
+
+use index::{Entry, Index, Place, Shard, has_ending, is_zip};
+use ranged::RangedReader;
+
+use super::{
+    Conditions, Identified, LockGuard, ObjectInfo, SharedStore, Store, StoreError, Version,
+};
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::collections::HashMap;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use zip::read::{ZipArchive, ZipArchiveMetadata, ZipReadOptions};
-
-/// Bytes fetched at a time while a shard is looked through.
-const SCAN_BYTES: u64 = 8 << 20;
+use zip::read::ZipReadOptions;
 
 /// Bytes fetched besides the compressed ones of an entry of a `.zip`: its header, which says again what the directory said.
 const HEADER_BYTES: u64 = 512;
@@ -27,40 +32,6 @@ pub struct ShardedStore {
     inner: SharedStore,
     /// By pattern.
     indices: Mutex<HashMap<String, Arc<Index>>>,
-}
-
-/// The entries of all shards that a pattern names.
-#[derive(Debug, Default)]
-struct Index {
-    shards: Vec<Shard>,
-    entries: BTreeMap<String, Entry>,
-}
-
-#[derive(Debug)]
-struct Shard {
-    info: ObjectInfo,
-    directory: Option<Arc<ZipArchiveMetadata>>,
-}
-
-#[derive(Debug, Clone)]
-struct Entry {
-    /// Index of the shard.
-    shard: usize,
-    size_bytes: u64,
-    identity: String,
-    place: Place,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Place {
-    /// Of a `.tar`: where its bytes begin.
-    Offset(u64),
-    /// Of a `.zip`: its number in the directory, where its header begins, and how many bytes follow.
-    Number {
-        number: usize,
-        header: u64,
-        compressed: u64,
-    },
 }
 
 impl ShardedStore {
@@ -97,6 +68,8 @@ impl ShardedStore {
         };
         let shard = &index.shards[entry.shard];
         match entry.place {
+            // No store answers for no bytes.
+            Place::Offset(_) if entry.size_bytes == 0 => Ok(Bytes::new()),
             Place::Offset(offset) => {
                 self.inner
                     .get_range(&shard.info.path, offset, offset + entry.size_bytes)
@@ -110,7 +83,7 @@ impl ShardedStore {
                 let wanted = HEADER_BYTES + name.len() as u64 + compressed;
                 let mut reader = RangedReader::new(&self.inner, &shard.info, wanted);
                 reader.position = header;
-                self.unpack(shard, number, entry.size_bytes, &mut reader)
+                self.unpack(shard, path, number, entry.size_bytes, &mut reader)
             }
         }
     }
@@ -118,12 +91,13 @@ impl ShardedStore {
     fn unpack(
         &self,
         shard: &Shard,
+        path: &str,
         number: usize,
         size: u64,
         reader: &mut RangedReader<'_>,
     ) -> Result<Bytes, StoreError> {
-        let bad = |detail: String| StoreError::Shard {
-            url: format!("{}/{}", self.url(), shard.info.path),
+        let bad = |detail: String| StoreError::DamagedEntry {
+            url: format!("{}/{path}", self.url()),
             detail,
         };
         let directory = shard.directory.as_ref();
@@ -131,13 +105,18 @@ impl ShardedStore {
         let entry = directory
             .entry(number)
             .map_err(|error| bad(error.to_string()))?;
+        let broken = |error: zip::result::ZipError| match error {
+            // Trouble of the store, not of the entry.
+            zip::result::ZipError::Io(error) => from_store(error, &bad),
+            error => bad(error.to_string()),
+        };
         let file = entry
             .with_reader(reader, ZipReadOptions::new())
-            .map_err(|error| bad(error.to_string()))?;
+            .map_err(broken)?;
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).min(64 << 20));
         // No more than the directory says, whatever the compressed bytes unfold to.
         let read = file.take(size + 1).read_to_end(&mut bytes);
-        let read = read.map_err(|error| bad(error.to_string()))?;
+        let read = read.map_err(|error| from_store(error, &bad))?;
         if read as u64 != size {
             return Err(bad(format!(
                 "entry {number} has not the size that the directory says"
@@ -156,6 +135,15 @@ impl ShardedStore {
     }
 }
 
+/// The error of the store where it stands behind one of reading, or else that of the entry.
+fn from_store(error: io::Error, bad: &dyn Fn(String) -> StoreError) -> StoreError {
+    let text = error.to_string();
+    match error.downcast::<StoreError>() {
+        Ok(error) => error,
+        Err(_) => bad(text),
+    }
+}
+
 /// Splits a path at the shard in it: the pattern that names shards, and the rest.
 fn split(path: &str) -> Option<(&str, &str)> {
     let mut end = 0;
@@ -171,204 +159,6 @@ fn split(path: &str) -> Option<(&str, &str)> {
 
 fn is_shard(name: &str) -> bool {
     has_ending(name, "tar") || is_zip(name)
-}
-
-fn is_zip(name: &str) -> bool {
-    has_ending(name, "zip")
-}
-
-fn has_ending(name: &str, ending: &str) -> bool {
-    let found = Path::new(name).extension();
-    found.is_some_and(|found| found.eq_ignore_ascii_case(ending))
-}
-
-/// Whether a name fits a pattern in which `*` stands for anything.
-fn fits(name: &str, pattern: &str) -> bool {
-    let mut pieces = pattern.split('*');
-    let first = pieces.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else {
-        return false;
-    };
-    let pieces: Vec<&str> = pieces.collect();
-    let Some((last, middle)) = pieces.split_last() else {
-        return rest.is_empty();
-    };
-    for piece in middle {
-        let Some(found) = rest.find(piece) else {
-            return false;
-        };
-        rest = &rest[found + piece.len()..];
-    }
-    rest.ends_with(last)
-}
-
-impl Index {
-    fn read(store: &SharedStore, pattern: &str) -> Result<Self, StoreError> {
-        let mut index = Self::default();
-        for info in shards(store, pattern)? {
-            let bad = |detail: String| StoreError::Shard {
-                url: format!("{}/{}", store.url(), info.path),
-                detail,
-            };
-            let number = index.shards.len();
-            let mut shard = Shard {
-                info: info.clone(),
-                directory: None,
-            };
-            if is_zip(&info.path) {
-                let reader = RangedReader::new(store, &info, 64 << 10);
-                let archive = ZipArchive::new(reader).map_err(|error| bad(error.to_string()))?;
-                let directory = archive.metadata();
-                index.add_zip(number, &directory).map_err(bad)?;
-                shard.directory = Some(directory);
-            } else {
-                let reader = RangedReader::new(store, &info, SCAN_BYTES);
-                index
-                    .add_tar(number, &info, reader)
-                    .map_err(|error| bad(error.to_string()))?;
-            }
-            index.shards.push(shard);
-        }
-        Ok(index)
-    }
-
-    fn add(&mut self, name: &str, entry: Entry) {
-        // The first one stands, as in a search path.
-        self.entries
-            .entry(name.trim_start_matches("./").to_owned())
-            .or_insert(entry);
-    }
-
-    fn add_zip(&mut self, shard: usize, directory: &ZipArchiveMetadata) -> Result<(), String> {
-        for number in 0..directory.len() {
-            let entry = directory.entry(number).map_err(|error| error.to_string())?;
-            let name = entry
-                .name()
-                .map_err(|error| error.to_string())?
-                .into_owned();
-            if !entry.is_file() {
-                continue;
-            }
-            let made = Entry {
-                shard,
-                size_bytes: entry.size(),
-                identity: format!("crc32-{:08x}-{:x}", entry.crc32(), entry.size()),
-                place: Place::Number {
-                    number,
-                    header: entry.header_start(),
-                    compressed: entry.compressed_size(),
-                },
-            };
-            self.add(&name, made);
-        }
-        Ok(())
-    }
-
-    fn add_tar(
-        &mut self,
-        shard: usize,
-        info: &ObjectInfo,
-        reader: RangedReader<'_>,
-    ) -> io::Result<()> {
-        let mut archive = tar::Archive::new(reader);
-        for entry in archive.entries_with_seek()? {
-            let entry = entry?;
-            if !entry.header().entry_type().is_file() {
-                continue;
-            }
-            let bytes = entry.path_bytes();
-            // A name that no template can make.
-            let Ok(name) = std::str::from_utf8(&bytes) else {
-                continue;
-            };
-            let offset = entry.raw_file_position();
-            let made = Entry {
-                shard,
-                size_bytes: entry.size(),
-                identity: format!("{}@{offset:x}", info.identity),
-                place: Place::Offset(offset),
-            };
-            self.add(name, made);
-        }
-        Ok(())
-    }
-}
-
-/// The shards that a pattern names, by name.
-fn shards(store: &SharedStore, pattern: &str) -> Result<Vec<ObjectInfo>, StoreError> {
-    if !pattern.contains('*') {
-        return Ok(store.head(pattern)?.into_iter().collect());
-    }
-    let (folder, name) = pattern.rsplit_once('/').unwrap_or(("", pattern));
-    let is_here = |path: &str| {
-        let (lies_in, file) = path.rsplit_once('/').unwrap_or(("", path));
-        lies_in == folder && fits(file, name)
-    };
-    let mut found = store.list(folder)?;
-    found.retain(|info| is_here(&info.path));
-    Ok(found)
-}
-
-/// An object as a file that can be read from anywhere in it, fetched in pieces.
-struct RangedReader<'a> {
-    store: &'a SharedStore,
-    path: &'a str,
-    size: u64,
-    position: u64,
-    piece_bytes: u64,
-    piece_start: u64,
-    piece: Bytes,
-}
-
-impl<'a> RangedReader<'a> {
-    fn new(store: &'a SharedStore, info: &'a ObjectInfo, piece_bytes: u64) -> Self {
-        Self {
-            store,
-            path: &info.path,
-            size: info.size_bytes,
-            position: 0,
-            piece_bytes,
-            piece_start: 0,
-            piece: Bytes::new(),
-        }
-    }
-}
-
-impl Read for RangedReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.position >= self.size || buffer.is_empty() {
-            return Ok(0);
-        }
-        let piece_end = self.piece_start + self.piece.len() as u64;
-        if self.position < self.piece_start || self.position >= piece_end {
-            let end = (self.position + self.piece_bytes).min(self.size);
-            let piece = self.store.get_range(self.path, self.position, end);
-            self.piece = piece.map_err(io::Error::other)?;
-            self.piece_start = self.position;
-            if self.piece.is_empty() {
-                return Ok(0);
-            }
-        }
-        let from = usize::try_from(self.position - self.piece_start).unwrap_or(usize::MAX);
-        let found = self.piece.get(from..).unwrap_or_default();
-        let count = buffer.len().min(found.len());
-        buffer[..count].copy_from_slice(&found[..count]);
-        self.position += count as u64;
-        Ok(count)
-    }
-}
-
-impl Seek for RangedReader<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let position = match to {
-            SeekFrom::Start(position) => Some(position),
-            SeekFrom::End(back) => self.size.checked_add_signed(back),
-            SeekFrom::Current(by) => self.position.checked_add_signed(by),
-        };
-        self.position = position
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "seek before the start"))?;
-        Ok(self.position)
-    }
 }
 
 impl Store for ShardedStore {
@@ -404,6 +194,21 @@ impl Store for ShardedStore {
                 })
                 .collect()
         })
+    }
+
+    fn get_identified(&self, paths: &[&str]) -> Vec<Result<Identified, StoreError>> {
+        if paths.iter().all(|path| split(path).is_none()) {
+            return self.inner.get_identified(paths);
+        }
+        let found = paths.iter().zip(self.get_all(paths));
+        let identified = |(path, bytes): (&&str, Result<Bytes, StoreError>)| {
+            let identity = self.head(path)?.map(|info| info.identity);
+            Ok(Identified {
+                bytes: bytes?,
+                identities: identity.into_iter().collect(),
+            })
+        };
+        found.map(identified).collect()
     }
 
     fn get_versioned(&self, path: &str) -> Result<Option<(Bytes, Version)>, StoreError> {
@@ -516,145 +321,4 @@ impl Store for ShardedStore {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::ObjectBackedStore;
-    use std::io::{Cursor, Write};
-    use zip::CompressionMethod;
-    use zip::write::{SimpleFileOptions, ZipWriter};
-
-    fn tar_of(files: &[(&str, &[u8])]) -> Bytes {
-        let mut builder = tar::Builder::new(Vec::new());
-        for (name, bytes) in files {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(bytes.len() as u64);
-            header.set_mode(0o644);
-            builder.append_data(&mut header, name, *bytes).unwrap();
-        }
-        Bytes::from(builder.into_inner().unwrap())
-    }
-
-    fn zip_of(files: &[(&str, &[u8])], method: CompressionMethod) -> Bytes {
-        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-        for (name, bytes) in files {
-            let options = SimpleFileOptions::default().compression_method(method);
-            writer.start_file(*name, options).unwrap();
-            writer.write_all(bytes).unwrap();
-        }
-        Bytes::from(writer.finish().unwrap().into_inner())
-    }
-
-    fn store() -> ShardedStore {
-        let inner = ObjectBackedStore::memory();
-        let long = vec![7; 100_000];
-        let longer_name = format!("{}.jpg", "n".repeat(180));
-        let first: [(&str, &[u8]); 2] = [("a.jpg", b"one"), ("deep/b.jpg", &long)];
-        let second: [(&str, &[u8]); 2] = [("c.jpg", b"three"), (&longer_name, b"four")];
-        inner.create("images/x-0.tar", tar_of(&first)).unwrap();
-        inner.create("images/x-1.tar", tar_of(&second)).unwrap();
-        inner
-            .create(
-                "images/y-0.zip",
-                zip_of(&first, CompressionMethod::Deflated),
-            )
-            .unwrap();
-        inner
-            .create("images/y-1.zip", zip_of(&second, CompressionMethod::Stored))
-            .unwrap();
-        inner
-            .create("table.csv", Bytes::from_static(b"id"))
-            .unwrap();
-        ShardedStore::new(Arc::new(inner))
-    }
-
-    #[test]
-    fn entries_of_all_shards_of_a_pattern_are_objects() {
-        let store = store();
-        let long_name = format!("{}.jpg", "n".repeat(180));
-        for pattern in ["images/x-*.tar", "images/y-*.zip"] {
-            let path = |name: &str| format!("{pattern}/{name}");
-            let listed: Vec<String> = store
-                .list(pattern)
-                .unwrap()
-                .into_iter()
-                .map(|info| info.path)
-                .collect();
-            assert_eq!(
-                listed,
-                ["a.jpg", "c.jpg", "deep/b.jpg", long_name.as_str()].map(path)
-            );
-            assert_eq!(store.get(&path("a.jpg")).unwrap(), "one");
-            assert_eq!(store.get(&path("deep/b.jpg")).unwrap(), vec![7; 100_000]);
-            assert_eq!(store.get_range(&path("c.jpg"), 1, 3).unwrap(), "hr");
-            assert_eq!(store.get(&path(&long_name)).unwrap(), "four");
-            assert_eq!(store.head(&path("a.jpg")).unwrap().unwrap().size_bytes, 3);
-            assert_eq!(store.head(&path("no.jpg")).unwrap(), None);
-            assert!(store.get(&path("no.jpg")).unwrap_err().is_not_found());
-            let deep = store.list(&path("deep")).unwrap();
-            assert_eq!(deep.len(), 1);
-            let (a, no) = (path("a.jpg"), path("no.jpg"));
-            let all = store.get_all(&[&a, &no]);
-            assert_eq!(all[0].as_ref().unwrap(), "one");
-            assert!(all[1].as_ref().unwrap_err().is_not_found());
-        }
-        assert_eq!(store.get("table.csv").unwrap(), "id");
-        assert!(store.list("images/none-*.zip").unwrap().is_empty());
-        assert!(store.list("images/none.tar").unwrap().is_empty());
-    }
-
-    #[test]
-    fn an_unchanged_entry_of_a_changed_zip_keeps_its_identity() {
-        let identity = |files: &[(&str, &[u8])]| {
-            let inner = ObjectBackedStore::memory();
-            inner
-                .create("s.zip", zip_of(files, CompressionMethod::Deflated))
-                .unwrap();
-            let store = ShardedStore::new(Arc::new(inner));
-            store.head("s.zip/b").unwrap().unwrap().identity
-        };
-        let before = identity(&[("b", b"same")]);
-        assert_eq!(identity(&[("a", b"new"), ("b", b"same")]), before);
-        assert_ne!(identity(&[("b", b"else")]), before);
-    }
-
-    #[test]
-    fn damaged_shards_are_errors_with_their_name() {
-        let inner = ObjectBackedStore::memory();
-        let whole = zip_of(
-            &[("a", b"some text that is compressed")],
-            CompressionMethod::Stored,
-        );
-        inner
-            .create("cut.zip", whole.slice(..whole.len() - 5))
-            .unwrap();
-        let mut changed = whole.to_vec();
-        changed[40] ^= 1;
-        inner.create("changed.zip", Bytes::from(changed)).unwrap();
-        let tar = tar_of(&[("a", b"x")]);
-        let mut broken = tar.to_vec();
-        broken[100] ^= 1;
-        inner.create("broken.tar", Bytes::from(broken)).unwrap();
-        let store = ShardedStore::new(Arc::new(inner));
-        for path in ["cut.zip/a", "changed.zip/a", "broken.tar/a"] {
-            let error = store.get(path).unwrap_err();
-            let shard = path.split('/').next().unwrap();
-            assert!(matches!(error, StoreError::Shard { .. }), "{path}: {error}");
-            assert!(error.to_string().contains(shard), "{error}");
-        }
-    }
-
-    #[test]
-    fn stars_stand_for_anything() {
-        for (name, pattern, expected) in [
-            ("a-1.tar", "a-*.tar", true),
-            ("a-.tar", "a-*.tar", true),
-            ("a.tar", "a-*.tar", false),
-            ("b-1.tar", "a-*.tar", false),
-            ("a-1-b-2.tar", "a-*-b-*.tar", true),
-            ("a.tar", "a.tar", true),
-            ("a.tar2", "a.tar", false),
-        ] {
-            assert_eq!(fits(name, pattern), expected, "{name} {pattern}");
-        }
-    }
-}
+mod tests;

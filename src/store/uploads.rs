@@ -120,7 +120,11 @@ pub(super) fn sweep(
             Ok(()) => tracing::info!(path, "swept an upload that was never completed"),
             // Completed after all, or swept by the store itself.
             Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error),
+            Err(error) if store.head(&path)?.is_none() => {
+                tracing::warn!(path, %error, "cannot sweep an upload that was never completed");
+                continue;
+            }
+            Err(_) => {}
         }
         store.delete(&note.path)?;
     }

@@ -7,8 +7,9 @@ use crate::conformance::bucket_options;
 use bytes::Bytes;
 use rayonnage::store::{BucketStore, Store, StoreError, create_idempotent};
 use std::collections::HashSet;
+use std::net::TcpListener;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const FAULTS: [Fault; 8] = [
     Fault::Drop,
@@ -44,7 +45,7 @@ fn prepare(store: &BucketStore) {
     }
 }
 
-const OPERATIONS: [Operation; 13] = [
+const OPERATIONS: [Operation; 17] = [
     ("get", |store| assert_eq!(store.get("old").unwrap(), "old")),
     ("get_all", |store| {
         let found = store.get_all(&["old", "folder/a", "none"]);
@@ -94,6 +95,24 @@ const OPERATIONS: [Operation; 13] = [
             .unwrap();
     }),
     ("copy", |store| store.copy("old", "copy").unwrap()),
+    ("get_ranges", |store| {
+        assert_eq!(
+            store.get_ranges("old", &[(1, 3), (0, 1)]).unwrap(),
+            ["ld", "o"]
+        );
+    }),
+    ("head_all", |store| {
+        let found = store.head_all(&["old", "none"]);
+        assert!(found[0].as_ref().unwrap().is_some() && found[1].as_ref().unwrap().is_none());
+    }),
+    ("lock", |store| {
+        let lock = store.lock("_lock", "me").unwrap();
+        lock.check().unwrap();
+        lock.check().unwrap();
+        drop(lock);
+        store.lock("_lock", "me again").unwrap();
+    }),
+    ("sweep", |store| store.sweep("").unwrap()),
     ("delete", |store| store.delete("old").unwrap()),
     ("upload in pieces", |store| {
         let large: Bytes = (0..11_u32 << 20).map(|at| (at % 251) as u8).collect();
@@ -149,11 +168,35 @@ fn every_operation_on_azure_survives_every_fault() {
 }
 
 #[test]
-fn a_server_that_is_gone_is_named_and_given_up() {
+fn a_server_that_is_not_there_is_named_and_given_up() {
     let Some(bucket) = Bucket::on(Kind::S3sFs) else {
         return;
     };
-    // Refused by the server, which nobody tries again.
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let started = Instant::now();
+    let error = bucket
+        .store("root", Some(nobody))
+        .get("object")
+        .unwrap_err();
+    assert!(
+        error.to_string().contains(&bucket.url("root/object")),
+        "{error}"
+    );
+    let waited = started.elapsed();
+    assert!(
+        waited > Duration::from_secs(5) && waited < Duration::from_mins(3),
+        "{waited:?}"
+    );
+}
+
+#[test]
+fn a_refusal_is_final() {
+    let Some(bucket) = Bucket::on(Kind::S3sFs) else {
+        return;
+    };
     let refusing = Proxy::start(bucket.address(), |_| Some(Fault::Status(403)));
     let store = bucket.store("root", Some(refusing.address()));
     let error = store.get("object").unwrap_err().to_string();

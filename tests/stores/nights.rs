@@ -335,7 +335,8 @@ fn secrets_appear_nowhere() {
             let mut command = night.command(arguments, None);
             command
                 .env("AWS_SECRET_ACCESS_KEY", &wrong)
-                .env("AZURE_STORAGE_ACCOUNT_KEY", &wrong);
+                .env("AZURE_STORAGE_ACCOUNT_KEY", &wrong)
+                .env("RAYONNAGE_LOG", "trace");
             check(
                 &Outcome::of(&mut command),
                 &format!("{arguments:?} with a wrong key"),
@@ -358,5 +359,13 @@ fn secrets_appear_nowhere() {
             }
         }
         assert!(seen > 100, "{seen}");
+        for (path, bytes) in crate::space::objects(&night.machine.path("")) {
+            let holds = |text: &str| {
+                bytes
+                    .windows(text.len())
+                    .any(|part| part == text.as_bytes())
+            };
+            assert!(!holds(&secret) && !holds(&wrong), "{path} on the machine");
+        }
     }
 }
