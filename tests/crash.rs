@@ -30,8 +30,8 @@ const ROW_WISE: [&str; 10] = [
 /// One model of each form stands for the others: classical, of text and of pixels, four networks, three that are made of models.
 const MODELS: &str = "linear_svm, pixels_k_nearest_neighbours, neural_simple, neural_embedder, lenet, mobilenet_v2, fusion, soft_vote, blend";
 
-/// Rows of the catalogue.
-const ROWS: usize = 60;
+/// So that there are several parts of everything.
+const ROWS_PER_PART: usize = 16;
 
 struct Clean {
     space: TestSpace,
@@ -40,8 +40,9 @@ struct Clean {
     objects: Objects,
 }
 
-fn clean_run(rows: usize) -> Clean {
-    let mut space = TestSpace::with_sample(&options(rows));
+fn clean_run(rows_per_part: usize) -> Clean {
+    let mut space = TestSpace::with_sample(&options(60));
+    space.set(&format!("rows_per_part={rows_per_part}"));
     for setting in [
         // An epoch snapshot after each epoch but the last, and so one that is too old.
         "snapshot_every_s=0",
@@ -216,22 +217,22 @@ fn assert_nothing_again(record: &RunRecord, done: &[Operation]) {
 
 #[test]
 fn every_prefix_of_a_run_is_carried_on() {
-    every_prefix_is_carried_on(ROWS, 1, &memory);
+    every_prefix_is_carried_on(ROWS_PER_PART, 1, &memory);
 }
 
 #[test]
 fn every_lost_answer_is_carried_on() {
-    every_answer_may_be_lost(ROWS, 1, &memory);
+    every_answer_may_be_lost(ROWS_PER_PART, 1, &memory);
 }
 
 /// Whatever prefix of the operations of a run a crash leaves in an empty store, the next run does the rest. So many are tried at
 /// once.
 pub fn every_prefix_is_carried_on(
-    rows: usize,
+    rows_per_part: usize,
     at_once: usize,
     empty: &(dyn Fn() -> SharedStore + Sync),
 ) {
-    let clean = clean_run(rows);
+    let clean = clean_run(rows_per_part);
     side_by_side(at_once, clean.operations.len() + 1, &|done| {
         let store = empty();
         for operation in &clean.operations[..done] {
@@ -243,11 +244,11 @@ pub fn every_prefix_is_carried_on(
 
 /// Whichever answer of a run in an empty store is lost, the next run does the rest. So many are tried at once.
 pub fn every_answer_may_be_lost(
-    rows: usize,
+    rows_per_part: usize,
     at_once: usize,
     empty: &(dyn Fn() -> SharedStore + Sync),
 ) {
-    let clean = clean_run(rows);
+    let clean = clean_run(rows_per_part);
     side_by_side(at_once, clean.operations.len(), &|lost| {
         let store = empty();
         let faulty: SharedStore = Arc::new(FaultStore::new(store.clone(), Fault::AnswerLost(lost)));
@@ -281,7 +282,7 @@ fn side_by_side(at_once: usize, count: usize, act: &(dyn Fn(usize) + Sync)) {
 
 #[test]
 fn a_lost_answer_to_the_run_record_loses_nothing() {
-    let clean = clean_run(ROWS);
+    let clean = clean_run(ROWS_PER_PART);
     let store = memory();
     let last = Fault::AnswerLost(clean.operations.len());
     let faulty: SharedStore = Arc::new(FaultStore::new(store.clone(), last));

@@ -306,6 +306,8 @@ pub(super) fn describe(meta: ObjectMeta) -> ObjectInfo {
     // Not the version: stores tell it of an object, and not in a listing.
     let identity = meta
         .e_tag
+        // Azure quotes it in answers and not in listings.
+        .map(|tag| tag.trim_matches('"').to_owned())
         // In seconds: the answer to a request for the object tells no more.
         .unwrap_or_else(|| format!("{}-{}", meta.size, meta.last_modified.timestamp()));
     ObjectInfo {

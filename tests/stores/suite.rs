@@ -95,8 +95,8 @@ fn what_a_store_makes_of_conditions_is_tried_once_and_written_down() {
     }
 }
 
-/// Rows of the catalogue of these runs.
-const ROWS: usize = 40;
+/// Larger than in memory, where a run takes less time.
+const ROWS_PER_PART: usize = 40;
 
 /// Runs tried at once: they wait for the server more than they work.
 const RUNS_AT_ONCE: usize = 6;
@@ -110,13 +110,13 @@ fn empty_bucket() -> SharedStore {
 #[test]
 fn a_run_on_s3_may_stop_after_every_operation() {
     if Bucket::on(Kind::S3sFs).is_some() {
-        crash::every_prefix_is_carried_on(ROWS, RUNS_AT_ONCE, &empty_bucket);
+        crash::every_prefix_is_carried_on(ROWS_PER_PART, RUNS_AT_ONCE, &empty_bucket);
     }
 }
 
 #[test]
 fn a_run_on_s3_may_lose_every_answer() {
     if Bucket::on(Kind::S3sFs).is_some() {
-        crash::every_answer_may_be_lost(ROWS, RUNS_AT_ONCE, &empty_bucket);
+        crash::every_answer_may_be_lost(ROWS_PER_PART, RUNS_AT_ONCE, &empty_bucket);
     }
 }
