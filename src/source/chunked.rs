@@ -1,6 +1,6 @@
 //! Reads an object front to back by ranges, so that memory does not grow with its size.
 
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io::{Error, Read, Result};
@@ -34,8 +34,20 @@ impl<'a> ChunkedReader<'a> {
 }
 
 impl ChunkedReader<'_> {
+    /// Reads all that is left.
+    pub(super) fn whole(mut self) -> std::result::Result<Bytes, StoreError> {
+        if self.store.local_root().is_some() {
+            return self.store.get(self.path);
+        }
+        while self.offset < self.size {
+            self.fetch()?;
+        }
+        let chunks: Vec<Bytes> = self.ahead.into();
+        Ok(Bytes::from(chunks.concat()))
+    }
+
     /// Fetches the next chunks.
-    fn fetch(&mut self) -> Result<()> {
+    fn fetch(&mut self) -> std::result::Result<(), StoreError> {
         let is_local = self.store.local_root().is_some();
         let count = if is_local { 1 } else { CHUNKS_AT_ONCE };
         let mut ranges = Vec::with_capacity(count);
@@ -45,7 +57,7 @@ impl ChunkedReader<'_> {
             self.offset = end;
         }
         let chunks = self.store.get_ranges(self.path, &ranges);
-        self.ahead.extend(chunks.map_err(Error::other)?);
+        self.ahead.extend(chunks?);
         Ok(())
     }
 }
@@ -54,7 +66,7 @@ impl Read for ChunkedReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         if self.chunk.is_empty() {
             if self.ahead.is_empty() {
-                self.fetch()?;
+                self.fetch().map_err(Error::other)?;
             }
             let Some(chunk) = self.ahead.pop_front() else {
                 return Ok(0);

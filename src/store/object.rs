@@ -304,12 +304,12 @@ impl From<Version> for UpdateVersion {
 pub(super) fn describe(meta: ObjectMeta) -> ObjectInfo {
     let modified_ns = meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
     // Not the version: stores tell it of an object, and not in a listing.
-    let identity = meta
-        .e_tag
+    let identity = match meta.e_tag {
         // Azure quotes it in answers and not in listings.
-        .map(|tag| tag.trim_matches('"').to_owned())
+        Some(tag) => tag.trim_matches('"').to_owned(),
         // In seconds: the answer to a request for the object tells no more.
-        .unwrap_or_else(|| format!("{}-{}", meta.size, meta.last_modified.timestamp()));
+        None => format!("{}-{}", meta.size, meta.last_modified.timestamp()),
+    };
     ObjectInfo {
         path: meta.location.to_string(),
         size_bytes: meta.size,

@@ -238,6 +238,41 @@ fn one_of_two_publishers_wins_and_the_other_says_so() {
 }
 
 #[test]
+fn of_publishers_that_race_whoever_does_not_win_leaves_nothing_visible() {
+    let Some(night) = Night::on(Kind::Azurite, 60) else {
+        return;
+    };
+    let mut other = night.again(60);
+    // The same date, and other content.
+    other.machine.set("publish.params.names={}");
+    let sink = night.url("out");
+    let command = |night: &Night, arguments: &[&str]| {
+        let mut command = night.command(arguments, None);
+        command.env("RAYONNAGE_SINK", &sink);
+        command
+    };
+    for night in [&night, &other] {
+        Outcome::of(&mut command(night, &["run", "--until", "predict"])).expect(0, &[]);
+    }
+    let racing = [&night, &other].map(|night| {
+        let mut command = command(night, &["run"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    });
+    let codes = racing.map(|mut child| child.wait().unwrap().code().unwrap());
+    assert!(codes.contains(&0), "{codes:?}");
+    assert!(codes.iter().all(|code| [0, 15].contains(code)), "{codes:?}");
+    let published = night.objects("out");
+    let complete = published.keys().filter(|path| path.ends_with("/_SUCCESS"));
+    let winners = codes.iter().filter(|code| **code == 0).count();
+    assert_eq!(complete.count(), winners, "{codes:?}");
+    let latest: serde_json::Value =
+        serde_json::from_slice(&published["predictions/latest.json"]).unwrap();
+    let path = latest["path"].as_str().unwrap();
+    assert!(published.contains_key(&format!("{path}/_SUCCESS")));
+}
+
+#[test]
 fn two_runs_on_one_checkpoint_root_keep_out_of_each_others_way() {
     let Some(night) = Night::on(Kind::Azurite, 60) else {
         return;
