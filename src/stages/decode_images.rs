@@ -234,7 +234,9 @@ fn decode_part(
     let at_once = if is_local {
         rows.len().max(1)
     } else {
-        IMAGES_AT_ONCE
+        // Few of the rows may have one.
+        let images = rows.as_slice().iter().filter(|row| row.is_ok()).count();
+        (rows.len() * IMAGES_AT_ONCE / images.max(1)).clamp(1, rows.len().max(1))
     };
     // The next files are fetched while these are decoded.
     let next = |rows: &mut std::vec::IntoIter<_>| -> Vec<_> { rows.take(at_once).collect() };
