@@ -170,9 +170,11 @@ fn draw_images(images: &Images, lang: Lang, attachments: &mut Attachments) {
         "Moyenne des canaux par catégorie",
     );
     let level = |value: f64| lang.decimal(value, 0);
+    let darkest = images.channels.iter().flat_map(|row| row.means).fold(250.0, f64::min);
+    let range = ((darkest / 50.0).floor() * 50.0, 250.0);
     attachments.svg(
         "channels",
-        dots(title, &channels.collect::<Vec<_>>(), 250.0, &level),
+        dots(title, &channels.collect::<Vec<_>>(), range, &level),
     );
 }
 
@@ -241,13 +243,9 @@ fn nodes(layers: &[Layer], lang: Lang) -> Vec<Node> {
         let shape: Vec<String> = layer.output.iter().map(ToString::to_string).collect();
         let shape = shape.join("×");
         let detail = if layer.parameters > 0 {
-            format!(
-                "{} → {shape} · {}",
-                layer.kind,
-                lang.whole(layer.parameters)
-            )
+            format!("{shape} · {}", lang.whole(layer.parameters))
         } else {
-            format!("{} → {shape}", layer.kind)
+            shape
         };
         let class = match (layer.parameters, layer.is_trained) {
             (0, _) => "plain",
