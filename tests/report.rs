@@ -1,7 +1,7 @@
 //! The report: what it says is what the checkpoints hold, and the page needs nothing but itself.
 
 use crate::space::{Outcome, TestSpace, options, stage};
-use rayonnage::report::ReportData;
+use rayonnage::report::{ReportData, StageTime};
 use rayonnage::runner::RunRecord;
 use rayonnage::sample::SampleOptions;
 use serde_json::Value;
@@ -24,59 +24,131 @@ fn data(space: &TestSpace, run: &str) -> ReportData {
 fn what_the_report_says_is_what_the_checkpoints_hold() {
     let (space, record) = reported();
     let report = data(&space, &record.run);
-    let catalogue = report.catalogue.unwrap();
-    let ingest = &stage(&record, "ingest").rows;
+    check_catalogue(&report, &record);
+    check_models(&report, &record);
+    check_networks(&report, &record);
+    let images = report.images.as_ref().unwrap();
+    let all: u64 = images.statuses.iter().map(|status| status.rows).sum();
+    assert_eq!(all, report.overview.labelled + report.overview.unlabelled);
+    assert!(images.variance.is_some() && !images.crops.is_empty());
+    check_drift(&report);
+    assert_eq!(report.night.stages.len(), record.stages.len());
+    let lenet = |stage: &&StageTime| stage.stage == "lenet";
+    let trained = report.night.stages.iter().find(lenet).unwrap();
+    assert_eq!(trained.state, "fresh");
+    assert!(trained.elapsed_ms.is_some() && trained.peak_rss_bytes.is_some());
+}
+
+fn check_catalogue(report: &ReportData, record: &RunRecord) {
+    let catalogue = report.catalogue.as_ref().unwrap();
+    let ingest = &stage(record, "ingest").rows;
     assert_eq!(report.overview.labelled, ingest["labelled"]);
     assert_eq!(report.overview.unlabelled, ingest["unlabelled"]);
     let rows = |rows: &mut dyn Iterator<Item = u64>| rows.sum::<u64>();
     let labelled = report.overview.labelled;
-    assert_eq!(rows(&mut catalogue.balance.iter().map(|row| row.rows)), labelled);
-    assert_eq!(rows(&mut catalogue.categories.iter().map(|row| row.rows)), labelled);
-    assert_eq!(rows(&mut catalogue.languages.iter().map(|row| row.rows)), labelled);
-    assert_eq!(rows(&mut catalogue.folds.iter().map(|row| row.rows)), labelled);
+    assert_eq!(
+        rows(&mut catalogue.balance.iter().map(|row| row.rows)),
+        labelled
+    );
+    assert_eq!(
+        rows(&mut catalogue.categories.iter().map(|row| row.rows)),
+        labelled
+    );
+    assert_eq!(
+        rows(&mut catalogue.languages.iter().map(|row| row.rows)),
+        labelled
+    );
+    assert_eq!(
+        rows(&mut catalogue.folds.iter().map(|row| row.rows)),
+        labelled
+    );
     assert_eq!(catalogue.strip.as_ref().unwrap().rows, labelled);
     for words in &catalogue.words {
         assert_eq!(words.bins.iter().sum::<u64>(), labelled);
         assert!(words.least <= words.median && words.median <= words.upper_quartile);
     }
-    let names = catalogue.categories.iter().find(|row| row.label == "2060").unwrap();
+    let names = catalogue
+        .categories
+        .iter()
+        .find(|row| row.label == "2060")
+        .unwrap();
     assert_eq!(names.name, "Chambre enfant");
+}
 
-    let evaluated = &stage(&record, "evaluate").summary;
-    let chosen = stage(&record, "predict").summary["model"].as_str().unwrap();
+fn check_models(report: &ReportData, record: &RunRecord) {
+    let evaluated = &stage(record, "evaluate").summary;
+    let chosen = stage(record, "predict").summary["model"].as_str().unwrap();
     assert_eq!(report.models.chosen, chosen);
     let f1 = evaluated["models"][chosen]["test_f1"].as_f64().unwrap();
     assert_eq!(report.overview.test_f1, Some(f1));
-    let weighted = report.models.by_category.iter().find(|row| row.label == "weighted avg");
-    let place = report.models.scores.iter().position(|score| score.model == chosen).unwrap();
+    let weighted = report
+        .models
+        .by_category
+        .iter()
+        .find(|row| row.label == "weighted avg");
+    let place = report
+        .models
+        .scores
+        .iter()
+        .position(|score| score.model == chosen)
+        .unwrap();
     assert!((weighted.unwrap().f1[place].unwrap() - f1).abs() < 1e-9);
     for matrix in &report.models.confusions {
-        let expected = evaluated["models"][&matrix.model]["test_rows"].as_u64().unwrap();
-        assert_eq!(matrix.rows.iter().sum::<u64>(), expected, "{}", matrix.model);
+        let expected = evaluated["models"][&matrix.model]["test_rows"]
+            .as_u64()
+            .unwrap();
+        assert_eq!(
+            matrix.rows.iter().sum::<u64>(),
+            expected,
+            "{}",
+            matrix.model
+        );
     }
-    let roles: Vec<&str> = report.models.confusions.iter().map(|matrix| matrix.role.as_str()).collect();
+    let roles: Vec<&str> = report
+        .models
+        .confusions
+        .iter()
+        .map(|matrix| matrix.role.as_str())
+        .collect();
     assert_eq!(roles, ["reference", "chosen", "pixels"]);
+}
 
+fn check_networks(report: &ReportData, record: &RunRecord) {
     for network in &report.models.networks {
-        let summary = &stage(&record, &network.model).summary;
+        let summary = &stage(record, &network.model).summary;
         let number = |key: &str| summary[key].as_u64().unwrap();
         let sum = |only_trained: bool| {
-            let layers = network.layers.iter().filter(|layer| layer.is_trained || !only_trained);
+            let layers = network
+                .layers
+                .iter()
+                .filter(|layer| layer.is_trained || !only_trained);
             layers.map(|layer| layer.parameters).sum::<u64>()
         };
         let sums = (sum(false), sum(true));
-        assert_eq!(sums, (number("parameters"), number("trainable_parameters")), "{}", network.model);
+        assert_eq!(
+            sums,
+            (number("parameters"), number("trainable_parameters")),
+            "{}",
+            network.model
+        );
         assert_eq!(network.history.len() as u64, number("epochs"));
     }
-    let networks: BTreeSet<&str> =
-        report.models.networks.iter().map(|network| network.model.as_str()).collect();
-    assert!(networks.is_superset(&BTreeSet::from(["neural_simple", "neural_embedder", "lenet", "fusion"])));
+    let networks: BTreeSet<&str> = report
+        .models
+        .networks
+        .iter()
+        .map(|network| network.model.as_str())
+        .collect();
+    assert!(networks.is_superset(&BTreeSet::from([
+        "neural_simple",
+        "neural_embedder",
+        "lenet",
+        "fusion"
+    ])));
+}
 
-    let images = report.images.unwrap();
-    let all: u64 = images.statuses.iter().map(|status| status.rows).sum();
-    assert_eq!(all, report.overview.labelled + report.overview.unlabelled);
-    assert!(images.variance.is_some() && !images.crops.is_empty());
-    let drift = report.drift.unwrap();
+fn check_drift(report: &ReportData) {
+    let drift = report.drift.as_ref().unwrap();
     for comparison in &drift.comparisons {
         let sums = comparison.shares.iter().fold((0.0, 0.0), |sums, pair| {
             (sums.0 + pair.labelled, sums.1 + pair.unlabelled)
@@ -84,10 +156,6 @@ fn what_the_report_says_is_what_the_checkpoints_hold() {
         let is_whole = (sums.0 - 1.0).abs() < 1e-9 && (sums.1 - 1.0).abs() < 1e-9;
         assert!(is_whole, "{} {sums:?}", comparison.what);
     }
-    assert_eq!(report.night.stages.len(), record.stages.len());
-    let trained = report.night.stages.iter().find(|stage| stage.stage == "lenet").unwrap();
-    assert_eq!(trained.state, "fresh");
-    assert!(trained.elapsed_ms.is_some() && trained.peak_rss_bytes.is_some());
 }
 
 #[test]
@@ -109,7 +177,15 @@ fn every_figure_is_a_file_too_and_the_page_asks_for_nothing() {
     assert!(svgs.count() == in_page && in_page > 15, "{in_page} figures");
     // What a browser could fetch: nothing but what the page holds.
     let without_names = page.replace("http://www.w3.org/2000/svg", "");
-    for address in ["http://", "https://", "src=\"/", "url(", "@import", "<script", "<link rel=\"style"] {
+    for address in [
+        "http://",
+        "https://",
+        "src=\"/",
+        "url(",
+        "@import",
+        "<script",
+        "<link rel=\"style",
+    ] {
         assert!(!without_names.contains(address), "{address}");
     }
     for source in page.split(" src=\"").skip(1) {
@@ -144,9 +220,14 @@ fn a_run_with_nothing_new_keeps_the_report_it_has() {
     assert!(page.contains("<html lang=\"fr\">") && page.contains("Matrice de confusion"));
     assert!(!page.contains("Confusion matrix"));
     // A page that somebody deleted is made again.
-    fs::remove_file(space.path(&format!("checkpoints/_report/{}/report.html", french.run))).unwrap();
+    fs::remove_file(space.path(&format!("checkpoints/_report/{}/report.html", french.run)))
+        .unwrap();
     let again = space.run(&[]);
-    assert!(space.path(&format!("checkpoints/_report/{}/report.html", again.run)).is_file());
+    assert!(
+        space
+            .path(&format!("checkpoints/_report/{}/report.html", again.run))
+            .is_file()
+    );
     space.set("report.after_run=false");
     let silent = space.rayonnage(&["run"]);
     assert!(!silent.expect(0, &[]).stdout.contains("report:"));
@@ -167,19 +248,41 @@ fn the_command_makes_it_again_or_elsewhere() {
     assert_eq!(printed.overview.run, run);
     let file = space.path("elsewhere.html");
     let file = file.to_str().unwrap();
-    space.rayonnage(&["report", "--lang", "fr", "--out", file]).expect(0, &[]);
-    assert!(fs::read_to_string(file).unwrap().contains("Rapport de la nuit"));
-    assert!(!space.path("checkpoints/_report").exists(), "it was only to look");
-    space.rayonnage(&["report", "--run", &run[..12]]).expect(0, &[]).printed(&["report.html"]);
-    assert!(space.path(&format!("checkpoints/_report/{run}/report.html")).is_file());
-    space.rayonnage(&["report", "--run", "1999"]).expect(2, &["no run \"1999\""]);
-    space.rayonnage(&["report", "--lang", "de"]).expect(2, &["must be en or fr"]);
+    space
+        .rayonnage(&["report", "--lang", "fr", "--out", file])
+        .expect(0, &[]);
+    assert!(
+        fs::read_to_string(file)
+            .unwrap()
+            .contains("Rapport de la nuit")
+    );
+    assert!(
+        !space.path("checkpoints/_report").exists(),
+        "it was only to look"
+    );
+    space
+        .rayonnage(&["report", "--run", &run[..12]])
+        .expect(0, &[])
+        .printed(&["report.html"]);
+    assert!(
+        space
+            .path(&format!("checkpoints/_report/{run}/report.html"))
+            .is_file()
+    );
+    space
+        .rayonnage(&["report", "--run", "1999"])
+        .expect(2, &["no run \"1999\""]);
+    space
+        .rayonnage(&["report", "--lang", "de"])
+        .expect(2, &["must be en or fr"]);
 }
 
 #[test]
 fn without_any_run_there_is_no_report() {
     let space = TestSpace::new();
-    space.rayonnage(&["report"]).expect(2, &["no run has left a record yet"]);
+    space
+        .rayonnage(&["report"])
+        .expect(2, &["no run has left a record yet"]);
 }
 
 #[test]
@@ -193,11 +296,20 @@ fn a_source_that_is_gone_costs_the_photos_alone() {
     let report: ReportData = serde_json::from_str(&json.expect(0, &[]).stdout).unwrap();
     let catalogue = report.catalogue.unwrap();
     assert!(catalogue.strip.is_none());
-    assert!(catalogue.categories.iter().all(|category| category.photos.is_empty()));
+    assert!(
+        catalogue
+            .categories
+            .iter()
+            .all(|category| category.photos.is_empty())
+    );
     let mistakes = report.mistakes.unwrap();
     let products = mistakes.pairs.iter().flat_map(|pair| &pair.products);
     assert!(products.clone().count() > 0);
-    assert!(products.clone().all(|product| product.picture.is_empty() && !product.title.is_empty()));
+    assert!(
+        products
+            .clone()
+            .all(|product| product.picture.is_empty() && !product.title.is_empty())
+    );
 }
 
 #[test]

@@ -87,7 +87,7 @@ try {
       const step = view.height * 2;
       await page.setViewport({ width: view.width, height: step });
       for (let top = 0, piece = 1; top < height; top += step, piece += 1) {
-        await page.evaluate((top) => window.scrollTo(0, top), top);
+        await page.evaluate((top) => window.scrollTo({ top, behavior: "instant" }), top);
         await page.screenshot({ path: join(folder, `${view.name}-${String(piece).padStart(2, "0")}.png`) });
       }
       if (view.name === "desk-light") await page.pdf({ path: join(folder, "paper.pdf"), preferCSSPageSize: true, printBackground: true });

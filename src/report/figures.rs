@@ -54,7 +54,10 @@ fn draw_catalogue(catalogue: &Catalogue, lang: Lang, attachments: &mut Attachmen
         lang.pick("unlabelled", "à prédire"),
     ];
     let empty = catalogue.fields.iter().map(|field| BarRow {
-        label: field.field.clone(),
+        label: match field.field.as_str() {
+            "image file" => lang.pick("image file", "fichier image").to_owned(),
+            field => field.to_owned(),
+        },
         values: vec![field.labelled_share, field.unlabelled_share],
         text: format!(
             "{} · {}",
@@ -170,7 +173,11 @@ fn draw_images(images: &Images, lang: Lang, attachments: &mut Attachments) {
         "Moyenne des canaux par catégorie",
     );
     let level = |value: f64| lang.decimal(value, 0);
-    let darkest = images.channels.iter().flat_map(|row| row.means).fold(250.0, f64::min);
+    let darkest = images
+        .channels
+        .iter()
+        .flat_map(|row| row.means)
+        .fold(250.0, f64::min);
     let range = ((darkest / 50.0).floor() * 50.0, 250.0);
     attachments.svg(
         "channels",

@@ -29,7 +29,12 @@ const ROW: f64 = 17.0;
 const LEFT: f64 = 172.0;
 const RIGHT: f64 = 16.0;
 
-fn frame(title: &str, labels: &[&str], (least, most): (f64, f64), format: &dyn Fn(f64) -> String) -> Svg {
+fn frame(
+    title: &str,
+    labels: &[&str],
+    (least, most): (f64, f64),
+    format: &dyn Fn(f64) -> String,
+) -> Svg {
     let height = labels.len() as f64 * ROW;
     let mut svg = Svg::new(WIDTH, height + 22.0, title);
     for step in ticks(most - least, 4) {

@@ -50,7 +50,9 @@ pub(super) fn models(sources: &Sources<'_>) -> Result<Models, ReportError> {
         .iter()
         .map(|(model, scores)| model_score(sources, model, scores, &best))
         .collect();
-    models.scores.sort_by(|a, b| b.test_f1.total_cmp(&a.test_f1));
+    models
+        .scores
+        .sort_by(|a, b| b.test_f1.total_cmp(&a.test_f1));
     models.chosen = predicts.unwrap_or(best);
     let scores = Scores::read(reader)?;
     models.by_category = by_category(sources, &models.scores, &scores);
