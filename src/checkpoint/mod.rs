@@ -6,6 +6,7 @@
 
 mod catalog;
 mod error;
+pub mod gc;
 mod layout;
 mod manifest;
 pub mod parquet;

@@ -74,6 +74,8 @@ pub(super) enum Command {
     Validate,
     /// Print the schema and the first rows of a checkpoint
     Show(ShowArguments),
+    /// Say which checkpoints nobody needs any more, and delete them on request
+    Gc(GcArguments),
     /// Write a synthetic catalogue
     Sample(SampleArguments),
 }
@@ -127,6 +129,23 @@ pub(super) enum ShowFormat {
     Text,
     /// The rows alone, values whole.
     Csv,
+}
+
+/// Arguments of `gc`.
+#[derive(Debug, Args)]
+pub(super) struct GcArguments {
+    /// Keep what the last N runs used, however they ended
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) keep_runs: u16,
+    /// Keep the last N run records and reports [default: as many as runs]
+    #[arg(long, value_name = "N")]
+    pub(super) keep_records: Option<u16>,
+    /// Delete; without it, only say what would be deleted
+    #[arg(long)]
+    pub(super) delete: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Arguments of `sample`.

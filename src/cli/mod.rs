@@ -2,6 +2,7 @@
 
 mod args;
 mod explain;
+mod gc;
 mod output;
 mod plan;
 mod run;
@@ -46,6 +47,12 @@ enum CommandError {
     /// An argument names something that is not there.
     #[error("{0}")]
     Usage(String),
+    /// A signal stopped it before its end.
+    #[error("stopped by signal {signal}")]
+    Interrupted {
+        /// Number of the signal.
+        signal: usize,
+    },
     /// Standard output is closed or full.
     #[error("cannot write to standard output")]
     Output(#[from] std::io::Error),
@@ -64,6 +71,9 @@ impl CommandError {
             Self::Store(_) | Self::Sample(_) => exit_code::STAGE_FAILED,
             Self::Run(error) => error.exit_code(),
             Self::Device(_) | Self::Usage(_) => exit_code::USAGE,
+            Self::Interrupted { signal } => {
+                exit_code::SIGNAL_BASE.saturating_add(u8::try_from(*signal).unwrap_or(0))
+            }
             Self::Output(_) => exit_code::INTERNAL,
         }
     }
@@ -79,6 +89,9 @@ impl CommandError {
                 "use a store that honours If-None-Match and If-Match, or set single_writer: true where no two runs ever write there at a time"
                     .to_owned(),
             ),
+            Self::Interrupted { .. } => {
+                Some("what is not deleted yet goes with the next call".to_owned())
+            }
             _ => None,
         }
     }
@@ -109,6 +122,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
         Command::Explain { stage } => explain::explain(&arguments.common, stage),
         Command::Validate => plan::validate(&arguments.common),
         Command::Show(options) => show::show(&arguments.common, options),
+        Command::Gc(options) => gc::gc(&arguments.common, options),
         Command::Sample(options) => sample::sample(options),
     }
 }

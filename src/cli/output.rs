@@ -14,6 +14,13 @@ pub(super) fn print(text: &str) -> std::io::Result<()> {
     output.flush()
 }
 
+/// Prints one JSON document.
+pub(super) fn print_json(value: &impl serde::Serialize) -> std::io::Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    print(&text)
+}
+
 /// Rows of text in columns as wide as their widest value.
 pub(super) struct Table {
     rows: Vec<Vec<String>>,

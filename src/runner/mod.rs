@@ -6,11 +6,13 @@
 
 mod error;
 mod facts;
+mod gc;
 mod record;
 mod selection;
 
 pub use error::RunError;
 pub use facts::{Pipeline, gather_facts};
+pub use gc::{Collected, GcOptions, collect_garbage};
 pub use record::{
     DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, StoreRecord, last_fingerprints,
     latest_record, new_run_id,
