@@ -11,6 +11,7 @@
 //! | [`cli`] | commands, and what they print |
 //! | [`config`] | `pipeline.yaml`, parsed, resolved and validated |
 //! | [`graph`], [`fingerprint`], [`plan`] | the pure core: who needs whom, what outputs depend on, what has to run |
+//! | [`history`] | what earlier runs left, compared |
 //! | [`runner`] | runs what is dirty, independent stages side by side, and keeps the record |
 //! | [`stages`] | one file per stage kind: read parts → kernel → write parts |
 //! | [`text`], [`image`], [`model`] | kernels: plain functions of their inputs and options |
@@ -27,6 +28,7 @@ pub mod config;
 pub mod exit_code;
 pub mod fingerprint;
 pub mod graph;
+pub mod history;
 pub mod image;
 pub mod model;
 pub mod monitor;

@@ -74,6 +74,10 @@ pub(super) enum Command {
     Validate,
     /// Print the schema and the first rows of a checkpoint
     Show(ShowArguments),
+    /// List the runs, tell of one, or put two side by side
+    Runs(RunsArguments),
+    /// Say which products changed category between two runs, and why
+    Diff(DiffArguments),
     /// Say which checkpoints nobody needs any more, and delete them on request
     Gc(GcArguments),
     /// Write a synthetic catalogue
@@ -128,6 +132,49 @@ pub(super) enum ShowFormat {
     /// What there is, the schema and the first rows, long values cut.
     Text,
     /// The rows alone, values whole.
+    Csv,
+}
+
+/// Arguments of `runs`.
+#[derive(Debug, Args)]
+pub(super) struct RunsArguments {
+    /// A run, or two: by id, the beginning of it, latest, or latest~1 for the one before
+    #[arg(num_args = 0..=2, value_name = "RUN")]
+    pub(super) runs: Vec<String>,
+    /// How many of the latest runs to list
+    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "runs")]
+    pub(super) limit: usize,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub(super) struct DiffArguments {
+    /// The run to compare with: by id, the beginning of it, latest, or latest~1 for the one before
+    #[arg(value_name = "RUN", default_value = "latest~1")]
+    pub(super) old: String,
+    /// The run to compare
+    #[arg(value_name = "RUN", default_value = "latest")]
+    pub(super) new: String,
+    /// How many products to print [default: 20 as text, all as csv and json]
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<usize>,
+    /// What to print
+    #[arg(long, default_value = "text", value_enum)]
+    pub(super) format: DiffFormat,
+    /// Print one JSON document
+    #[arg(long, conflicts_with = "format")]
+    pub(super) json: bool,
+}
+
+/// What `diff` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DiffFormat {
+    /// Counts, reasons and the first products.
+    Text,
+    /// A row for each product.
     Csv,
 }
 

@@ -1,17 +1,21 @@
 //! The command line: arguments in, text and exit code out.
 
 mod args;
+mod diff;
 mod explain;
 mod gc;
 mod output;
 mod plan;
 mod run;
+mod runs;
 mod sample;
 mod setup;
 mod show;
 
+use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::exit_code;
+use crate::history::HistoryError;
 use crate::model::ModelError;
 use crate::runner::RunError;
 use crate::sample::SampleError;
@@ -38,6 +42,9 @@ enum CommandError {
     /// The run failed.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// What earlier runs left is not what was asked for.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// The sample catalogue cannot be written.
     #[error(transparent)]
     Sample(#[from] SampleError),
@@ -68,7 +75,11 @@ impl CommandError {
                 | StoreError::NoConditions { .. }
                 | StoreError::ReadOnly { .. },
             ) => exit_code::CONFIG,
-            Self::Store(_) | Self::Sample(_) => exit_code::STAGE_FAILED,
+            Self::History(error) if error.is_usage() => exit_code::USAGE,
+            Self::History(HistoryError::Checkpoint(CheckpointError::Damaged { .. })) => {
+                exit_code::CORRUPT_CHECKPOINT
+            }
+            Self::Store(_) | Self::Sample(_) | Self::History(_) => exit_code::STAGE_FAILED,
             Self::Run(error) => error.exit_code(),
             Self::Device(_) | Self::Usage(_) => exit_code::USAGE,
             Self::Interrupted { signal } => {
@@ -89,6 +100,7 @@ impl CommandError {
                 "use a store that honours If-None-Match and If-Match, or set single_writer: true where no two runs ever write there at a time"
                     .to_owned(),
             ),
+            Self::History(error) => error.remedy().map(str::to_owned),
             Self::Interrupted { .. } => {
                 Some("what is not deleted yet goes with the next call".to_owned())
             }
@@ -122,6 +134,8 @@ fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
         Command::Explain { stage } => explain::explain(&arguments.common, stage),
         Command::Validate => plan::validate(&arguments.common),
         Command::Show(options) => show::show(&arguments.common, options),
+        Command::Runs(options) => runs::runs(&arguments.common, options),
+        Command::Diff(options) => diff::diff(&arguments.common, options),
         Command::Gc(options) => gc::gc(&arguments.common, options),
         Command::Sample(options) => sample::sample(options),
     }
