@@ -74,6 +74,8 @@ pub(super) enum Command {
     Validate,
     /// Print the schema and the first rows of a checkpoint
     Show(ShowArguments),
+    /// Draw who needs whom, and what there is to do
+    Graph(GraphArguments),
     /// List the runs, tell of one, or put two side by side
     Runs(RunsArguments),
     /// Say which products changed category between two runs, and why
@@ -133,6 +135,30 @@ pub(super) enum ShowFormat {
     Text,
     /// The rows alone, values whole.
     Csv,
+}
+
+/// Arguments of `graph`.
+#[derive(Debug, Args)]
+pub(super) struct GraphArguments {
+    /// How to draw it
+    #[arg(long, default_value = "text", value_enum)]
+    pub(super) format: GraphFormat,
+    /// Leave out what there is to do: only the configuration is read
+    #[arg(long)]
+    pub(super) no_status: bool,
+}
+
+/// How `graph` draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphFormat {
+    /// A tree, for a terminal.
+    Text,
+    /// A Mermaid flowchart.
+    Mermaid,
+    /// DOT, for Graphviz.
+    Dot,
+    /// One JSON document, with every need and dataset.
+    Json,
 }
 
 /// Arguments of `runs`.

@@ -1,9 +1,12 @@
 //! The command line: arguments in, text and exit code out.
 
 mod args;
+mod diagram;
 mod diff;
+mod drawing;
 mod explain;
 mod gc;
+mod graph;
 mod output;
 mod plan;
 mod run;
@@ -134,6 +137,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
         Command::Explain { stage } => explain::explain(&arguments.common, stage),
         Command::Validate => plan::validate(&arguments.common),
         Command::Show(options) => show::show(&arguments.common, options),
+        Command::Graph(options) => graph::graph(&arguments.common, options),
         Command::Runs(options) => runs::runs(&arguments.common, options),
         Command::Diff(options) => diff::diff(&arguments.common, options),
         Command::Gc(options) => gc::gc(&arguments.common, options),
