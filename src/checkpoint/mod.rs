@@ -12,6 +12,7 @@ mod manifest;
 pub mod parquet;
 mod reader;
 mod snapshots;
+mod statistics;
 mod stored;
 mod writer;
 
@@ -22,5 +23,6 @@ pub use manifest::{
     DatasetManifest, FILES, FileManifest, Inputs, Manifest, PartManifest, contents_of,
 };
 pub use reader::CheckpointReader;
+pub use statistics::{ColumnStats, ColumnStatsBuilder, LengthStats, is_tensor};
 pub use stored::StoredPart;
 pub use writer::CheckpointWriter;

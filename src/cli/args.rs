@@ -72,7 +72,7 @@ pub(super) enum Command {
     },
     /// Check the configuration and the queries
     Validate,
-    /// Print the schema and the first rows of a checkpoint
+    /// Print schema and rows of a checkpoint, statistics of them, or what a query makes of several
     Show(ShowArguments),
     /// Draw who needs whom, and what there is to do
     Graph(GraphArguments),
@@ -117,15 +117,28 @@ pub(super) struct RunArguments {
 #[derive(Debug, Args)]
 pub(super) struct ShowArguments {
     /// The stage
-    pub(super) stage: String,
+    #[arg(required_unless_present = "sql")]
+    pub(super) stage: Option<String>,
     /// The dataset [default: the first one]
     pub(super) dataset: Option<String>,
-    /// How many rows to print [default: 10 as text, all as csv]
+    /// How many rows to print [default: 10 as text and json, all as csv; of --sql 50 as text, else all]
     #[arg(short = 'n', long)]
     pub(super) rows: Option<usize>,
     /// What to print
     #[arg(long, default_value = "text", value_enum)]
     pub(super) format: ShowFormat,
+    /// Print statistics of each column instead of rows
+    #[arg(long, conflicts_with_all = ["rows", "format"])]
+    pub(super) stats: bool,
+    /// Look at what a run used: by id, the beginning of it, latest, or latest~1 for the one before
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// Print what a query makes of datasets, which it calls `stage_dataset` or `stage.dataset`
+    #[arg(long, value_name = "SELECT", conflicts_with_all = ["stage", "dataset", "stats"])]
+    pub(super) sql: Option<String>,
+    /// Print one JSON document
+    #[arg(long, conflicts_with = "format")]
+    pub(super) json: bool,
 }
 
 /// What `show` prints.
@@ -146,6 +159,9 @@ pub(super) struct GraphArguments {
     /// Leave out what there is to do: only the configuration is read
     #[arg(long)]
     pub(super) no_status: bool,
+    /// Print one JSON document, as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(super) json: bool,
 }
 
 /// How `graph` draws.

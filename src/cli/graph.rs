@@ -50,9 +50,13 @@ struct DocumentNeed<'a> {
 /// Draws the graph.
 pub(super) fn graph(common: &Common, arguments: &GraphArguments) -> Result<(), CommandError> {
     setup::logging(common, &Monitor::default());
+    let format = match arguments.json {
+        true => GraphFormat::Json,
+        false => arguments.format,
+    };
     if arguments.no_status {
         let (config, _) = setup::configuration(common)?;
-        return show(&config, &[], arguments.format);
+        return show(&config, &[], format);
     }
     let pipeline = setup::pipeline(
         common,
@@ -61,7 +65,7 @@ pub(super) fn graph(common: &Common, arguments: &GraphArguments) -> Result<(), C
         CancelToken::default(),
     )?;
     let (plan, _) = planned(&pipeline, &SelectionOptions::default())?;
-    show(&pipeline.environment.config, &plan.stages, arguments.format)
+    show(&pipeline.environment.config, &plan.stages, format)
 }
 
 fn show(

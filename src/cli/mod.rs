@@ -57,6 +57,14 @@ enum CommandError {
     /// An argument names something that is not there.
     #[error("{0}")]
     Usage(String),
+    /// The query of `--sql` fails.
+    #[error("the query fails")]
+    Query {
+        /// The columns that there are, by table.
+        columns: String,
+        /// Why.
+        source: SqlError,
+    },
     /// A signal stopped it before its end.
     #[error("stopped by signal {signal}")]
     Interrupted {
@@ -84,7 +92,7 @@ impl CommandError {
             }
             Self::Store(_) | Self::Sample(_) | Self::History(_) => exit_code::STAGE_FAILED,
             Self::Run(error) => error.exit_code(),
-            Self::Device(_) | Self::Usage(_) => exit_code::USAGE,
+            Self::Device(_) | Self::Usage(_) | Self::Query { .. } => exit_code::USAGE,
             Self::Interrupted { signal } => {
                 exit_code::SIGNAL_BASE.saturating_add(u8::try_from(*signal).unwrap_or(0))
             }
@@ -103,6 +111,7 @@ impl CommandError {
                 "use a store that honours If-None-Match and If-Match, or set single_writer: true where no two runs ever write there at a time"
                     .to_owned(),
             ),
+            Self::Query { columns, .. } if !columns.is_empty() => Some(columns.clone()),
             Self::History(error) => error.remedy().map(str::to_owned),
             Self::Interrupted { .. } => {
                 Some("what is not deleted yet goes with the next call".to_owned())

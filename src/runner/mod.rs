@@ -11,7 +11,7 @@ mod record;
 mod selection;
 
 pub use error::RunError;
-pub use facts::{Pipeline, gather_facts};
+pub use facts::{Pipeline, gather_facts, require_stage};
 pub use gc::{Collected, GcOptions, collect_garbage};
 pub use record::{
     DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, StoreRecord, last_fingerprints,
