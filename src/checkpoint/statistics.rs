@@ -70,7 +70,7 @@ enum Values {
     Unknown,
     Numbers {
         range: Range,
-        is_whole: bool,
+        precision: Precision,
         distinct: Distinct,
     },
     Texts {
@@ -78,6 +78,32 @@ enum Values {
         distinct: Distinct,
     },
     Lists,
+}
+
+/// How numbers of a type are written.
+#[derive(Debug, Clone, Copy)]
+enum Precision {
+    Whole,
+    Single,
+    Double,
+}
+
+impl Precision {
+    fn of(kind: &DataType) -> Self {
+        match kind {
+            kind if kind.is_integer() => Self::Whole,
+            DataType::Float16 | DataType::Float32 => Self::Single,
+            _ => Self::Double,
+        }
+    }
+
+    fn show(self, number: f64) -> String {
+        match self {
+            Self::Whole => format!("{number:.0}"),
+            Self::Single => (number as f32).to_string(),
+            Self::Double => number.to_string(),
+        }
+    }
 }
 
 impl ColumnStatsBuilder {
@@ -150,19 +176,15 @@ impl ColumnStatsBuilder {
     /// The statistics.
     #[must_use]
     pub fn finish(self) -> ColumnStats {
-        let shown = |number: f64, is_whole: bool| match is_whole {
-            true => format!("{number:.0}"),
-            false => number.to_string(),
-        };
         let (distinct, min, max, mean) = match self.values {
             Values::Numbers {
                 range,
-                is_whole,
+                precision,
                 distinct,
             } => {
                 let (min, max) = (range.min(), range.max());
-                let whole = |number: Option<f64>| number.map(|number| shown(number, is_whole));
-                (Some(distinct), whole(min), whole(max), range.mean())
+                let shown = |number: Option<f64>| number.map(|number| precision.show(number));
+                (Some(distinct), shown(min), shown(max), range.mean())
             }
             Values::Texts { extremes, distinct } => {
                 let (min, max) = extremes.unzip();
@@ -196,12 +218,12 @@ impl Values {
         match kind {
             DataType::Boolean => Self::Numbers {
                 range: Range::default(),
-                is_whole: true,
+                precision: Precision::Whole,
                 distinct,
             },
             kind if kind.is_numeric() => Self::Numbers {
                 range: Range::default(),
-                is_whole: kind.is_integer(),
+                precision: Precision::of(kind),
                 distinct,
             },
             DataType::Utf8 | DataType::LargeUtf8 => Self::Texts {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Most direct needs of a stage that stands below one of them.
-const MOST_BESIDES: usize = 4;
+const MOST_BESIDES: usize = 6;
 
 /// What there is to do of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,13 +88,13 @@ impl<'a> Tree<'a> {
             others: BTreeMap::new(),
             text: String::new(),
         };
-        let mut depths: BTreeMap<&StageId, usize> = BTreeMap::new();
+        let mut depths: BTreeMap<&StageId, (usize, usize)> = BTreeMap::new();
         for stage in dag.order() {
             let mut needs = dag.direct_needs(stage);
-            // Of equally deep ones the last.
+            // Of equally deep ones the last in order.
             let deepest = (0..needs.len()).max_by_key(|&index| depths[needs[index]]);
-            let depth = deepest.map_or(0, |index| depths[needs[index]] + 1);
-            depths.insert(stage, depth);
+            let depth = deepest.map_or(0, |index| depths[needs[index]].0 + 1);
+            depths.insert(stage, (depth, depths.len()));
             let joins_many = needs.len() > MOST_BESIDES;
             let above = deepest
                 .filter(|_| !joins_many)
@@ -248,7 +248,9 @@ v 1 fresh   * 1 to run   o 1 to run if what they need changes
 
     #[test]
     fn what_joins_many_begins_a_tree_and_names_them_in_lines_of_their_own() {
-        let models = ["model_a", "model_b", "model_c", "model_d", "model_e"];
+        let models = [
+            "model_a", "model_b", "model_c", "model_d", "model_e", "model_f", "model_g",
+        ];
         let mut stages: Vec<(&str, &[&str])> = vec![("rows", &[])];
         stages.extend(models.iter().map(|model| (*model, &["rows"] as &[&str])));
         stages.push(("evaluate", &models));
@@ -260,9 +262,12 @@ rows
 ├─model_b
 ├─model_c
 ├─model_d
-└─model_e
+├─model_e
+├─model_f
+└─model_g
 evaluate  + model_a, model_b, model_c,
-│       model_d, model_e
+│       model_d, model_e, model_f,
+│       model_g
 └─predict
 ";
         assert_eq!(drawn, expected);

@@ -58,7 +58,7 @@ enum CommandError {
     #[error("{0}")]
     Usage(String),
     /// The query of `--sql` fails.
-    #[error("the query fails")]
+    #[error("{source}")]
     Query {
         /// The columns that there are, by table.
         columns: String,

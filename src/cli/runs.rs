@@ -249,11 +249,11 @@ fn signed_seconds(old_ms: u64, new_ms: u64) -> String {
 fn score_table(compared: &Comparison) -> Table {
     let mut table = Table::new(&[
         "model",
-        "weighted F1 (test)",
-        "",
+        "weighted F1 (test), old",
+        "new",
         "change",
-        "weighted F1 (validation, all rows)",
-        "",
+        "weighted F1 (validation, all rows), old",
+        "new",
         "change",
     ]);
     type Score = fn(&ModelScores) -> f64;
@@ -277,7 +277,7 @@ fn score_table(compared: &Comparison) -> Table {
 
 /// Times of the stages of which either run had something to do.
 fn time_table(compared: &Comparison) -> Table {
-    let mut table = Table::new(&["stage", "time", "", "change", "checkpoint"]);
+    let mut table = Table::new(&["stage", "time, old", "new", "change", "checkpoint"]);
     let had_work =
         |time: &Option<StageTime>| time.is_some_and(|time| time.status != StageStatus::Fresh);
     for stage in &compared.stages {
@@ -316,7 +316,7 @@ fn time_table(compared: &Comparison) -> Table {
 
 /// The datasets whose rows are not as many, and how many are.
 fn rows_table(compared: &Comparison) -> String {
-    let mut table = Table::new(&["dataset", "rows", "", "change"]);
+    let mut table = Table::new(&["dataset", "rows, old", "new", "change"]);
     let mut differing = 0;
     for dataset in &compared.datasets {
         let (old, new) = (dataset.old_rows, dataset.new_rows);

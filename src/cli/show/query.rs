@@ -31,7 +31,11 @@ pub(super) fn run(
     options: &ShowArguments,
 ) -> Result<(), CommandError> {
     let tables = Tables::open(checkpoints)?;
-    let query = AdHocQuery::parse(text, &|stage, dataset| tables.has(stage, dataset))?;
+    let query = AdHocQuery::parse(text, &|stage, dataset| tables.has(stage, dataset));
+    let query = query.map_err(|source| CommandError::Query {
+        columns: String::new(),
+        source,
+    })?;
     let mut columns = String::new();
     let mut read: Vec<(&str, RecordBatch)> = Vec::new();
     for name in &query.tables {
@@ -122,22 +126,38 @@ impl Tables {
                 }
             }
         }
-        let names: Vec<String> = self
-            .all()
-            .map(|(stage, dataset)| called[1](stage, dataset))
-            .collect();
-        let meant = suggestion(name, names.iter().map(String::as_str));
-        let meant = meant
-            .map(|meant| format!("did you mean {meant}? "))
-            .unwrap_or_default();
-        let message = match names.is_empty() {
+        let message = match self.manifests.is_empty() {
             true => format!("there is no table {name:?}: there is no checkpoint yet"),
-            false => format!(
-                "there is no table {name:?}; {meant}there are {}",
-                names.join(", ")
-            ),
+            false => format!("there is no table {name:?}; {}", self.known(name)),
         };
         Err(CommandError::Usage(message))
+    }
+
+    /// What a name may have been meant to be, and what there is.
+    fn known(&self, name: &str) -> String {
+        let names = self.all().flat_map(|(stage, dataset)| {
+            let joined = [format!("{stage}_{dataset}"), format!("{stage}.{dataset}")];
+            joined
+                .into_iter()
+                .chain([stage.to_owned(), dataset.to_owned()])
+        });
+        let names: Vec<String> = names.collect();
+        let meant = suggestion(name, names.iter().map(String::as_str));
+        let meant = meant.map(|meant| format!("did you mean {meant:?}? "));
+        let stages = self
+            .manifests
+            .iter()
+            .filter(|(_, manifest)| !manifest.datasets.is_empty());
+        let stages = stages.map(|(stage, manifest)| {
+            let datasets: Vec<&str> = manifest.datasets.keys().map(String::as_str).collect();
+            format!("{stage} ({})", datasets.join(", "))
+        });
+        let stages: Vec<String> = stages.collect();
+        format!(
+            "{}stages and their datasets are {}",
+            meant.unwrap_or_default(),
+            stages.join(", ")
+        )
     }
 }
 
