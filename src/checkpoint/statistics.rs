@@ -318,9 +318,9 @@ mod tests {
     use arrow::datatypes::Int32Type;
     use std::sync::Arc;
 
-    fn stats(parts: Vec<ArrayRef>) -> ColumnStats {
+    fn stats(parts: &[ArrayRef]) -> ColumnStats {
         let mut builder = ColumnStatsBuilder::new("c");
-        for part in &parts {
+        for part in parts {
             builder.add(part).unwrap();
         }
         builder.finish()
@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn numbers_over_parts() {
-        let found = stats(vec![
+        let found = stats(&[
             Arc::new(Int64Array::from(vec![Some(3), None, Some(-1)])),
             Arc::new(Int64Array::from(vec![3, 7])),
         ]);
@@ -338,14 +338,12 @@ mod tests {
             (Some("-1"), Some("7"))
         );
         assert_eq!((found.mean, found.lengths), (Some(3.0), None));
-        let found = stats(vec![Arc::new(Float64Array::from(vec![0.5, f64::NAN, 2.0]))]);
+        let found = stats(&[Arc::new(Float64Array::from(vec![0.5, f64::NAN, 2.0]))]);
         assert_eq!(
             (found.min.as_deref(), found.mean),
             (Some("0.5"), Some(1.25))
         );
-        let found = stats(vec![Arc::new(BooleanArray::from(vec![
-            true, false, true, true,
-        ]))]);
+        let found = stats(&[Arc::new(BooleanArray::from(vec![true, false, true, true]))]);
         assert_eq!((found.mean, found.max.as_deref()), (Some(0.75), Some("1")));
     }
 
@@ -358,7 +356,7 @@ mod tests {
             Some("abc"),
             Some("b"),
         ]));
-        let found = stats(vec![texts]);
+        let found = stats(&[texts]);
         assert_eq!((found.distinct, found.nulls), (Some(3), 1));
         assert_eq!(
             (found.min.as_deref(), found.max.as_deref()),
@@ -371,7 +369,7 @@ mod tests {
             None,
             Some(vec![]),
         ]);
-        let found = stats(vec![Arc::new(lists)]);
+        let found = stats(&[Arc::new(lists)]);
         let lengths = found.lengths.unwrap();
         assert_eq!((lengths.min, lengths.max, lengths.mean), (0, 2, 1.0));
         assert_eq!((found.distinct, found.min), (None, None));
@@ -379,9 +377,9 @@ mod tests {
 
     #[test]
     fn no_rows_and_no_values() {
-        let found = stats(vec![]);
+        let found = stats(&[]);
         assert_eq!((found.rows, found.distinct, found.mean), (0, None, None));
-        let found = stats(vec![Arc::new(StringArray::from(vec![None::<&str>, None]))]);
+        let found = stats(&[Arc::new(StringArray::from(vec![None::<&str>, None]))]);
         assert_eq!(
             (found.nulls, found.distinct, found.min, found.lengths),
             (2, Some(0), None, None)
@@ -393,12 +391,12 @@ mod tests {
         let values = |range: std::ops::Range<i64>| -> ArrayRef {
             Arc::new(Int64Array::from_iter_values(range))
         };
-        let few = stats(vec![values(0..60_000), values(0..60_000)]);
+        let few = stats(&[values(0..60_000), values(0..60_000)]);
         assert_eq!(
             (few.distinct, few.is_distinct_estimated),
             (Some(60_000), false)
         );
-        let many = stats(vec![values(0..300_000), values(200_000..500_000)]);
+        let many = stats(&[values(0..300_000), values(200_000..500_000)]);
         let error = many.distinct.unwrap() as f64 / 500_000.0 - 1.0;
         assert!(many.is_distinct_estimated && error.abs() < 0.02, "{error}");
     }

@@ -45,9 +45,10 @@ impl Diagram<'_> {
         let mut text = "flowchart LR\n".to_owned();
         for stage in self.dag.order() {
             let kind = self.kind(stage);
-            let label = match kind == stage {
-                true => stage.clone(),
-                false => format!("{stage}<br/><small>{kind}</small>"),
+            let label = if kind == stage {
+                stage.clone()
+            } else {
+                format!("{stage}<br/><small>{kind}</small>")
             };
             // A prefix, since `end` and the like mean something.
             let _ = writeln!(text, "  s_{stage}[\"{}\"]", label.replace('"', "#quot;"));

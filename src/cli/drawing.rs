@@ -113,9 +113,10 @@ impl<'a> Tree<'a> {
         let _ = write!(self.text, "{lead}{mark}{stage}");
         let mark_chars = if mark.is_empty() { 0 } else { 2 };
         let column = lead.chars().count() + mark_chars + stage.len();
-        let bar = match children.is_empty() {
-            true => "  ",
-            false => self.style.branch(false).1,
+        let bar = if children.is_empty() {
+            "  "
+        } else {
+            self.style.branch(false).1
         };
         let others = self.others.remove(stage).unwrap_or_default();
         self.needs(&others, column, &format!("{below}{bar}"));

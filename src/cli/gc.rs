@@ -100,7 +100,7 @@ fn checkpoint_table(garbage: &[Garbage]) -> String {
     let mut table = Table::new(&header);
     let mut is_empty = true;
     for group in garbage {
-        let (stage, fingerprint, state) = match &group.subject {
+        let (stage, fingerprint, completeness) = match &group.subject {
             Subject::Checkpoint {
                 stage,
                 fingerprint,
@@ -113,7 +113,7 @@ fn checkpoint_table(garbage: &[Garbage]) -> String {
         table.row([
             stage.as_str(),
             fingerprint.as_str().get(..12).unwrap_or_default(),
-            state,
+            completeness,
             &group.objects.to_string(),
             &bytes(group.bytes),
             &bytes(group.freed_bytes),
@@ -151,9 +151,10 @@ fn kept(decision: &Decision) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, text)| format!("{count} {text}"))
         .collect();
-    let reasons = match reasons.is_empty() {
-        true => String::new(),
-        false => format!(" ({})", reasons.join(", ")),
+    let reasons = if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", reasons.join(", "))
     };
     format!(
         "kept: {}{reasons}, {}\n",

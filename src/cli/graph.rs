@@ -50,9 +50,10 @@ struct DocumentNeed<'a> {
 /// Draws the graph.
 pub(super) fn graph(common: &Common, arguments: &GraphArguments) -> Result<(), CommandError> {
     setup::logging(common, &Monitor::default());
-    let format = match arguments.json {
-        true => GraphFormat::Json,
-        false => arguments.format,
+    let format = if arguments.json {
+        GraphFormat::Json
+    } else {
+        arguments.format
     };
     if arguments.no_status {
         let (config, _) = setup::configuration(common)?;

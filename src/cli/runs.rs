@@ -233,6 +233,8 @@ fn summary_table(old: &RunSummary, new: &RunSummary) -> Table {
     table
 }
 
+type Score = fn(&ModelScores) -> f64;
+
 /// How much more or less; empty where it is the same.
 fn change_of(old: u64, new: u64, shown: impl Fn(u64) -> String) -> String {
     match old.cmp(&new) {
@@ -256,7 +258,6 @@ fn score_table(compared: &Comparison) -> Table {
         "new",
         "change",
     ]);
-    type Score = fn(&ModelScores) -> f64;
     let both: [Score; 2] = [|scores| scores.test_f1, |scores| scores.selection_f1];
     for model in &compared.models {
         let mut cells = vec![model.model.clone()];

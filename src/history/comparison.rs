@@ -152,7 +152,13 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn stage(name: &str, fingerprint: &str, elapsed_ms: u64, summary: Value, rows: Value) -> Value {
+    fn stage(
+        name: &str,
+        fingerprint: &str,
+        elapsed_ms: u64,
+        summary: &Value,
+        rows: &Value,
+    ) -> Value {
         json!({
             "stage": name, "status": if elapsed_ms > 0 { "ran" } else { "fresh" }, "fingerprint": fingerprint,
             "reason": null, "elapsed_ms": elapsed_ms, "done": 0, "unit": "rows", "done_per_s": 0.0, "images": 0,
@@ -160,7 +166,7 @@ mod tests {
         })
     }
 
-    fn record(run: &str, stages: Vec<Value>) -> RunRecord {
+    fn record(run: &str, stages: &[Value]) -> RunRecord {
         let record = json!({
             "run": run, "pipeline": "p", "version": "0", "started": "2026-11-20T02:30:00Z", "elapsed_ms": 5,
             "status": "ok", "exit_code": 0, "error": null, "device": null, "text_rows_per_s": null,
@@ -181,35 +187,35 @@ mod tests {
     fn what_only_one_run_has_stands_alone() {
         let ingest = |fingerprint, rows: u64, ms| {
             let rows = json!({ "labelled": rows, "rejects": 1, "unlabelled": 2 });
-            stage("ingest", fingerprint, ms, json!({}), rows)
+            stage("ingest", fingerprint, ms, &json!({}), &rows)
         };
         let old = record(
             "a",
-            vec![
+            &[
                 ingest("1", 8, 100),
-                stage("gone", "2", 50, json!({}), json!({})),
+                stage("gone", "2", 50, &json!({}), &json!({})),
                 stage(
                     "evaluate",
                     "3",
                     9,
-                    scores("svm", &[("svm", 0.7), ("tree", 0.4)]),
-                    json!({}),
+                    &scores("svm", &[("svm", 0.7), ("tree", 0.4)]),
+                    &json!({}),
                 ),
             ],
         );
         let publish = json!({ "path": "predictions/x", "rows": 2 });
         let new = record(
             "b",
-            vec![
+            &[
                 ingest("1", 9, 0),
                 stage(
                     "evaluate",
                     "4",
                     9,
-                    scores("net", &[("net", 0.8), ("svm", 0.75)]),
-                    json!({}),
+                    &scores("net", &[("net", 0.8), ("svm", 0.75)]),
+                    &json!({}),
                 ),
-                stage("publish", "5", 3, publish, json!({})),
+                stage("publish", "5", 3, &publish, &json!({})),
             ],
         );
         let compared = compare(&old, &new);

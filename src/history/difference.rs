@@ -309,9 +309,10 @@ fn add_titles(
     let mut titles: HashMap<(&str, bool, String), String> = HashMap::new();
     for dataset in [LABELLED, UNLABELLED] {
         for is_removed in [false, true] {
-            let (side, predictions) = match is_removed {
-                true => (&difference.old, before),
-                false => (&difference.new, after),
+            let (side, predictions) = if is_removed {
+                (&difference.old, before)
+            } else {
+                (&difference.new, after)
             };
             let is_it = |product: &&ProductChange| {
                 product.dataset == dataset && (product.change == Change::Removed) == is_removed

@@ -15,6 +15,7 @@ use crate::suggest::suggestion;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// Rows that are printed as text where the command line does not say.
 const TEXT_ROWS: usize = 50;
@@ -42,7 +43,7 @@ pub(super) fn run(
         let (stage, dataset) = tables.resolve(name)?;
         let manifest = &tables.manifests[stage];
         let known: Vec<&str> = names(manifest, dataset).map(|(name, _)| name).collect();
-        columns.push_str(&format!("; {name} has {}", known.join(", ")));
+        let _ = write!(columns, "; {name} has {}", known.join(", "));
         let store = checkpoints.catalog.store().clone();
         let reader = CheckpointReader::new(store, manifest.clone());
         let rows = rows(&reader, dataset, &query).map_err(RunError::from)?;
@@ -126,9 +127,10 @@ impl Tables {
                 }
             }
         }
-        let message = match self.manifests.is_empty() {
-            true => format!("there is no table {name:?}: there is no checkpoint yet"),
-            false => format!("there is no table {name:?}; {}", self.known(name)),
+        let message = if self.manifests.is_empty() {
+            format!("there is no table {name:?}: there is no checkpoint yet")
+        } else {
+            format!("there is no table {name:?}; {}", self.known(name))
         };
         Err(CommandError::Usage(message))
     }

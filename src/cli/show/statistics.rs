@@ -90,12 +90,13 @@ fn table(stats: &[ColumnStats]) -> Table {
             .map_or_else(|| "-".to_owned(), |value| shorten(value, VALUE_CHARS))
     };
     for column in stats {
-        let distinct = column
-            .distinct
-            .map(|count| match column.is_distinct_estimated {
-                true => format!("~{count}"),
-                false => count.to_string(),
-            });
+        let distinct = column.distinct.map(|count| {
+            if column.is_distinct_estimated {
+                format!("~{count}")
+            } else {
+                count.to_string()
+            }
+        });
         let lengths = column
             .lengths
             .map(|it| format!("{} to {}, mean {:.1}", it.min, it.max, it.mean));
