@@ -192,8 +192,9 @@ fn swap(space: &TestSpace, a: &str, b: &str) {
     rows[a][0] = std::mem::replace(&mut rows[b][0], id);
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(&header).unwrap();
-    rows.iter()
-        .for_each(|row| writer.write_record(row).unwrap());
+    for row in rows {
+        writer.write_record(row).unwrap();
+    }
     space.write(table, writer.into_inner().unwrap());
 }
 
