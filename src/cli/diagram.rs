@@ -81,7 +81,7 @@ impl Diagram<'_> {
     pub(super) fn dot(&self) -> String {
         let mut text = format!("digraph {} {{\n", quoted(self.name));
         text.push_str("  rankdir=LR;\n");
-        text.push_str("  node [shape=box, style=\"rounded,filled\", fillcolor=\"#f3f4f6\", color=\"#6b7280\", fontcolor=\"#1f2937\", fontname=\"sans-serif\"];\n");
+        text.push_str("  node [shape=box, style=\"rounded,filled\", fillcolor=\"#f3f4f6\", color=\"#6b7280\", fontcolor=\"#1f2937\", fontname=\"Helvetica,Arial,sans-serif\"];\n");
         text.push_str("  edge [color=\"#9ca3af\"];\n");
         for stage in self.dag.order() {
             let kind = self.kind(stage);
