@@ -63,7 +63,7 @@ fn what_no_run_that_stays_used_is_deleted_and_nothing_else() {
     let dry = space.rayonnage(&["gc", "--keep-runs", "1"]);
     dry.expect(0, &[]).printed(&[
         "complete",
-        "2 run records",
+        "3 run records",
         "nothing is deleted without --delete",
     ]);
     assert_same(&checkpoints(&space), &before);
@@ -107,7 +107,7 @@ fn what_no_run_that_stays_used_is_deleted_and_nothing_else() {
 }
 
 #[test]
-fn records_may_stay_longer_than_checkpoints() {
+fn reports_go_with_their_checkpoints_and_records_later() {
     let space = with_garbage();
     let report = |run: &str| format!("checkpoints/_report/{run}/report.html");
     let history = json(&space.rayonnage(&["runs", "--json"]).stdout);
@@ -119,22 +119,27 @@ fn records_may_stay_longer_than_checkpoints() {
     for run in &runs {
         space.write(&report(run), "<html>");
     }
+    // The latest run had nothing to do: the report that counts is an older one.
+    let latest = format!("{{\"run\": \"{}\"}}", runs[2]);
+    space.write("checkpoints/_report/latest.json", &latest);
     space
         .rayonnage(&["gc", "--keep-runs", "1", "--keep-records", "2", "--delete"])
-        .expect(0, &[]);
+        .expect(0, &[])
+        .printed(&[
+            "1 run record, ",
+            "1 report, 6 B",
+            "2 run records, 2 reports",
+        ]);
     let is_there: Vec<bool> = runs
         .iter()
         .map(|run| space.path(&report(run)).exists())
         .collect();
-    assert_eq!(is_there, [true, true, false]);
+    assert_eq!(is_there, [true, false, true]);
+    assert_eq!(space.read("checkpoints/_report/latest.json"), latest);
     assert_eq!(objects(&space.path("checkpoints/_runs")).len(), 2);
-    assert_eq!(
-        objects(&space.path("checkpoints/clean_text"))
-            .keys()
-            .filter(|path| path.ends_with("manifest.json"))
-            .count(),
-        1
-    );
+    let kept = objects(&space.path("checkpoints/clean_text"));
+    let complete = kept.keys().filter(|path| path.ends_with("manifest.json"));
+    assert_eq!(complete.count(), 1);
 }
 
 #[test]

@@ -11,6 +11,7 @@
 //! | `kill` | real signals at real moments |
 //! | `damage` | damaged objects, and what the next runs make of them |
 //! | `publication` | the protocol of the sink |
+//! | `report` | the page on a run: what it says, and that it needs nothing but itself |
 //! | `translation` | the pending list and the table that comes back |
 //! | `backbones` | a real backbone against PyTorch, where its weights are there |
 //! | `images` | every status of an image, to the published row; the variance of the pixels |
@@ -47,6 +48,7 @@ mod models;
 mod parity;
 mod pixels;
 mod publication;
+mod report;
 mod show;
 mod sources;
 mod space;

@@ -8,7 +8,9 @@ mod deletion;
 mod inventory;
 
 pub use deletion::delete;
-pub use inventory::{CheckpointId, FoundCheckpoint, Inventory, REPORTS_FOLDER, is_run_id};
+pub use inventory::{
+    CheckpointId, FoundCheckpoint, Inventory, LATEST_REPORT_FILE, REPORTS_FOLDER, is_run_id,
+};
 
 use super::layout::parse_part_file;
 use crate::fingerprint::Fingerprint;
@@ -44,8 +46,10 @@ pub struct Needed {
     pub stages: BTreeSet<StageId>,
     /// Stages whose present fingerprint is not known, since something that they need has to run.
     pub undecided: BTreeSet<StageId>,
-    /// Records that stay.
-    pub runs: BTreeSet<String>,
+    /// Runs whose records stay.
+    pub records: BTreeSet<String>,
+    /// Runs whose reports stay.
+    pub reports: BTreeSet<String>,
     /// What the manifests of complete checkpoints list, as `dataset/file`. Of others, every part stays.
     pub listed: BTreeMap<CheckpointId, BTreeSet<String>>,
 }
@@ -85,8 +89,13 @@ pub enum Subject {
         /// The fingerprint.
         fingerprint: Fingerprint,
     },
-    /// The record of a run, and its report.
-    Run {
+    /// The record of a run.
+    Record {
+        /// The run.
+        run: String,
+    },
+    /// The report of a run.
+    Report {
         /// The run.
         run: String,
     },
@@ -115,8 +124,10 @@ pub struct Decision {
     pub garbage: Vec<Garbage>,
     /// The checkpoints that stay.
     pub kept: Vec<Kept>,
-    /// The run records that stay.
-    pub kept_runs: Vec<String>,
+    /// The runs whose records stay.
+    pub kept_records: Vec<String>,
+    /// The runs whose reports stay.
+    pub kept_reports: Vec<String>,
     /// Objects that are no business of this program.
     pub unknown: Vec<String>,
 }
@@ -161,30 +172,26 @@ pub fn decide(inventory: &Inventory, needed: &Needed, has_links: bool) -> Decisi
             going.push((subject, found.objects().collect()));
         }
     }
-    for run in inventory.runs() {
-        if is_old(run, inventory, needed) {
-            let run = run.to_owned();
-            let objects = inventory.objects_of(&run).collect();
-            going.push((Subject::Run { run }, objects));
+    for (run, record) in &inventory.records {
+        if needed.records.contains(run) {
+            decision.kept_records.push(run.clone());
+        } else {
+            let run = run.clone();
+            going.push((Subject::Record { run }, vec![record]));
         }
     }
-    let records = inventory.records.keys();
-    let kept = records.filter(|run| needed.runs.contains(*run));
-    decision.kept_runs = kept.cloned().collect();
+    for (run, report) in &inventory.reports {
+        // One that is newer than all that stay is of a run that is about to leave its record.
+        if needed.reports.contains(run) || needed.reports.last().is_none_or(|last| run > last) {
+            decision.kept_reports.push(run.clone());
+        } else {
+            let run = run.clone();
+            going.push((Subject::Report { run }, report.iter().collect()));
+        }
+    }
     decision.unknown.clone_from(&inventory.unknown);
     decision.garbage = weigh(inventory, going, has_links);
     decision
-}
-
-/// Whether a run's record and report go: a record by choice, a report without a record once it is older than all that stay.
-fn is_old(run: &str, inventory: &Inventory, needed: &Needed) -> bool {
-    if inventory.records.contains_key(run) {
-        return !needed.runs.contains(run);
-    }
-    needed
-        .runs
-        .first()
-        .is_some_and(|oldest| run < oldest.as_str())
 }
 
 /// Why each checkpoint that stays does.

@@ -1,5 +1,6 @@
 //! The arguments, as clap parses them.
 
+use crate::report::Lang;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -82,6 +83,8 @@ pub(super) enum Command {
     Diff(DiffArguments),
     /// Say which checkpoints nobody needs any more, and delete them on request
     Gc(GcArguments),
+    /// Make the report page of a run again
+    Report(ReportArguments),
     /// Write a synthetic catalogue
     Sample(SampleArguments),
 }
@@ -223,18 +226,39 @@ pub(super) enum DiffFormat {
 /// Arguments of `gc`.
 #[derive(Debug, Args)]
 pub(super) struct GcArguments {
-    /// Keep what the last N runs used, however they ended
+    /// Keep what the last N runs used, however they ended, and their reports
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) keep_runs: u16,
-    /// Keep the last N run records and reports [default: as many as runs]
-    #[arg(long, value_name = "N")]
-    pub(super) keep_records: Option<u16>,
+    /// Keep the last N run records: they are small, and tell of scores and times
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) keep_records: u16,
     /// Delete; without it, only say what would be deleted
     #[arg(long)]
     pub(super) delete: bool,
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub(super) struct ReportArguments {
+    /// The run, or the beginning of its id [default: the latest]
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// Language of the page: en or fr [default: `report.lang`]
+    #[arg(long, value_parser = parse_lang)]
+    pub(super) lang: Option<Lang>,
+    /// Write the page alone to this file, and nothing to the checkpoints
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Print what the page says as JSON, and write nothing
+    #[arg(long, conflicts_with = "out")]
+    pub(super) json: bool,
+}
+
+fn parse_lang(code: &str) -> Result<Lang, String> {
+    Lang::parse(code).ok_or_else(|| "must be en or fr".to_owned())
 }
 
 /// Arguments of `sample`.

@@ -31,10 +31,9 @@ pub(super) fn gc(common: &Common, arguments: &GcArguments) -> Result<(), Command
         setup::Access::Read
     };
     let pipeline = setup::pipeline(common, access, setup::cores(), cancel.clone())?;
-    let keep_runs = usize::from(arguments.keep_runs);
     let options = GcOptions {
-        keep_runs,
-        keep_records: arguments.keep_records.map_or(keep_runs, usize::from),
+        keep_runs: usize::from(arguments.keep_runs),
+        keep_records: usize::from(arguments.keep_records),
         delete: arguments.delete,
     };
     let collected = collect_garbage(&pipeline, &options)?;
@@ -70,16 +69,11 @@ fn describe(collected: &Collected) -> String {
     if !table.is_empty() {
         let _ = writeln!(text, "{table}");
     }
-    let runs: Vec<&Garbage> = decision
-        .garbage
-        .iter()
-        .filter(|group| is_run(group))
-        .collect();
-    if !runs.is_empty() {
-        let size: u64 = runs.iter().map(|group| group.bytes).sum();
-        let count = counted(runs.len(), "run record");
-        let _ = writeln!(text, "{count} with reports, {}", bytes(size));
-    }
+    let records = |group: &&Garbage| matches!(group.subject, Subject::Record { .. });
+    let reports = |group: &&Garbage| matches!(group.subject, Subject::Report { .. });
+    let garbage = || decision.garbage.iter();
+    text.push_str(&sum(garbage().filter(records), "run record"));
+    text.push_str(&sum(garbage().filter(reports), "report"));
     text.push_str(&kept(decision));
     if !decision.unknown.is_empty() {
         let (count, first) = (decision.unknown.len(), &decision.unknown[0]);
@@ -90,8 +84,13 @@ fn describe(collected: &Collected) -> String {
     text
 }
 
-fn is_run(group: &Garbage) -> bool {
-    matches!(group.subject, Subject::Run { .. })
+/// How many there are of something, and their bytes; empty where there is none.
+fn sum<'a>(groups: impl Iterator<Item = &'a Garbage>, what: &str) -> String {
+    let sizes: Vec<u64> = groups.map(|group| group.bytes).collect();
+    match sizes.len() {
+        0 => String::new(),
+        count => format!("{}, {}\n", counted(count, what), bytes(sizes.iter().sum())),
+    }
 }
 
 /// The checkpoints that go; empty where none does.
@@ -107,7 +106,7 @@ fn checkpoint_table(garbage: &[Garbage]) -> String {
                 is_complete,
             } => (stage, fingerprint, state_of(*is_complete)),
             Subject::Leftovers { stage, fingerprint } => (stage, fingerprint, "leftovers"),
-            Subject::Run { .. } => continue,
+            Subject::Record { .. } | Subject::Report { .. } => continue,
         };
         is_empty = false;
         table.row([
@@ -157,9 +156,10 @@ fn kept(decision: &Decision) -> String {
         format!(" ({})", reasons.join(", "))
     };
     format!(
-        "kept: {}{reasons}, {}\n",
+        "kept: {}{reasons}, {}, {}\n",
         counted(decision.kept.len(), "checkpoint"),
-        counted(decision.kept_runs.len(), "run record"),
+        counted(decision.kept_records.len(), "run record"),
+        counted(decision.kept_reports.len(), "report"),
     )
 }
 

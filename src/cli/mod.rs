@@ -9,6 +9,7 @@ mod gc;
 mod graph;
 mod output;
 mod plan;
+mod report;
 mod run;
 mod runs;
 mod sample;
@@ -20,6 +21,7 @@ use crate::config::ConfigError;
 use crate::exit_code;
 use crate::history::HistoryError;
 use crate::model::ModelError;
+use crate::report::ReportError;
 use crate::runner::RunError;
 use crate::sample::SampleError;
 use crate::sql::SqlError;
@@ -48,6 +50,17 @@ enum CommandError {
     /// What earlier runs left is not what was asked for.
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// The report cannot be made.
+    #[error("the report cannot be made")]
+    Report(#[from] ReportError),
+    /// A file that an argument names cannot be written.
+    #[error("cannot write {path}")]
+    WriteFile {
+        /// The file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The sample catalogue cannot be written.
     #[error(transparent)]
     Sample(#[from] SampleError),
@@ -90,7 +103,11 @@ impl CommandError {
             Self::History(HistoryError::Checkpoint(CheckpointError::Damaged { .. })) => {
                 exit_code::CORRUPT_CHECKPOINT
             }
-            Self::Store(_) | Self::Sample(_) | Self::History(_) => exit_code::STAGE_FAILED,
+            Self::Store(_)
+            | Self::Sample(_)
+            | Self::History(_)
+            | Self::Report(_)
+            | Self::WriteFile { .. } => exit_code::STAGE_FAILED,
             Self::Run(error) => error.exit_code(),
             Self::Device(_) | Self::Usage(_) | Self::Query { .. } => exit_code::USAGE,
             Self::Interrupted { signal } => {
@@ -150,6 +167,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
         Command::Runs(options) => runs::runs(&arguments.common, options),
         Command::Diff(options) => diff::diff(&arguments.common, options),
         Command::Gc(options) => gc::gc(&arguments.common, options),
+        Command::Report(options) => report::report(&arguments.common, options),
         Command::Sample(options) => sample::sample(options),
     }
 }

@@ -247,7 +247,8 @@ fn first_rows(
         .filter_map(|line| readable(line))
         .collect();
     let mut rows = Vec::new();
-    for batch in reader.parts(name, Some(&columns)).map_err(RunError::from)? {
+    for part in &dataset.parts {
+        let batch = reader.columns(name, part, &columns);
         let batch = batch.map_err(RunError::from)?;
         rows.extend(cells::json_rows(&batch, count - rows.len()));
         if rows.len() >= count {

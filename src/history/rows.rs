@@ -139,7 +139,7 @@ fn each_row<'a>(
         let Some(part) = parts.unwrap_or_default().get(index) else {
             continue;
         };
-        let batch = reader.part(dataset, part, Some(&columns))?;
+        let batch = reader.columns(dataset, part, &columns)?;
         let found: &StringArray = schema::column(&batch, "id")?;
         for (row, id) in found.iter().enumerate() {
             if let Some(id) = id.and_then(|id| ids.get(id)) {

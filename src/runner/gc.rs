@@ -4,7 +4,9 @@
 //! to go. Where it cannot be found out, nothing goes.
 
 use super::{Pipeline, RunError, SelectionOptions, gather_facts, last_fingerprints, select};
-use crate::checkpoint::gc::{CheckpointId, Decision, Inventory, Needed, decide, delete};
+use crate::checkpoint::gc::{
+    CheckpointId, Decision, Inventory, LATEST_REPORT_FILE, Needed, REPORTS_FOLDER, decide, delete,
+};
 use crate::checkpoint::{Catalog, LOCK_FILE, Manifest};
 use crate::fingerprint::Fingerprint;
 use crate::plan::{Status, plan};
@@ -15,9 +17,9 @@ use std::collections::BTreeSet;
 /// What a collection keeps.
 #[derive(Debug, Clone, Copy)]
 pub struct GcOptions {
-    /// How many of the latest runs keep the checkpoints that they used.
+    /// How many of the latest runs keep the checkpoints that they used, and their reports.
     pub keep_runs: usize,
-    /// How many of the latest run records stay, with their reports; at least as many as `keep_runs`.
+    /// How many of the latest run records stay; at least as many as `keep_runs`.
     pub keep_records: usize,
     /// Whether what nobody needs is deleted, or only said.
     pub delete: bool,
@@ -42,6 +44,12 @@ struct Used {
 struct UsedStage {
     stage: String,
     fingerprint: Fingerprint,
+}
+
+/// What is read of the note about the latest report.
+#[derive(Debug, Deserialize)]
+struct LatestReport {
+    run: String,
 }
 
 /// Finds out what nobody needs, and deletes it on request.
@@ -103,10 +111,26 @@ fn needed(
     let latest: Vec<&str> = records.map(String::as_str).collect();
     let count = |count: usize| count.min(latest.len());
     needed.of_runs = used_by(store, &latest[..count(options.keep_runs)])?;
-    let kept = count(options.keep_records.max(options.keep_runs));
-    needed.runs = latest[..kept].iter().map(|run| (*run).to_owned()).collect();
+    let names = |count: usize| latest[..count].iter().map(|run| (*run).to_owned());
+    needed.records = names(count(options.keep_records.max(options.keep_runs))).collect();
+    needed.reports = names(count(options.keep_runs)).collect();
+    // A run with nothing to do makes no report: the latest one may be of an older run.
+    needed.reports.extend(latest_report(store)?);
     add_listed(&catalog, inventory, &mut needed);
     Ok(needed)
+}
+
+/// The run that the latest report is of, if there is one.
+fn latest_report(store: &SharedStore) -> Result<Option<String>, RunError> {
+    let path = format!("{REPORTS_FOLDER}/{LATEST_REPORT_FILE}");
+    match store.get(&path) {
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
+        // What cannot be read points at no report.
+        Ok(bytes) => Ok(serde_json::from_slice::<LatestReport>(&bytes)
+            .ok()
+            .map(|latest| latest.run)),
+    }
 }
 
 /// What the present configuration and source make: the stages are planned as a run would.

@@ -1,6 +1,7 @@
 //! Deletes what was decided to go.
 
 use super::{Garbage, Subject};
+use crate::checkpoint::layout::RUNS_FOLDER;
 use crate::store::{LockGuard, Store, StoreError};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +33,8 @@ pub fn delete(
         gone += 1;
         folders.insert(match &group.subject {
             Subject::Checkpoint { stage, .. } | Subject::Leftovers { stage, .. } => stage.as_str(),
-            Subject::Run { .. } => super::REPORTS_FOLDER,
+            Subject::Record { .. } => RUNS_FOLDER,
+            Subject::Report { .. } => super::REPORTS_FOLDER,
         });
     }
     for folder in folders {

@@ -6,10 +6,13 @@ use crate::checkpoint::snapshots;
 use crate::fingerprint::Fingerprint;
 use crate::graph::StageId;
 use crate::store::ObjectInfo;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Folder of the reports, one folder for each run.
 pub const REPORTS_FOLDER: &str = "_report";
+
+/// File in that folder that says which run the latest report is of.
+pub const LATEST_REPORT_FILE: &str = "latest.json";
 
 /// A stage and a fingerprint of it.
 pub type CheckpointId = (StageId, Fingerprint);
@@ -81,26 +84,16 @@ impl Inventory {
                     _ => found.others.push(object),
                 }
             }
-            // Locks, notes of the store, the table of digests: files of the root itself are no strangers.
+            // Locks, notes of the store, the table of digests.
             [file] if file.starts_with('_') => self.strangers.push(object),
-            ["_uploads" | "_scratch", ..] => self.strangers.push(object),
+            ["_uploads" | "_scratch", ..] | [REPORTS_FOLDER, LATEST_REPORT_FILE] => {
+                self.strangers.push(object);
+            }
             _ => {
                 self.unknown.push(path);
                 self.strangers.push(object);
             }
         }
-    }
-
-    /// The runs of which there is a record or a report.
-    pub(super) fn runs(&self) -> BTreeSet<&str> {
-        let runs = self.records.keys().chain(self.reports.keys());
-        runs.map(String::as_str).collect()
-    }
-
-    /// The objects of a run: its report, then the record that tells of it.
-    pub(super) fn objects_of(&self, run: &str) -> impl Iterator<Item = &ObjectInfo> {
-        let report = self.reports.get(run).into_iter().flatten();
-        report.chain(self.records.get(run))
     }
 
     /// Every object.

@@ -50,7 +50,8 @@ fn needed(present: &[CheckpointId]) -> Needed {
     Needed {
         present: present.iter().cloned().collect(),
         stages: present.iter().map(|(stage, _)| stage.clone()).collect(),
-        runs: RUNS[1..].iter().map(|run| (*run).to_owned()).collect(),
+        records: RUNS[1..].iter().map(|run| (*run).to_owned()).collect(),
+        reports: BTreeSet::from([RUNS[2].to_owned()]),
         ..Needed::default()
     }
 }
@@ -181,24 +182,33 @@ fn of_a_complete_checkpoint_only_what_is_no_part_of_it_goes() {
 }
 
 #[test]
-fn records_beyond_the_last_go_with_their_reports() {
+fn records_and_reports_beyond_the_last_go() {
     let report = |run: &str| object(&format!("_report/{run}/report.html"), 1);
     let mut objects: Vec<ObjectInfo> = RUNS.iter().map(|run| record(run, 1)).collect();
     objects.extend(RUNS.iter().map(|run| report(run)));
     // A report whose record is gone goes, one of a run that has no record yet stays.
     let (older, newer) = ("20261119T023000000Z-000000", "20261123T023000000Z-000000");
     objects.extend([report(older), report(newer)]);
+    objects.push(object("_report/latest.json", 1));
     objects.push(object("_report/index.html", 1));
     objects.push(object("_runs/notes.json", 1));
-    let decision = decide(&Inventory::of(objects), &needed(&[]), false);
+    let inventory = Inventory::of(objects);
+    let decision = decide(&inventory, &needed(&[]), false);
     let expected = [
+        format!("_runs/{}.json", RUNS[0]),
         format!("_report/{older}/report.html"),
         format!("_report/{}/report.html", RUNS[0]),
-        format!("_runs/{}.json", RUNS[0]),
+        format!("_report/{}/report.html", RUNS[1]),
     ];
     assert_eq!(gone(&decision), expected);
-    assert_eq!(decision.kept_runs, RUNS[1..]);
+    assert_eq!(decision.kept_records, RUNS[1..]);
+    assert_eq!(decision.kept_reports, [RUNS[2], newer]);
     assert_eq!(decision.unknown, ["_report/index.html", "_runs/notes.json"]);
+    // Where nobody knows which reports are needed, all are.
+    let mut unknown = needed(&[]);
+    unknown.reports.clear();
+    let decision = decide(&inventory, &unknown, false);
+    assert_eq!(decision.kept_reports.len(), 5);
 }
 
 #[test]

@@ -187,7 +187,8 @@ fn rows(
     if columns.is_empty() {
         columns.extend(all.first().map(|(name, _)| *name));
     }
-    let batches = reader.parts(dataset, Some(&columns))?;
+    let parts = reader.dataset(dataset)?.parts.iter();
+    let batches = parts.map(|part| reader.columns(dataset, part, &columns));
     let batches = batches.collect::<Result<Vec<_>, _>>()?;
     let assembling = |source| CheckpointError::Arrow {
         what: format!("rows of {dataset}"),

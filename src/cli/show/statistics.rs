@@ -68,9 +68,10 @@ fn gather(
         .iter()
         .map(|column| ColumnStatsBuilder::new(column))
         .collect();
-    for batch in reader.parts(dataset, Some(columns))? {
+    for part in &reader.dataset(dataset)?.parts {
+        let batch = reader.columns(dataset, part, columns)?;
         // In the order of the file, which is that of the schema.
-        for (builder, column) in builders.iter_mut().zip(batch?.columns()) {
+        for (builder, column) in builders.iter_mut().zip(batch.columns()) {
             builder.add(column)?;
         }
     }
