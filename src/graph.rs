@@ -91,6 +91,21 @@ impl Dag {
         self.needs.get(stage).map_or(&[], Vec::as_slice)
     }
 
+    /// The stages that a stage needs, less those that another one of them needs too, directly or through others: what a drawing
+    /// has to show of them for all to follow.
+    #[must_use]
+    pub fn direct_needs(&self, stage: &str) -> Vec<&StageId> {
+        let needs = || self.needs(stage).iter().map(|need| &need.stage);
+        let implied: BTreeSet<StageId> = needs()
+            .flat_map(|need| {
+                let mut ancestors = self.with_ancestors(need);
+                ancestors.remove(need);
+                ancestors
+            })
+            .collect();
+        needs().filter(|need| !implied.contains(*need)).collect()
+    }
+
     /// The stage, and all that it needs directly or through others.
     #[must_use]
     pub fn with_ancestors(&self, stage: &str) -> BTreeSet<StageId> {
@@ -212,5 +227,23 @@ mod tests {
         };
         assert_eq!(dag.with_ancestors("c"), set(&["a", "b", "c"]));
         assert_eq!(dag.with_dependants("b"), set(&["b", "c"]));
+    }
+
+    #[test]
+    fn needs_that_others_imply_are_not_direct() {
+        let dag = Dag::new(vec![
+            stage("a", &[]),
+            stage("b", &["a"]),
+            stage("c", &["a", "b"]),
+            stage("d", &["a", "c", "b"]),
+            stage("e", &["b", "d"]),
+            stage("f", &["d", "g"]),
+            stage("g", &["a"]),
+        ])
+        .unwrap();
+        assert_eq!(dag.direct_needs("a"), Vec::<&str>::new());
+        assert_eq!(dag.direct_needs("d"), ["c"]);
+        assert_eq!(dag.direct_needs("e"), ["d"]);
+        assert_eq!(dag.direct_needs("f"), ["d", "g"]);
     }
 }

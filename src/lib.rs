@@ -12,6 +12,7 @@
 //! | [`config`] | `pipeline.yaml`, parsed, resolved and validated |
 //! | [`graph`], [`fingerprint`], [`plan`] | the pure core: who needs whom, what outputs depend on, what has to run |
 //! | [`report`] | the page on a run, and its figures |
+//! | [`history`] | what earlier runs left, compared |
 //! | [`runner`] | runs what is dirty, independent stages side by side, and keeps the record |
 //! | [`stages`] | one file per stage kind: read parts → kernel → write parts |
 //! | [`text`], [`image`], [`model`] | kernels: plain functions of their inputs and options |
@@ -28,6 +29,7 @@ pub mod config;
 pub mod exit_code;
 pub mod fingerprint;
 pub mod graph;
+pub mod history;
 pub mod image;
 pub mod model;
 pub mod monitor;

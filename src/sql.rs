@@ -4,6 +4,10 @@
 //! nothing else: no table function can read a file behind the fingerprint's back. Its text is part of
 //! the fingerprint of the stage that uses it.
 
+mod ad_hoc;
+
+pub use ad_hoc::AdHocQuery;
+
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::ipc::reader::StreamReader;

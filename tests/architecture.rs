@@ -165,7 +165,7 @@ fn only_image_knows_codecs() {
 
 #[test]
 fn only_sql_knows_polars() {
-    only(&["sql"], &["polars"]);
+    only(&["sql"], &["polars", "sqlparser"]);
 }
 
 #[test]
@@ -236,9 +236,34 @@ fn the_core_is_pure() {
 }
 
 #[test]
+fn what_draws_touches_no_store() {
+    for (file, text) in sources() {
+        if !["cli/drawing.rs", "cli/diagram.rs", "checkpoint/gc.rs"].contains(&file.as_str()) {
+            continue;
+        }
+        for name in named_modules(&code(&text)) {
+            let is_pure = ["graph", "fingerprint", "store"].contains(&name.as_str());
+            assert!(is_pure, "{file} names crate::{name}");
+        }
+        let code = code(&text);
+        for name in [
+            "SharedStore",
+            "Store,",
+            "std::fs",
+            "std::env",
+            "std::io",
+            "std::time",
+        ] {
+            assert!(!code.contains(name), "{file} names {name}");
+        }
+    }
+}
+
+#[test]
 fn nothing_imports_upward() {
-    let layers: [&[&str]; 6] = [
+    let layers: [&[&str]; 7] = [
         &["cli"],
+        &["history", "report"],
         &["runner"],
         &["stages"],
         &["config", "sql", "source", "schema"],

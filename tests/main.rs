@@ -5,6 +5,9 @@
 //! | `cli` | what commands do and leave alone |
 //! | `input` | bad tables, images and configurations: rejects, faults or a clear error, never a panic |
 //! | `crash` | a run that stops at the k-th store operation, for every k |
+//! | `gc` | what is deleted, what never is, and a deletion that stops at the k-th operation |
+//! | `history` | runs by name, side by side, and why products changed category |
+//! | `show` | rows, statistics and queries over checkpoints; the graph drawn |
 //! | `kill` | real signals at real moments |
 //! | `damage` | damaged objects, and what the next runs make of them |
 //! | `publication` | the protocol of the sink |
@@ -35,6 +38,8 @@ mod determinism;
 mod embeddings;
 mod fine_tuned;
 mod fusions;
+mod gc;
+mod history;
 mod images;
 mod input;
 mod kill;
@@ -44,6 +49,7 @@ mod parity;
 mod pixels;
 mod publication;
 mod report;
+mod show;
 mod sources;
 mod space;
 mod stores;

@@ -10,8 +10,8 @@ use rayonnage::config::{parse, resolve, set_value};
 use rayonnage::model::DeviceChoice;
 use rayonnage::monitor::Monitor;
 use rayonnage::runner::{
-    Pipeline, RunError, RunOptions, RunRecord, SelectionOptions, StageRecord, StageStatus,
-    last_fingerprints, new_run_id, run, select,
+    Collected, GcOptions, Pipeline, RunError, RunOptions, RunRecord, SelectionOptions, StageRecord,
+    StageStatus, collect_garbage, last_fingerprints, new_run_id, run, select,
 };
 use rayonnage::sample::{self, ImageShare, SampleOptions};
 use rayonnage::sql::Queries;
@@ -301,6 +301,20 @@ impl TestSpace {
             1,
             cancel,
         ))
+    }
+
+    /// Looks for what nobody needs any more on any store, as `rayonnage gc` does.
+    pub fn collect_on(
+        &self,
+        store: &SharedStore,
+        options: &GcOptions,
+    ) -> Result<Collected, RunError> {
+        let pipeline = self.pipeline_on(Stores {
+            checkpoints: store.clone(),
+            source: self.source(),
+            sink: store.clone(),
+        });
+        collect_garbage(&pipeline, options)
     }
 
     /// Runs the library on any stores, one thing at a time.

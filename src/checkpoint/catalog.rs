@@ -5,7 +5,8 @@ use super::manifest::{Inputs, Manifest, contents_of};
 use super::{CheckpointError, CheckpointReader};
 use crate::fingerprint::{FORMAT_VERSION, Fields, Fingerprint};
 use crate::plan::{Contents, Manifests};
-use crate::store::SharedStore;
+use crate::store::{SharedStore, StoreError};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// Looks manifests up by stage and fingerprint.
@@ -45,11 +46,39 @@ impl Catalog {
         stage: &str,
         fingerprint: &Fingerprint,
     ) -> Result<Option<Manifest>, CheckpointError> {
-        let path = manifest_path(stage, fingerprint);
-        let bytes = match self.store.get(&path) {
+        let read = self.store.get(&manifest_path(stage, fingerprint));
+        self.parse_manifest(stage, fingerprint, read)
+    }
+
+    /// Reads manifests, several at a time where waiting for each would take longer; answers in the order of the checkpoints.
+    #[must_use]
+    pub fn manifests(
+        &self,
+        checkpoints: &[(&str, &Fingerprint)],
+    ) -> Vec<Result<Option<Manifest>, CheckpointError>> {
+        let paths = checkpoints.iter();
+        let paths: Vec<String> = paths
+            .map(|(stage, fingerprint)| manifest_path(stage, fingerprint))
+            .collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let read = self.store.get_all(&paths).into_iter();
+        let parse = |((stage, fingerprint), read): (&(&str, &Fingerprint), _)| {
+            self.parse_manifest(stage, fingerprint, read)
+        };
+        checkpoints.iter().zip(read).map(parse).collect()
+    }
+
+    fn parse_manifest(
+        &self,
+        stage: &str,
+        fingerprint: &Fingerprint,
+        read: Result<Bytes, StoreError>,
+    ) -> Result<Option<Manifest>, CheckpointError> {
+        let bytes = match read {
             Err(error) if error.is_not_found() => return Ok(None),
             other => other?,
         };
+        let path = manifest_path(stage, fingerprint);
         let damaged = |detail: String| CheckpointError::Damaged {
             stage: stage.to_owned(),
             url: format!("{}/{path}", self.store.url()),

@@ -8,6 +8,7 @@
 //! <stage>/<fingerprint>/events/<run>/events.out.tfevents.rayonnage   learning curves, for TensorBoard
 //! <stage>/<fingerprint>/manifest.json                             last: complete
 //! _runs/<run id>.json                                             run records
+//! _report/<run id>/…                                              reports
 //! _lock                                                           held by the one writer
 //! ```
 
@@ -15,6 +16,10 @@ use crate::fingerprint::{Digest, Fingerprint};
 
 /// Folder of the run records.
 pub const RUNS_FOLDER: &str = "_runs";
+/// Written first: what a checkpoint is made from.
+pub(super) const INPUTS_FILE: &str = "inputs.json";
+/// Written last: the checkpoint is complete.
+pub(super) const MANIFEST_FILE: &str = "manifest.json";
 /// The lock of the root.
 pub const LOCK_FILE: &str = "_lock";
 
@@ -29,11 +34,11 @@ pub(super) fn checkpoint_folder(stage: &str, fingerprint: &Fingerprint) -> Strin
 }
 
 pub(super) fn inputs_path(stage: &str, fingerprint: &Fingerprint) -> String {
-    format!("{stage}/{fingerprint}/inputs.json")
+    format!("{stage}/{fingerprint}/{INPUTS_FILE}")
 }
 
 pub(super) fn manifest_path(stage: &str, fingerprint: &Fingerprint) -> String {
-    format!("{stage}/{fingerprint}/manifest.json")
+    format!("{stage}/{fingerprint}/{MANIFEST_FILE}")
 }
 
 /// Name of a part: its place in the dataset and the digest of its bytes.

@@ -7,11 +7,13 @@
 mod catalog;
 mod columns;
 mod error;
+pub mod gc;
 mod layout;
 mod manifest;
 pub mod parquet;
 mod reader;
 mod snapshots;
+mod statistics;
 mod stored;
 mod writer;
 
@@ -22,5 +24,6 @@ pub use manifest::{
     DatasetManifest, FILES, FileManifest, Inputs, Manifest, PartManifest, contents_of,
 };
 pub use reader::CheckpointReader;
+pub use statistics::{ColumnStats, ColumnStatsBuilder, LengthStats, is_tensor};
 pub use stored::StoredPart;
 pub use writer::CheckpointWriter;

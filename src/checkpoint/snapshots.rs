@@ -125,13 +125,24 @@ fn warn(deleted: Result<(), CheckpointError>) {
 
 fn entry(path: String) -> Option<Entry> {
     let (_, file) = path.rsplit_once('/')?;
-    let rest = file.strip_prefix("epoch-")?.strip_suffix(".safetensors")?;
-    let (epoch, digest) = rest.split_once('-')?;
+    let (epoch, digest) = parse_file(file)?;
     Some(Entry {
-        epoch: epoch.parse().ok()?,
+        epoch,
         short_digest: digest.to_owned(),
         path,
     })
+}
+
+/// Reads the name of a snapshot back into epoch and short digest.
+fn parse_file(file: &str) -> Option<(usize, &str)> {
+    let rest = file.strip_prefix("epoch-")?.strip_suffix(".safetensors")?;
+    let (epoch, digest) = rest.split_once('-')?;
+    Some((epoch.parse().ok()?, digest))
+}
+
+/// Whether a file is called as a snapshot is.
+pub(super) fn is_snapshot(file: &str) -> bool {
+    parse_file(file).is_some()
 }
 
 #[cfg(test)]

@@ -73,8 +73,16 @@ pub(super) enum Command {
     },
     /// Check the configuration and the queries
     Validate,
-    /// Print the schema and the first rows of a checkpoint
+    /// Print schema and rows of a checkpoint, statistics of them, or what a query makes of several
     Show(ShowArguments),
+    /// Draw who needs whom, and what there is to do
+    Graph(GraphArguments),
+    /// List the runs, tell of one, or put two side by side
+    Runs(RunsArguments),
+    /// Say which products changed category between two runs, and why
+    Diff(DiffArguments),
+    /// Say which checkpoints nobody needs any more, and delete them on request
+    Gc(GcArguments),
     /// Make the report page of a run again
     Report(ReportArguments),
     /// Write a synthetic catalogue
@@ -112,15 +120,28 @@ pub(super) struct RunArguments {
 #[derive(Debug, Args)]
 pub(super) struct ShowArguments {
     /// The stage
-    pub(super) stage: String,
+    #[arg(required_unless_present = "sql")]
+    pub(super) stage: Option<String>,
     /// The dataset [default: the first one]
     pub(super) dataset: Option<String>,
-    /// How many rows to print [default: 10 as text, all as csv]
+    /// How many rows to print [default: 10 as text and json, all as csv; of --sql 50 as text, else all]
     #[arg(short = 'n', long)]
     pub(super) rows: Option<usize>,
     /// What to print
     #[arg(long, default_value = "text", value_enum)]
     pub(super) format: ShowFormat,
+    /// Print statistics of each column instead of rows
+    #[arg(long, conflicts_with_all = ["rows", "format"])]
+    pub(super) stats: bool,
+    /// Look at what a run used: by id, the beginning of it, latest, or latest~1 for the one before
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// Print what a query makes of datasets, which it calls `stage_dataset` or `stage.dataset`
+    #[arg(long, value_name = "SELECT", conflicts_with_all = ["stage", "dataset", "stats"])]
+    pub(super) sql: Option<String>,
+    /// Print one JSON document
+    #[arg(long, conflicts_with = "format")]
+    pub(super) json: bool,
 }
 
 /// What `show` prints.
@@ -130,6 +151,93 @@ pub(super) enum ShowFormat {
     Text,
     /// The rows alone, values whole.
     Csv,
+}
+
+/// Arguments of `graph`.
+#[derive(Debug, Args)]
+pub(super) struct GraphArguments {
+    /// How to draw it
+    #[arg(long, default_value = "text", value_enum)]
+    pub(super) format: GraphFormat,
+    /// Leave out what there is to do: only the configuration is read
+    #[arg(long)]
+    pub(super) no_status: bool,
+    /// Print one JSON document, as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(super) json: bool,
+}
+
+/// How `graph` draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphFormat {
+    /// A tree, for a terminal.
+    Text,
+    /// A Mermaid flowchart.
+    Mermaid,
+    /// DOT, for Graphviz.
+    Dot,
+    /// One JSON document, with every need and dataset.
+    Json,
+}
+
+/// Arguments of `runs`.
+#[derive(Debug, Args)]
+pub(super) struct RunsArguments {
+    /// A run, or two: by id, the beginning of it, latest, or latest~1 for the one before
+    #[arg(num_args = 0..=2, value_name = "RUN")]
+    pub(super) runs: Vec<String>,
+    /// How many of the latest runs to list
+    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "runs")]
+    pub(super) limit: usize,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub(super) struct DiffArguments {
+    /// The run to compare with: by id, the beginning of it, latest, or latest~1 for the one before
+    #[arg(value_name = "RUN", default_value = "latest~1")]
+    pub(super) old: String,
+    /// The run to compare
+    #[arg(value_name = "RUN", default_value = "latest")]
+    pub(super) new: String,
+    /// How many products to print [default: 20 as text, all as csv and json]
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<usize>,
+    /// What to print
+    #[arg(long, default_value = "text", value_enum)]
+    pub(super) format: DiffFormat,
+    /// Print one JSON document
+    #[arg(long, conflicts_with = "format")]
+    pub(super) json: bool,
+}
+
+/// What `diff` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DiffFormat {
+    /// Counts, reasons and the first products.
+    Text,
+    /// A row for each product.
+    Csv,
+}
+
+/// Arguments of `gc`.
+#[derive(Debug, Args)]
+pub(super) struct GcArguments {
+    /// Keep what the last N runs used, however they ended, and their reports
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) keep_runs: u16,
+    /// Keep the last N run records: they are small, and tell of scores and times
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) keep_records: u16,
+    /// Delete; without it, only say what would be deleted
+    #[arg(long)]
+    pub(super) delete: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Arguments of `report`.

@@ -1,17 +1,25 @@
 //! The command line: arguments in, text and exit code out.
 
 mod args;
+mod diagram;
+mod diff;
+mod drawing;
 mod explain;
+mod gc;
+mod graph;
 mod output;
 mod plan;
 mod report;
 mod run;
+mod runs;
 mod sample;
 mod setup;
 mod show;
 
+use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::exit_code;
+use crate::history::HistoryError;
 use crate::model::ModelError;
 use crate::report::ReportError;
 use crate::runner::RunError;
@@ -39,6 +47,9 @@ enum CommandError {
     /// The run failed.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// What earlier runs left is not what was asked for.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// The report cannot be made.
     #[error("the report cannot be made")]
     Report(#[from] ReportError),
@@ -59,6 +70,20 @@ enum CommandError {
     /// An argument names something that is not there.
     #[error("{0}")]
     Usage(String),
+    /// The query of `--sql` fails.
+    #[error("{source}")]
+    Query {
+        /// The columns that there are, by table.
+        columns: String,
+        /// Why.
+        source: SqlError,
+    },
+    /// A signal stopped it before its end.
+    #[error("stopped by signal {signal}")]
+    Interrupted {
+        /// Number of the signal.
+        signal: usize,
+    },
     /// Standard output is closed or full.
     #[error("cannot write to standard output")]
     Output(#[from] std::io::Error),
@@ -74,11 +99,20 @@ impl CommandError {
                 | StoreError::NoConditions { .. }
                 | StoreError::ReadOnly { .. },
             ) => exit_code::CONFIG,
-            Self::Store(_) | Self::Sample(_) | Self::Report(_) | Self::WriteFile { .. } => {
-                exit_code::STAGE_FAILED
+            Self::History(error) if error.is_usage() => exit_code::USAGE,
+            Self::History(HistoryError::Checkpoint(CheckpointError::Damaged { .. })) => {
+                exit_code::CORRUPT_CHECKPOINT
             }
+            Self::Store(_)
+            | Self::Sample(_)
+            | Self::History(_)
+            | Self::Report(_)
+            | Self::WriteFile { .. } => exit_code::STAGE_FAILED,
             Self::Run(error) => error.exit_code(),
-            Self::Device(_) | Self::Usage(_) => exit_code::USAGE,
+            Self::Device(_) | Self::Usage(_) | Self::Query { .. } => exit_code::USAGE,
+            Self::Interrupted { signal } => {
+                exit_code::SIGNAL_BASE.saturating_add(u8::try_from(*signal).unwrap_or(0))
+            }
             Self::Output(_) => exit_code::INTERNAL,
         }
     }
@@ -94,6 +128,11 @@ impl CommandError {
                 "use a store that honours If-None-Match and If-Match, or set single_writer: true where no two runs ever write there at a time"
                     .to_owned(),
             ),
+            Self::Query { columns, .. } if !columns.is_empty() => Some(columns.clone()),
+            Self::History(error) => error.remedy().map(str::to_owned),
+            Self::Interrupted { .. } => {
+                Some("what is not deleted yet goes with the next call".to_owned())
+            }
             _ => None,
         }
     }
@@ -124,6 +163,10 @@ fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
         Command::Explain { stage } => explain::explain(&arguments.common, stage),
         Command::Validate => plan::validate(&arguments.common),
         Command::Show(options) => show::show(&arguments.common, options),
+        Command::Graph(options) => graph::graph(&arguments.common, options),
+        Command::Runs(options) => runs::runs(&arguments.common, options),
+        Command::Diff(options) => diff::diff(&arguments.common, options),
+        Command::Gc(options) => gc::gc(&arguments.common, options),
         Command::Report(options) => report::report(&arguments.common, options),
         Command::Sample(options) => sample::sample(options),
     }

@@ -72,7 +72,8 @@ pub(super) fn bytes(count: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-fn seconds(elapsed_ms: u64) -> String {
+/// A duration.
+pub(super) fn seconds(elapsed_ms: u64) -> String {
     format!("{:.1} s", elapsed_ms as f64 / 1000.0)
 }
 
@@ -184,7 +185,7 @@ fn stage_table(record: &RunRecord) -> Table {
 
 /// Scores of the models, the best one marked: on the test rows that a model answers for, and on all validation rows,
 /// where a row without an answer is a wrong one.
-fn model_table(record: &RunRecord) -> String {
+pub(super) fn model_table(record: &RunRecord) -> String {
     let scores = |stage: &'_ StageRecord| {
         Some((
             stage.summary.get("models")?.clone(),

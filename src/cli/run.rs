@@ -44,7 +44,7 @@ pub(super) fn selection(arguments: &SelectionArguments) -> SelectionOptions {
 }
 
 /// The first signal asks the run to stop at a safe place; the second one ends the process at once.
-fn listen(cancel: &CancelToken) -> Result<(), CommandError> {
+pub(super) fn listen(cancel: &CancelToken) -> Result<(), CommandError> {
     for signal in [SIGINT, SIGTERM] {
         let number = usize::try_from(signal).unwrap_or_default();
         let is_second = Arc::new(AtomicBool::new(false));

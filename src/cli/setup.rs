@@ -11,7 +11,9 @@ use crate::runner::Pipeline;
 use crate::sample;
 use crate::sql::Queries;
 use crate::stages::{Environment, Stores, check_stages, kinds};
-use crate::store::{self, CacheOptions, CachedStore, OpenOptions, ShardedStore, StoreError};
+use crate::store::{
+    self, CacheOptions, CachedStore, OpenOptions, ShardedStore, SharedStore, StoreError,
+};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,8 @@ use tracing_subscriber::EnvFilter;
 pub(super) enum Access {
     /// It only looks.
     Read,
+    /// It deletes checkpoints.
+    Collect,
     /// It runs stages.
     Write,
 }
@@ -49,16 +53,29 @@ pub(super) fn pipeline(
 
 /// Opens the three stores.
 fn stores(config: &PipelineConfig, access: Access) -> Result<Stores, StoreError> {
-    let options = OpenOptions {
-        single_writer: config.single_writer,
-        lock_timeout: Duration::from_secs_f64(config.lock_timeout_s),
-    };
-    let open = |url: &str| match access {
-        Access::Read => store::open_for_reading(url),
-        Access::Write => store::open_with(url, &options),
-    };
     let source = store::open_existing(&config.source.root)?;
-    let mut checkpoints = open(&config.checkpoints)?;
+    let sink = match access {
+        Access::Read | Access::Collect => store::open_for_reading(&config.sink.root)?,
+        Access::Write => store::open_with(&config.sink.root, &open_options(config))?,
+    };
+    Ok(Stores {
+        checkpoints: checkpoints(config, access)?,
+        source: Arc::new(ShardedStore::new(source)),
+        sink,
+    })
+}
+
+/// Opens the store of the checkpoints.
+pub(super) fn checkpoints(
+    config: &PipelineConfig,
+    access: Access,
+) -> Result<SharedStore, StoreError> {
+    let mut checkpoints = match access {
+        Access::Read => store::open_for_reading(&config.checkpoints)?,
+        Access::Collect | Access::Write => {
+            store::open_with(&config.checkpoints, &open_options(config))?
+        }
+    };
     if checkpoints.local_root().is_none() && config.cache.max_bytes > 0 {
         let options = CacheOptions {
             folder: config.cache.folder.clone().into(),
@@ -70,11 +87,14 @@ fn stores(config: &PipelineConfig, access: Access) -> Result<Stores, StoreError>
             is_named_by_content,
         )?);
     }
-    Ok(Stores {
-        checkpoints,
-        source: Arc::new(ShardedStore::new(source)),
-        sink: open(&config.sink.root)?,
-    })
+    Ok(checkpoints)
+}
+
+fn open_options(config: &PipelineConfig) -> OpenOptions {
+    OpenOptions {
+        single_writer: config.single_writer,
+        lock_timeout: Duration::from_secs_f64(config.lock_timeout_s),
+    }
 }
 
 /// Reads and checks the configuration and the queries.

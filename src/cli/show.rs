@@ -1,99 +1,169 @@
-//! `rayonnage show STAGE [DATASET]`: schema and first rows, or all rows as CSV.
+//! `rayonnage show`: a checkpoint's schema, rows or statistics, or a query over several.
+
+mod cells;
+mod query;
+mod statistics;
 
 use super::args::{Common, ShowArguments, ShowFormat};
-use super::output::{Table, bytes, print};
+use super::output::{bytes, print, print_json};
 use super::{CommandError, setup};
-use crate::cancel::CancelToken;
-use crate::checkpoint::{Catalog, CheckpointError, CheckpointReader};
+use crate::checkpoint::{Catalog, CheckpointError, CheckpointReader, is_tensor};
+use crate::config::PipelineConfig;
+use crate::fingerprint::Fingerprint;
+use crate::history::{History, HistoryError};
 use crate::monitor::Monitor;
-use crate::runner::{RunError, last_fingerprints};
-use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::DataType;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use crate::runner::{RunError, last_fingerprints, require_stage};
+use crate::store::SharedStore;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-
-/// Longest value that is printed whole.
-const VALUE_CHARS: usize = 48;
 
 /// Rows that are printed as text.
 const TEXT_ROWS: usize = 10;
 
-/// Prints a dataset of the stage's last checkpoint.
+/// The checkpoints that are looked at: those that each stage used last, or those of one run.
+struct Checkpoints {
+    catalog: Catalog,
+    fingerprints: BTreeMap<String, Fingerprint>,
+    run: Option<String>,
+}
+
+/// The `--json` document of a stage.
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    stage: &'a str,
+    kind: &'a str,
+    fingerprint: &'a Fingerprint,
+    datasets: BTreeMap<&'a str, DocumentDataset<'a>>,
+    files: Vec<DocumentFile<'a>>,
+    summary: &'a Map<String, Value>,
+    /// The dataset whose rows follow.
+    dataset: Option<&'a str>,
+    rows: Vec<Value>,
+}
+
+#[derive(Debug, Serialize)]
+struct DocumentDataset<'a> {
+    rows: u64,
+    parts: usize,
+    bytes: u64,
+    schema: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+struct DocumentFile<'a> {
+    name: &'a str,
+    bytes: u64,
+}
+
+/// Prints a dataset of a checkpoint, or what a query makes of several.
 pub(super) fn show(common: &Common, options: &ShowArguments) -> Result<(), CommandError> {
     setup::logging(common, &Monitor::default());
-    let pipeline = setup::pipeline(common, setup::Access::Read, 1, CancelToken::default())?;
-    let stage = options.stage.as_str();
-    pipeline.require(stage)?;
-    let store = pipeline.environment.checkpoints.clone();
-    let last = last_fingerprints(&store).map_err(RunError::from)?;
-    let catalog = Catalog::new(store, last);
-    let none = || CommandError::Usage(format!("{stage} has no complete checkpoint yet"));
-    let fingerprint = catalog.last(stage).ok_or_else(none)?;
-    let reader = catalog
-        .reader(stage, fingerprint)
-        .map_err(RunError::from)?
-        .ok_or_else(none)?;
-    let datasets = &reader.manifest().datasets;
-    if let Some(name) = options.dataset.as_ref()
-        && !datasets.contains_key(name)
-    {
-        let known: Vec<&str> = datasets.keys().map(String::as_str).collect();
-        let known = known.join(", ");
-        let message = format!("{stage} has no dataset {name:?}; it has {known}");
-        return Err(CommandError::Usage(message));
+    let (config, _) = setup::configuration(common)?;
+    let store = setup::checkpoints(&config, setup::Access::Read)?;
+    let checkpoints = Checkpoints::open(store, options.run.as_deref())?;
+    if let Some(text) = &options.sql {
+        return query::run(&checkpoints, text, options);
     }
+    let stage = options.stage.as_deref().unwrap_or_default();
+    let reader = checkpoints.reader(&config, stage)?;
+    let dataset = chosen(&reader, options)?;
     match options.format {
-        ShowFormat::Text => print(&describe(&reader, options).map_err(RunError::from)?)?,
+        _ if options.stats => {
+            let dataset = dataset.ok_or_else(|| no_rows(stage))?;
+            statistics::print_statistics(&reader, &dataset, options)
+        }
+        _ if options.json => print_document(&reader, dataset.as_deref(), options),
+        ShowFormat::Text => {
+            let text = describe(&reader, dataset.as_deref(), options);
+            Ok(print(&text.map_err(RunError::from)?)?)
+        }
         ShowFormat::Csv => {
-            let first = datasets.keys().next();
-            let dataset = options.dataset.as_ref().or(first).ok_or_else(|| {
-                CommandError::Usage(format!("{stage} has files only, and no rows to print"))
-            })?;
-            print_csv(&reader, dataset, options.rows.unwrap_or(usize::MAX))?;
+            let dataset = dataset.ok_or_else(|| no_rows(stage))?;
+            let batches = reader.parts(&dataset, None).map_err(RunError::from)?;
+            cells::print_csv(batches, options.rows.unwrap_or(usize::MAX))
         }
     }
-    Ok(())
 }
 
-/// Prints a header and rows as CSV (RFC 4180): nulls as empty fields, lists in brackets, bytes in hexadecimal.
-fn print_csv(reader: &CheckpointReader, dataset: &str, rows: usize) -> Result<(), CommandError> {
-    let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
-    let mut left = rows;
-    for (index, batch) in reader
-        .parts(dataset, None)
-        .map_err(RunError::from)?
-        .enumerate()
-    {
-        let batch = batch.map_err(RunError::from)?;
-        if index == 0 {
-            let schema = batch.schema();
-            let names = schema.fields().iter().map(|field| field.name());
-            writer.write_record(names).map_err(std::io::Error::from)?;
-        }
-        let count = batch.num_rows().min(left);
-        left -= count;
-        let options = FormatOptions::default();
-        let columns: Vec<_> = batch
-            .columns()
-            .iter()
-            .map(|column| ArrayFormatter::try_new(column, &options).ok())
-            .collect();
-        for row in 0..count {
-            let value = |values: &ArrayFormatter<'_>| values.value(row).to_string();
-            let values = columns
-                .iter()
-                .map(|column| column.as_ref().map_or_else(String::new, value));
-            writer.write_record(values).map_err(std::io::Error::from)?;
-        }
-        if left == 0 {
-            break;
+fn no_rows(stage: &str) -> CommandError {
+    CommandError::Usage(format!("{stage} has files only, and no rows to print"))
+}
+
+/// The dataset that was named, or the first one.
+fn chosen(
+    reader: &CheckpointReader,
+    options: &ShowArguments,
+) -> Result<Option<String>, CommandError> {
+    let manifest = reader.manifest();
+    let datasets = &manifest.datasets;
+    match &options.dataset {
+        None => Ok(datasets.keys().next().cloned()),
+        Some(name) if datasets.contains_key(name) => Ok(Some(name.clone())),
+        Some(name) => {
+            let known: Vec<&str> = datasets.keys().map(String::as_str).collect();
+            let (stage, known) = (&manifest.stage, known.join(", "));
+            let message = format!("{stage} has no dataset {name:?}; it has {known}");
+            Err(CommandError::Usage(message))
         }
     }
-    writer.flush()?;
-    Ok(())
 }
 
-fn describe(reader: &CheckpointReader, options: &ShowArguments) -> Result<String, CheckpointError> {
+impl Checkpoints {
+    fn open(store: SharedStore, run: Option<&str>) -> Result<Self, CommandError> {
+        let (fingerprints, run) = match run {
+            None => (last_fingerprints(&store).map_err(RunError::from)?, None),
+            Some(name) => {
+                let record = History::open(store.clone())?.named(&[name])?.remove(0);
+                let stages = record.stages.into_iter();
+                let fingerprints = stages.map(|of| (of.stage, of.fingerprint)).collect();
+                (fingerprints, Some(record.run))
+            }
+        };
+        let catalog = Catalog::new(store, BTreeMap::new());
+        Ok(Self {
+            catalog,
+            fingerprints,
+            run,
+        })
+    }
+
+    /// Opens the checkpoint of a stage.
+    fn reader(
+        &self,
+        config: &PipelineConfig,
+        stage: &str,
+    ) -> Result<CheckpointReader, CommandError> {
+        let Some(fingerprint) = self.fingerprints.get(stage) else {
+            require_stage(config, stage)?;
+            return Err(self.none(stage, None));
+        };
+        let reader = self.catalog.reader(stage, fingerprint);
+        let reader = reader.map_err(RunError::from)?;
+        reader.ok_or_else(|| self.none(stage, Some(fingerprint)))
+    }
+
+    fn none(&self, stage: &str, fingerprint: Option<&Fingerprint>) -> CommandError {
+        let stage = stage.to_owned();
+        match (self.run.clone(), fingerprint) {
+            (None, _) => CommandError::Usage(format!("{stage} has no complete checkpoint yet")),
+            (Some(run), None) => HistoryError::NotInRun { run, stage }.into(),
+            (Some(run), Some(fingerprint)) => HistoryError::Gone {
+                run,
+                stage,
+                fingerprint: fingerprint.to_string(),
+            }
+            .into(),
+        }
+    }
+}
+
+fn describe(
+    reader: &CheckpointReader,
+    dataset: Option<&str>,
+    options: &ShowArguments,
+) -> Result<String, CheckpointError> {
     let manifest = reader.manifest();
     let mut text = format!("{} {}\n", manifest.stage, manifest.fingerprint);
     for (name, dataset) in &manifest.datasets {
@@ -112,8 +182,7 @@ fn describe(reader: &CheckpointReader, options: &ShowArguments) -> Result<String
     for (key, value) in &manifest.summary {
         let _ = writeln!(text, "  {key}: {value}");
     }
-    let first = manifest.datasets.keys().next();
-    let Some(name) = options.dataset.as_ref().or(first) else {
+    let Some(name) = dataset else {
         return Ok(text);
     };
     let dataset = reader.dataset(name)?;
@@ -125,45 +194,72 @@ fn describe(reader: &CheckpointReader, options: &ShowArguments) -> Result<String
         return Ok(text);
     };
     let batch = reader.part(name, part, None)?;
-    let _ = write!(
-        text,
-        "\n{}",
-        rows(&batch, options.rows.unwrap_or(TEXT_ROWS))
-    );
+    let rows = cells::table(&batch, options.rows.unwrap_or(TEXT_ROWS));
+    let _ = write!(text, "\n{rows}");
     Ok(text)
 }
 
-fn rows(batch: &RecordBatch, count: usize) -> Table {
-    let schema = batch.schema();
-    let names: Vec<&str> = schema
-        .fields()
-        .iter()
-        .map(|field| field.name().as_str())
-        .collect();
-    let mut table = Table::new(&names);
-    for row in 0..batch.num_rows().min(count) {
-        table.row(batch.columns().iter().map(|column| value(column, row)));
+fn print_document(
+    reader: &CheckpointReader,
+    dataset: Option<&str>,
+    options: &ShowArguments,
+) -> Result<(), CommandError> {
+    let manifest = reader.manifest();
+    let mut rows = Vec::new();
+    if let Some(name) = dataset {
+        rows = first_rows(reader, name, options.rows.unwrap_or(TEXT_ROWS))?;
     }
-    table
+    let datasets = manifest.datasets.iter().map(|(name, dataset)| {
+        let described = DocumentDataset {
+            rows: dataset.rows,
+            parts: dataset.parts.len(),
+            bytes: dataset.parts.iter().map(|part| part.bytes).sum(),
+            schema: &dataset.schema,
+        };
+        (name.as_str(), described)
+    });
+    let files = manifest.files.iter().map(|file| DocumentFile {
+        name: &file.name,
+        bytes: file.bytes,
+    });
+    Ok(print_json(&Document {
+        stage: &manifest.stage,
+        kind: &manifest.kind,
+        fingerprint: &manifest.fingerprint,
+        datasets: datasets.collect(),
+        files: files.collect(),
+        summary: &manifest.summary,
+        dataset,
+        rows,
+    })?)
 }
 
-fn value(column: &dyn Array, row: usize) -> String {
-    if column.is_null(row) {
-        return "null".to_owned();
+/// The first rows without their tensors.
+fn first_rows(
+    reader: &CheckpointReader,
+    name: &str,
+    count: usize,
+) -> Result<Vec<Value>, CommandError> {
+    let dataset = reader.dataset(name).map_err(RunError::from)?;
+    let columns: Vec<&str> = dataset
+        .schema
+        .iter()
+        .filter_map(|line| readable(line))
+        .collect();
+    let mut rows = Vec::new();
+    for part in &dataset.parts {
+        let batch = reader.columns(name, part, &columns);
+        let batch = batch.map_err(RunError::from)?;
+        rows.extend(cells::json_rows(&batch, count - rows.len()));
+        if rows.len() >= count {
+            break;
+        }
     }
-    if let DataType::FixedSizeBinary(width) = column.data_type() {
-        return format!("{width} bytes");
-    }
-    let options = FormatOptions::default();
-    let text =
-        ArrayFormatter::try_new(column, &options).map(|values| values.value(row).to_string());
-    let text = text
-        .unwrap_or_default()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
-    if text.chars().count() <= VALUE_CHARS {
-        return text;
-    }
-    text.chars().take(VALUE_CHARS).chain(['…']).collect()
+    Ok(rows)
+}
+
+/// Name of a column in a line of a manifest's schema, but for tensors.
+fn readable(line: &str) -> Option<&str> {
+    let (name, data_type) = line.split_once(": ")?;
+    (!is_tensor(data_type)).then_some(name)
 }

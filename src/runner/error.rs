@@ -49,6 +49,14 @@ pub enum RunError {
         /// Why.
         reason: String,
     },
+    /// A run record that says what is needed cannot be read.
+    #[error("run record {url} cannot be read, so what that run needs is not known: {detail}")]
+    UnreadableRecord {
+        /// The record.
+        url: String,
+        /// Why not.
+        detail: String,
+    },
     /// Checkpoints or records cannot be read or written.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -73,7 +81,7 @@ impl RunError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Locked { .. } => exit_code::LOCKED,
-            Self::NotSelected { .. } => exit_code::STAGE_FAILED,
+            Self::NotSelected { .. } | Self::UnreadableRecord { .. } => exit_code::STAGE_FAILED,
             Self::UnknownStage { .. } | Self::SkippedStage { .. } => exit_code::USAGE,
             Self::Checkpoint(error) => of_checkpoint(error),
             Self::Stage { source, .. } => match &**source {
@@ -98,6 +106,9 @@ impl RunError {
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::Locked { .. } => Some("wait for the other run, or stop it; its lock goes with it".to_owned()),
+            Self::UnreadableRecord { .. } => {
+                Some("move it away, if what that run made may go".to_owned())
+            }
             Self::NotSelected { need, .. } => Some(format!("run without --only, or with --until {need} first")),
             Self::Stage { stage, source } => match &**source {
                 StageError::Interrupted { .. } => {

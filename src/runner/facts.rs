@@ -1,6 +1,7 @@
 //! What is known of the stages before anything runs.
 
 use super::RunError;
+use crate::config::PipelineConfig;
 use crate::fingerprint::Fields;
 use crate::graph::{Dag, StageId};
 use crate::plan::StageFacts;
@@ -55,21 +56,7 @@ impl Pipeline {
     ///
     /// [`RunError::SkippedStage`], [`RunError::UnknownStage`].
     pub fn require(&self, stage: &str) -> Result<(), RunError> {
-        let known = self.dag().order();
-        if known.iter().any(|known| known == stage) {
-            return Ok(());
-        }
-        let stage = stage.to_owned();
-        Err(match self.environment.config.skipped.get(&stage) {
-            Some(reason) => RunError::SkippedStage {
-                reason: reason.clone(),
-                stage,
-            },
-            None => RunError::UnknownStage {
-                known: known.join(", "),
-                stage,
-            },
-        })
+        require_stage(&self.environment.config, stage)
     }
 
     /// Kind of a stage.
@@ -87,6 +74,29 @@ impl Pipeline {
     pub(super) fn stage(&self, stage: &str) -> &dyn Stage {
         &*self.stages[stage]
     }
+}
+
+/// Checks that a stage that somebody named is in a configuration.
+///
+/// # Errors
+///
+/// [`RunError::SkippedStage`], [`RunError::UnknownStage`].
+pub fn require_stage(config: &PipelineConfig, stage: &str) -> Result<(), RunError> {
+    let known = config.dag.order();
+    if known.iter().any(|known| known == stage) {
+        return Ok(());
+    }
+    let stage = stage.to_owned();
+    Err(match config.skipped.get(&stage) {
+        Some(reason) => RunError::SkippedStage {
+            reason: reason.clone(),
+            stage,
+        },
+        None => RunError::UnknownStage {
+            known: known.join(", "),
+            stage,
+        },
+    })
 }
 
 /// Gathers the facts about some stages.

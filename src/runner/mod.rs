@@ -6,12 +6,14 @@
 
 mod error;
 mod facts;
+mod gc;
 mod memory;
 mod record;
 mod selection;
 
 pub use error::RunError;
-pub use facts::{Pipeline, gather_facts};
+pub use facts::{Pipeline, gather_facts, require_stage};
+pub use gc::{Collected, GcOptions, collect_garbage};
 pub use record::{
     DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, StoreRecord, last_fingerprints,
     latest_record, latest_records, new_run_id,

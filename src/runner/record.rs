@@ -335,9 +335,17 @@ impl RunRecord {
 
     pub(super) fn write(&self, store: &SharedStore) -> Result<(), RunError> {
         let json = serde_json::to_vec_pretty(self).unwrap_or_default();
-        let path = format!("{RUNS_FOLDER}/{}.json", self.run);
-        Ok(create_idempotent(&**store, &path, &Bytes::from(json))?)
+        Ok(create_idempotent(
+            &**store,
+            &path_of(&self.run),
+            &Bytes::from(json),
+        )?)
     }
+}
+
+/// Where the record of a run lies.
+pub(super) fn path_of(run: &str) -> String {
+    format!("{RUNS_FOLDER}/{run}.json")
 }
 
 /// An error with all its causes on one line.

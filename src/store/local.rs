@@ -38,7 +38,7 @@ pub(super) fn list(root: &Path, prefix: &str) -> Result<Vec<ObjectInfo>, StoreEr
     Ok(infos)
 }
 
-/// Deletes what `object_store` wrote aside below a folder and was killed before it published it.
+/// Deletes what `object_store` wrote aside below a folder and was killed before it published it, and folders without any file.
 pub(super) fn sweep(root: &Path, prefix: &str) -> Result<(), StoreError> {
     let mut staged = Vec::new();
     walk(root, prefix, &mut |path, _| {
@@ -48,7 +48,22 @@ pub(super) fn sweep(root: &Path, prefix: &str) -> Result<(), StoreError> {
         let file = root.join(path);
         std::fs::remove_file(&file).map_err(|error| failed("sweep", &file, error))?;
     }
+    remove_empty_folders(&root.join(prefix), !prefix.is_empty());
     Ok(())
+}
+
+/// Removes the folders below one, and on request that one, which hold no file; links are not followed. One that is not
+/// removed is in nobody's way.
+fn remove_empty_folders(folder: &Path, itself: bool) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_empty_folders(&entry.path(), true);
+        }
+    }
+    if itself {
+        // It fails where there is anything inside.
+        let _ = std::fs::remove_dir(folder);
+    }
 }
 
 /// Reads a file with its version, which is the digest of its content; `None` where there is none.

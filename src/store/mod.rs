@@ -167,7 +167,8 @@ pub trait Store: Send + Sync + Debug {
     /// Deletes an object; an object that is not there is no error.
     fn delete(&self, path: &str) -> Result<(), StoreError>;
 
-    /// Deletes what killed writers left half written below `prefix`; the caller holds the lock of what lies there.
+    /// Deletes what killed writers left half written below `prefix`, and on a disk folders without any file; the caller holds the
+    /// lock of what lies there.
     fn sweep(&self, prefix: &str) -> Result<(), StoreError>;
 
     /// Takes the lock object at `path`; [`StoreError::Locked`] where somebody else holds it. `owner` is what the other
