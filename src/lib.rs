@@ -34,6 +34,7 @@ pub mod image;
 pub mod model;
 pub mod monitor;
 pub mod plan;
+pub mod query;
 pub mod report;
 pub mod runner;
 pub mod sample;

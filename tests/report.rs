@@ -271,7 +271,7 @@ fn the_command_makes_it_again_or_elsewhere() {
     );
     space
         .rayonnage(&["report", "--run", "1999"])
-        .expect(2, &["no run \"1999\""]);
+        .expect(2, &["there is no run \"1999\""]);
     space
         .rayonnage(&["report", "--lang", "de"])
         .expect(2, &["must be en or fr"]);
@@ -282,7 +282,7 @@ fn without_any_run_there_is_no_report() {
     let space = TestSpace::new();
     space
         .rayonnage(&["report"])
-        .expect(2, &["no run has left a record yet"]);
+        .expect(2, &["there is no run yet in"]);
 }
 
 #[test]

@@ -243,7 +243,7 @@ pub(super) struct GcArguments {
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArguments {
-    /// The run, or the beginning of its id [default: the latest]
+    /// The run: its id, the beginning of it, or latest~1 [default: latest]
     #[arg(long, value_name = "RUN")]
     pub(super) run: Option<String>,
     /// Language of the page: en or fr [default: `report.lang`]

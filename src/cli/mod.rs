@@ -21,6 +21,7 @@ use crate::config::ConfigError;
 use crate::exit_code;
 use crate::history::HistoryError;
 use crate::model::ModelError;
+use crate::query::QueryError;
 use crate::report::ReportError;
 use crate::runner::RunError;
 use crate::sample::SampleError;
@@ -71,13 +72,8 @@ enum CommandError {
     #[error("{0}")]
     Usage(String),
     /// The query of `--sql` fails.
-    #[error("{source}")]
-    Query {
-        /// The columns that there are, by table.
-        columns: String,
-        /// Why.
-        source: SqlError,
-    },
+    #[error(transparent)]
+    Query(#[from] QueryError),
     /// A signal stopped it before its end.
     #[error("stopped by signal {signal}")]
     Interrupted {
@@ -109,7 +105,7 @@ impl CommandError {
             | Self::Report(_)
             | Self::WriteFile { .. } => exit_code::STAGE_FAILED,
             Self::Run(error) => error.exit_code(),
-            Self::Device(_) | Self::Usage(_) | Self::Query { .. } => exit_code::USAGE,
+            Self::Device(_) | Self::Usage(_) | Self::Query(_) => exit_code::USAGE,
             Self::Interrupted { signal } => {
                 exit_code::SIGNAL_BASE.saturating_add(u8::try_from(*signal).unwrap_or(0))
             }
@@ -128,7 +124,9 @@ impl CommandError {
                 "use a store that honours If-None-Match and If-Match, or set single_writer: true where no two runs ever write there at a time"
                     .to_owned(),
             ),
-            Self::Query { columns, .. } if !columns.is_empty() => Some(columns.clone()),
+            Self::Query(QueryError::Sql { columns, .. }) if !columns.is_empty() => {
+                Some(columns.clone())
+            }
             Self::History(error) => error.remedy().map(str::to_owned),
             Self::Interrupted { .. } => {
                 Some("what is not deleted yet goes with the next call".to_owned())

@@ -16,7 +16,7 @@ pub use facts::{Pipeline, gather_facts, require_stage};
 pub use gc::{Collected, GcOptions, collect_garbage};
 pub use record::{
     DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, StoreRecord, last_fingerprints,
-    latest_record, latest_records, new_run_id,
+    latest_record, new_run_id,
 };
 pub use selection::{SelectionOptions, select};
 

@@ -406,20 +406,6 @@ pub fn last_fingerprints(
     })
 }
 
-/// The records of the latest runs, newest first; those that cannot be read are passed over.
-///
-/// # Errors
-///
-/// Those of the store.
-pub fn latest_records(store: &SharedStore, most: usize) -> Result<Vec<RunRecord>, CheckpointError> {
-    let found = store.list(RUNS_FOLDER)?;
-    let paths = found.iter().rev().take(most).map(|info| info.path.as_str());
-    let paths: Vec<&str> = paths.collect();
-    let records = store.get_all(&paths).into_iter().flatten();
-    let parsed = records.map(|bytes| serde_json::from_slice::<RunRecord>(&bytes));
-    Ok(parsed.filter_map(Result::ok).collect())
-}
-
 /// The record of the latest run, if there was one.
 ///
 /// # Errors
