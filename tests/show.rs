@@ -228,7 +228,7 @@ fn the_graph_is_drawn_with_what_there_is_to_do() {
     let fresh = drawn(&space, &[]);
     let lines: Vec<&str> = fresh.lines().collect();
     assert_eq!(lines[0], "✔ ingest");
-    assert!(lines.contains(&"│   │ ├─✔ fit_tfidf  + split"), "{fresh}");
+    assert!(lines.contains(&"│     ├─✔ fit_tfidf  + split"), "{fresh}");
     assert!(
         lines.contains(&"└─✔ predict") && lines.contains(&"  └─✔ publish"),
         "{fresh}"
@@ -277,10 +277,10 @@ fn the_graph_is_drawn_with_what_there_is_to_do() {
     // The configuration alone: nothing is opened.
     let plain = drawn(&space, &["--no-status", "--set", "source.root=nowhere"]);
     assert!(
-        plain.starts_with("ingest\n├─detect_language\n") && plain.contains("└─predict\n"),
+        plain.starts_with("ingest\n├─split\n") && plain.contains("└─predict\n"),
         "{plain}"
     );
     let mut ascii = space.command(&["graph", "--no-status"]);
     let ascii = Outcome::of(ascii.env("LC_ALL", "C"));
-    assert!(ascii.stdout.is_ascii() && ascii.stdout.starts_with("ingest\n|-detect_language\n"));
+    assert!(ascii.stdout.is_ascii() && ascii.stdout.starts_with("ingest\n|-split\n"));
 }
