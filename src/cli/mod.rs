@@ -1,13 +1,19 @@
 //! The command line: arguments in, text and exit code out.
 
 mod args;
+mod completions;
 mod explain;
+mod man;
 mod output;
 mod plan;
 mod run;
 mod sample;
+mod schema;
 mod setup;
 mod show;
+mod status;
+mod style;
+mod validate;
 
 use crate::config::ConfigError;
 use crate::exit_code;
@@ -20,6 +26,7 @@ use args::{Arguments, Command};
 use clap::Parser;
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use style::{Paint, Tone};
 use thiserror::Error;
 
 /// Why a command failed.
@@ -87,6 +94,7 @@ impl CommandError {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
+    completions::answer();
     let arguments = Arguments::parse();
     match dispatch(&arguments) {
         Ok(()) => ExitCode::from(exit_code::OK),
@@ -105,17 +113,21 @@ fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
     match &arguments.command {
         Command::Run(options) => run::run(&arguments.common, options),
         Command::Plan(options) => plan::plan(&arguments.common, options),
-        Command::Status => plan::status(&arguments.common),
-        Command::Explain { stage } => explain::explain(&arguments.common, stage),
-        Command::Validate => plan::validate(&arguments.common),
+        Command::Status(format) => status::status(&arguments.common, format),
+        Command::Explain(options) => explain::explain(&arguments.common, options),
+        Command::Validate(format) => validate::validate(&arguments.common, format),
         Command::Show(options) => show::show(&arguments.common, options),
         Command::Sample(options) => sample::sample(options),
+        Command::Schema => schema::schema(),
+        Command::Completions { shell } => completions::completions(*shell),
+        Command::Man => man::man(),
     }
 }
 
 /// Prints an error with its causes, and what to do where that can be said.
 fn report(error: &CommandError) {
-    let mut text = format!("error: {error}\n");
+    let paint = Paint::stderr();
+    let mut text = format!("{} {error}\n", paint.tone(Tone::Bad, "error:"));
     let mut cause = std::error::Error::source(error);
     let mut shown = error.to_string();
     while let Some(error) = cause {
@@ -127,7 +139,8 @@ fn report(error: &CommandError) {
         cause = error.source();
     }
     if let Some(remedy) = error.remedy() {
-        let _ = writeln!(text, "  remedy: {remedy}");
+        let label = paint.tone(Tone::Good, "remedy:");
+        let _ = writeln!(text, "  {label} {remedy}");
     }
     // Where standard error cannot be written, the exit code still tells.
     let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes());

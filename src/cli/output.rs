@@ -1,17 +1,26 @@
 //! What commands print on standard output.
 
+use super::style::{self, Paint};
 use crate::graph::StageId;
 use crate::runner::{Pipeline, RunRecord, StageRecord, StageStatus};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
+use std::iter::repeat_n;
 
 /// Prints a text; a closed pipe is an error that the caller knows how to take.
 pub(super) fn print(text: &str) -> std::io::Result<()> {
     let mut output = std::io::stdout().lock();
     output.write_all(text.as_bytes())?;
     output.flush()
+}
+
+/// Prints one JSON document.
+pub(super) fn print_json(value: &impl serde::Serialize) -> std::io::Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    print(&text)
 }
 
 /// Rows of text in columns as wide as their widest value.
@@ -36,13 +45,14 @@ impl fmt::Display for Table {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+            cells.map(|cell| style::width(cell)).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         for row in &self.rows {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(&widths) {
-                let _ = write!(line, "{cell:width$}  ");
+                line.push_str(cell);
+                line.extend(repeat_n(' ', width - style::width(cell) + 2));
             }
             writeln!(formatter, "{}", line.trim_end())?;
         }
@@ -78,9 +88,10 @@ pub(super) fn print_record(record: &RunRecord, pipeline: &Pipeline) -> std::io::
             .filter(|stage| stage.status == status)
             .count()
     };
+    let paint = Paint::stdout();
     let mut text = String::new();
     if ran(StageStatus::Ran) > 0 {
-        let _ = writeln!(text, "{}", stage_table(record));
+        let _ = writeln!(text, "{}", stage_table(record, paint));
     }
     text.push_str(&model_table(record));
     text.push_str(&skipped(&record.skipped));
@@ -109,8 +120,9 @@ pub(super) fn print_record(record: &RunRecord, pipeline: &Pipeline) -> std::io::
     let _ = writeln!(text, "record: {root}/_runs/{}.json", record.run);
     let _ = writeln!(
         text,
-        "run {} ok: {} stages ran, {} fresh, {}, peak memory {}",
+        "run {} {}: {} stages ran, {} fresh, {}, peak memory {}",
         record.run,
+        paint.state("ok"),
         ran(StageStatus::Ran),
         ran(StageStatus::Fresh),
         seconds(record.elapsed_ms),
@@ -128,7 +140,7 @@ pub(super) fn skipped(stages: &BTreeMap<StageId, String>) -> String {
     text
 }
 
-fn stage_table(record: &RunRecord) -> Table {
+fn stage_table(record: &RunRecord, paint: Paint) -> Table {
     let mut table = Table::new(&["stage", "state", "time", "work", "parts made", "taken over"]);
     for stage in &record.stages {
         let is_fresh = stage.status == StageStatus::Fresh;
@@ -140,11 +152,7 @@ fn stage_table(record: &RunRecord) -> Table {
         };
         table.row([
             stage.stage.clone(),
-            if is_fresh {
-                "fresh".to_owned()
-            } else {
-                "ran".to_owned()
-            },
+            paint.state(if is_fresh { "fresh" } else { "ran" }),
             if is_fresh {
                 dash()
             } else {
@@ -216,6 +224,13 @@ mod tests {
         let mut table = Table::new(&["a", "long name"]);
         table.row(["wide value", "é"]);
         assert_eq!(table.to_string(), "a           long name\nwide value  é\n");
+    }
+
+    #[test]
+    fn colours_do_not_widen_columns() {
+        let mut table = Table::new(&["a", "b"]);
+        table.row(["\u{1b}[32mfresh\u{1b}[0m", "x"]);
+        assert_eq!(table.to_string(), "a      b\n\u{1b}[32mfresh\u{1b}[0m  x\n");
     }
 
     #[test]

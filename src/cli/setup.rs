@@ -2,6 +2,7 @@
 
 use super::CommandError;
 use super::args::{Common, LogFormat};
+use super::style::Paint;
 use crate::cancel::CancelToken;
 use crate::checkpoint::is_named_by_content;
 use crate::config::{ConfigError, Issue, PipelineConfig, parse, resolve, set_value};
@@ -12,7 +13,6 @@ use crate::sample;
 use crate::sql::Queries;
 use crate::stages::{Environment, Stores, check_stages, kinds};
 use crate::store::{self, CacheOptions, CachedStore, OpenOptions, ShardedStore, StoreError};
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
@@ -126,7 +126,7 @@ pub(super) fn logging(common: &Common, monitor: &Monitor) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_ansi(Paint::stderr().is_on())
         .with_writer(move || writer.log_writer());
     // A second subscriber in one process (tests of the library) is no reason to fail.
     let _ = match common.log_format {

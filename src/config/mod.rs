@@ -5,6 +5,7 @@
 
 mod interpolate;
 mod issue;
+mod json_schema;
 mod needs;
 mod profile;
 mod raw;
@@ -15,6 +16,7 @@ mod tree;
 mod weights;
 
 pub use issue::{ConfigError, Issue};
+pub use json_schema::{KindSchema, json_schema};
 pub use needs::NeedRule;
 pub use raw::{parse, set_value};
 pub use resolved::{
