@@ -18,6 +18,7 @@
 //! | `determinism` | the same bytes whatever the threads and the folder |
 //! | `loader` | networks of images that are read as the training goes: threads, augmentation, signals |
 //! | `sources` | a catalogue in shards or on a web server; dates and copies in the sink |
+//! | `schema` | the JSON Schema of the configuration: what the program takes it takes |
 //! | `stores` | the same on real servers, with faults on the line; `make test-stores` |
 //! | `pixels` | classical models of grey pixels: scores, samples, rows without image |
 //! | `parity` | tokens and TF-IDF values of the Python libraries |
@@ -34,6 +35,7 @@ mod determinism;
 mod embeddings;
 mod fine_tuned;
 mod fusions;
+mod golden;
 mod images;
 mod input;
 mod kill;
@@ -42,8 +44,10 @@ mod models;
 mod parity;
 mod pixels;
 mod publication;
+mod schema;
 mod sources;
 mod space;
 mod stores;
 mod translation;
+mod validator;
 mod weights_file;

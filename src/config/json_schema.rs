@@ -151,6 +151,7 @@ fn finish(schema: &mut Value) {
     merge_names(map);
     hand_defaults_down(map);
     close(map);
+    order(map);
     let is_condition = |key: &str| key == "if" || key == "default" || key == "enum";
     for (key, below) in map.iter_mut() {
         if key == "properties" {
@@ -269,6 +270,20 @@ fn close(map: &mut Map<String, Value>) {
             map.insert("additionalProperties".to_owned(), Value::Bool(false));
         }
     }
+}
+
+/// Puts what people look for first.
+fn order(map: &mut Map<String, Value>) {
+    const FIRST: [&str; 5] = ["$schema", "title", "description", "type", "default"];
+    let place = |key: &str| {
+        FIRST
+            .iter()
+            .position(|first| *first == key)
+            .unwrap_or(FIRST.len())
+    };
+    let mut words: Vec<(String, Value)> = std::mem::take(map).into_iter().collect();
+    words.sort_by_key(|(key, _)| place(key));
+    map.extend(words);
 }
 
 /// Lets `${NAME}` stand where a number, a truth value, one of some names or a text of a pattern is expected.

@@ -74,7 +74,18 @@ fn cross_validation_of<P: JsonSchema>(generator: &mut SchemaGenerator) -> Schema
     let params = generator.subschema_for::<P>();
     let own = params.get("properties").and_then(Value::as_object);
     let values = own.into_iter().flatten().map(|(key, schema)| {
-        let values = json!({ "type": "array", "minItems": 1, "items": schema });
+        let mut one = schema.clone();
+        let words = one.as_object_mut();
+        let description = words.and_then(|words| {
+            words.remove("default");
+            words.remove("description")
+        });
+        let values = json!({
+            "description": description,
+            "type": "array",
+            "minItems": 1,
+            "items": one,
+        });
         (key.clone(), values)
     });
     let values: Map<String, Value> = values.collect();
