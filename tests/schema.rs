@@ -5,7 +5,7 @@ use crate::golden::assert_file;
 use crate::space::{TestSpace, options};
 use crate::validator::faults;
 use rayonnage::config::{ConfigError, json_schema, parse, resolve};
-use rayonnage::stages::{kind_schemas, kinds};
+use rayonnage::stages::{check_stages, kind_schemas, kinds};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -164,14 +164,14 @@ fn variables_may_stand_for_numbers_and_names() {
 
 /// Key paths and messages of what the program finds wrong.
 fn mistakes(tree: &Value) -> Option<Vec<(String, String)>> {
-    match resolve(tree, "pipeline.yaml", &kinds(), Vec::new()) {
-        Ok(_) => None,
-        Err(ConfigError::Invalid { issues, .. }) => {
-            let issues = issues.into_iter();
-            Some(issues.map(|issue| (issue.path, issue.message)).collect())
-        }
+    let issues = match resolve(tree, "pipeline.yaml", &kinds(), Vec::new()) {
+        Ok(config) => check_stages(&config),
+        Err(ConfigError::Invalid { issues, .. }) => issues,
         Err(error) => panic!("{error}"),
-    }
+    };
+    let issues = issues.into_iter();
+    let issues: Vec<_> = issues.map(|issue| (issue.path, issue.message)).collect();
+    (!issues.is_empty()).then_some(issues)
 }
 
 /// A key of the schema: where it stands in a configuration, and what is said of it.
@@ -285,16 +285,22 @@ fn probes() -> Vec<Value> {
 }
 
 /// Where the program knows more than a schema can say: what depends on other keys, on other sections, or on tables of names.
-const ONLY_THE_PROGRAM: [&str; 9] = [
+const ONLY_THE_PROGRAM: [&str; 15] = [
     "cache.folder",
     "profile",
     "profiles",
     "weights.vgg16.sha256",
-    "stages.detect_language.params.allow",
-    "stages.detect_language.params.prior",
-    "stages.translate.params.target",
-    "stages.split.params.test_fold",
+    "detect_language.params.allow",
+    "detect_language.params.prior",
+    "translate.params.target",
+    "split.params.test_fold",
+    "fit_pca.params.size",
+    "fit_pca.params.sample",
+    "params.image_size",
     "augmentation.fill_value",
+    "fusion.params.branch_dense",
+    "soft_vote.params.weights",
+    "predict.params.model",
 ];
 
 fn is_the_programs_alone(path: &str, probe: &Value) -> bool {

@@ -5,6 +5,8 @@
 
 use regex::Regex;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// Words that say nothing of values.
 const NOTES: [&str; 7] = [
@@ -67,8 +69,8 @@ impl Judgement<'_> {
             "exclusiveMaximum" => number.is_none_or(|number| number < limit()),
             "minLength" => text.is_none_or(|text| size(text.chars().count()) >= limit()),
             "pattern" => {
-                let pattern = Regex::new(said.as_str().unwrap()).unwrap();
-                text.is_none_or(|text| pattern.is_match(text))
+                let pattern = said.as_str().unwrap();
+                text.is_none_or(|text| pattern_of(pattern).is_match(text))
             }
             "minItems" => list.is_none_or(|list| size(list.len()) >= limit()),
             "maxItems" => list.is_none_or(|list| size(list.len()) <= limit()),
@@ -150,6 +152,14 @@ impl Judgement<'_> {
         self.judge(schema, value, "", &mut found);
         found.is_empty()
     }
+}
+
+/// A pattern, which takes longer to read than to apply.
+fn pattern_of(text: &str) -> Regex {
+    static KNOWN: Mutex<BTreeMap<String, Regex>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let read = || Regex::new(text).unwrap();
+    known.entry(text.to_owned()).or_insert_with(read).clone()
 }
 
 fn types(said: &Value) -> Vec<&str> {

@@ -6,6 +6,7 @@ mod explain;
 mod man;
 mod output;
 mod plan;
+mod remedy;
 mod run;
 mod sample;
 mod schema;
@@ -38,7 +39,15 @@ enum CommandError {
     /// The queries cannot be used.
     #[error(transparent)]
     Sql(#[from] SqlError),
-    /// A store cannot be opened or read.
+    /// One of the three stores cannot be opened.
+    #[error("{key} cannot be used")]
+    Root {
+        /// Where the configuration names it.
+        key: &'static str,
+        /// Why not.
+        source: StoreError,
+    },
+    /// A store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The run failed.
@@ -63,30 +72,17 @@ impl CommandError {
         match self {
             Self::Config(_)
             | Self::Sql(_)
-            | Self::Store(
-                StoreError::Url { .. }
-                | StoreError::NoConditions { .. }
-                | StoreError::ReadOnly { .. },
-            ) => exit_code::CONFIG,
-            Self::Store(_) | Self::Sample(_) => exit_code::STAGE_FAILED,
+            | Self::Root {
+                source:
+                    StoreError::Url { .. }
+                    | StoreError::NoConditions { .. }
+                    | StoreError::ReadOnly { .. },
+                ..
+            } => exit_code::CONFIG,
+            Self::Root { .. } | Self::Store(_) | Self::Sample(_) => exit_code::STAGE_FAILED,
             Self::Run(error) => error.exit_code(),
             Self::Device(_) | Self::Usage(_) => exit_code::USAGE,
             Self::Output(_) => exit_code::INTERNAL,
-        }
-    }
-
-    fn remedy(&self) -> Option<String> {
-        match self {
-            Self::Run(error) => error.remedy(),
-            Self::Store(StoreError::NotFound { .. }) => Some(
-                "name the catalogue with RAYONNAGE_SOURCE (DUMP with make), or write a sample one: rayonnage sample"
-                    .to_owned(),
-            ),
-            Self::Store(StoreError::NoConditions { .. }) => Some(
-                "use a store that honours If-None-Match and If-Match, or set single_writer: true where no two runs ever write there at a time"
-                    .to_owned(),
-            ),
-            _ => None,
         }
     }
 }
@@ -138,7 +134,7 @@ fn report(error: &CommandError) {
         shown = message;
         cause = error.source();
     }
-    if let Some(remedy) = error.remedy() {
+    if let Some(remedy) = remedy::remedy(error) {
         let label = paint.tone(Tone::Good, "remedy:");
         let _ = writeln!(text, "  {label} {remedy}");
     }

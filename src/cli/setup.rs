@@ -5,7 +5,7 @@ use super::args::{Common, LogFormat};
 use super::style::Paint;
 use crate::cancel::CancelToken;
 use crate::checkpoint::is_named_by_content;
-use crate::config::{ConfigError, Issue, PipelineConfig, parse, resolve, set_value};
+use crate::config::{ConfigError, Issue, PipelineConfig, parse, resolve, set_value, with_origins};
 use crate::model::DeviceChoice;
 use crate::monitor::Monitor;
 use crate::runner::Pipeline;
@@ -48,17 +48,21 @@ pub(super) fn pipeline(
 }
 
 /// Opens the three stores.
-fn stores(config: &PipelineConfig, access: Access) -> Result<Stores, StoreError> {
+fn stores(config: &PipelineConfig, access: Access) -> Result<Stores, CommandError> {
     let options = OpenOptions {
         single_writer: config.single_writer,
         lock_timeout: Duration::from_secs_f64(config.lock_timeout_s),
     };
-    let open = |url: &str| match access {
-        Access::Read => store::open_for_reading(url),
-        Access::Write => store::open_with(url, &options),
+    let failed = |key| move |source: StoreError| CommandError::Root { key, source };
+    let open = |key, url: &str| {
+        let opened = match access {
+            Access::Read => store::open_for_reading(url),
+            Access::Write => store::open_with(url, &options),
+        };
+        opened.map_err(failed(key))
     };
-    let source = store::open_existing(&config.source.root)?;
-    let mut checkpoints = open(&config.checkpoints)?;
+    let source = store::open_existing(&config.source.root).map_err(failed("source.root"))?;
+    let mut checkpoints = open("checkpoints", &config.checkpoints)?;
     if checkpoints.local_root().is_none() && config.cache.max_bytes > 0 {
         let options = CacheOptions {
             folder: config.cache.folder.clone().into(),
@@ -73,7 +77,7 @@ fn stores(config: &PipelineConfig, access: Access) -> Result<Stores, StoreError>
     Ok(Stores {
         checkpoints,
         source: Arc::new(ShardedStore::new(source)),
-        sink: open(&config.sink.root)?,
+        sink: open("sink.root", &config.sink.root)?,
     })
 }
 
@@ -88,23 +92,21 @@ pub(super) fn configuration(common: &Common) -> Result<(PipelineConfig, Queries)
     for argument in &common.set {
         set_value(&mut tree, argument)?;
     }
-    let config = resolve(&tree, &path, &kinds(), issues)?;
+    let told = |error| with_origins(error, &text, &common.set);
+    let config = resolve(&tree, &path, &kinds(), issues).map_err(told)?;
     let folder = common.config.parent().map_or_else(
         || config.sql.clone().into(),
         |folder| folder.join(&config.sql),
     );
     if !folder.is_dir() && config.sql != DEFAULT_SQL {
         let issue = Issue::new("sql", format!("there is no folder {}", folder.display()));
-        return Err(ConfigError::Invalid {
-            path,
-            issues: vec![issue],
-        }
-        .into());
+        let issues = vec![issue];
+        return Err(told(ConfigError::Invalid { path, issues }).into());
     }
     let queries = Queries::load(&folder)?;
     let issues = check_stages(&config);
     if !issues.is_empty() {
-        return Err(ConfigError::Invalid { path, issues }.into());
+        return Err(told(ConfigError::Invalid { path, issues }).into());
     }
     Ok((config, queries))
 }

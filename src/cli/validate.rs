@@ -6,6 +6,7 @@ use super::{CommandError, setup};
 use crate::config::{ConfigError, Issue, PipelineConfig};
 use crate::monitor::Monitor;
 use crate::sql::Queries;
+use crate::suggest::suggestion;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -96,10 +97,12 @@ impl<'a> IssueDocument<'a> {
 fn warn_of_idle_checks(config: &PipelineConfig, queries: &Queries) {
     for check in queries.checks() {
         if !config.skipped.contains_key(&check.stage) && !config.stages.contains_key(&check.stage) {
+            let meant = suggestion(&check.stage, config.stages.keys().map(String::as_str));
             tracing::warn!(
-                check = check.name,
+                file = check.file,
                 stage = check.stage,
-                "check of a stage that is not there"
+                meant,
+                "check of a stage that is not there: it never runs"
             );
         }
     }

@@ -254,8 +254,10 @@ fn close(map: &mut Map<String, Value>) {
     let mut required = Vec::new();
     for (name, key) in keys.iter_mut() {
         if without(key, REQUIRED) {
-            // A default that is refused is none.
-            without(key, "default");
+            // A default that is refused is none; that of a mapping is for its keys.
+            if !key["default"].is_object() {
+                without(key, "default");
+            }
             required.push(name.clone());
         }
     }

@@ -7,6 +7,7 @@ mod interpolate;
 mod issue;
 mod json_schema;
 mod needs;
+mod origin;
 mod profile;
 mod raw;
 mod resolved;
@@ -14,10 +15,12 @@ mod skipped;
 mod stages;
 mod tree;
 mod weights;
+mod wording;
 
 pub use issue::{ConfigError, Issue};
 pub use json_schema::{KindSchema, json_schema};
 pub use needs::NeedRule;
+pub use origin::with_origins;
 pub use raw::{parse, set_value};
 pub use resolved::{
     ColumnsConfig, ImagesConfig, PipelineConfig, SinkConfig, SourceConfig, StageConfig, resolve,

@@ -235,6 +235,13 @@ impl Default for RawPipeline {
     }
 }
 
+/// The keys that a file may have at its top.
+pub(super) fn top_level_keys() -> Vec<String> {
+    let raw = serde_json::to_value(RawPipeline::default()).unwrap_or_default();
+    let keys = raw.as_object().into_iter().flat_map(|raw| raw.keys());
+    keys.cloned().collect()
+}
+
 /// Resolves a tree; `issues` are those found so far.
 ///
 /// # Errors
@@ -367,7 +374,7 @@ fn check_top(raw: &RawPipeline, issues: &mut Vec<Issue>) {
     require(
         raw.dump_date.is_empty() || is_date(&raw.dump_date),
         "dump_date",
-        "must be a date, YYYY-MM-DD",
+        &format!("must be a date, YYYY-MM-DD, not {:?}", raw.dump_date),
     );
 }
 

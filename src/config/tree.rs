@@ -4,6 +4,7 @@
 //! go, each with its own path, while the types stay plain serde types.
 
 use super::Issue;
+use super::wording::plain;
 use crate::suggest::suggestion;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -80,6 +81,10 @@ fn merge<T: DeserializeOwned>(
                 if let Value::Object(given) = value {
                     let level = Value::Object(below.clone());
                     merge::<T>(given, &level, defaults, keys, path, merged, issues);
+                } else if value.is_array() {
+                    // Serde would take its items for the values of the keys in order.
+                    let message = format!("expected a mapping, found {}", name_of(value));
+                    issues.push(Issue::new(full, message));
                 } else if let Err(message) = try_leaf::<T>(defaults, keys, value) {
                     issues.push(Issue::new(full, message));
                 } else {
@@ -123,7 +128,7 @@ fn try_leaf<T: DeserializeOwned>(
     place(&mut tree, keys, value.clone());
     serde_json::from_value::<T>(tree)
         .map(drop)
-        .map_err(|error| error.to_string())
+        .map_err(|error| plain(&error.to_string()))
 }
 
 fn place(tree: &mut Value, keys: &[String], value: Value) {
@@ -209,7 +214,7 @@ mod tests {
             "stages.x.params.max_wrods: unknown key; did you mean \"max_words\"?"
         );
         assert!(
-            issues[1].starts_with("stages.x.params.max_words: invalid type"),
+            issues[1].starts_with("stages.x.params.max_words: expected a whole number"),
             "{issues:?}"
         );
         assert!(

@@ -5,6 +5,7 @@ use crate::fingerprint::Fields;
 use crate::graph::{Dag, StageId};
 use crate::plan::StageFacts;
 use crate::stages::{Environment, Stage, StageError, build};
+use crate::suggest::suggestion;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,10 +67,18 @@ impl Pipeline {
                 stage,
             },
             None => RunError::UnknownStage {
+                suggestion: self.similar(&stage),
                 known: known.join(", "),
                 stage,
             },
         })
+    }
+
+    /// The stage that a misspelt name was probably meant to be.
+    fn similar(&self, name: &str) -> Option<String> {
+        let skipped = self.environment.config.skipped.keys();
+        let known = self.dag().order().iter().chain(skipped);
+        suggestion(name, known.map(String::as_str)).map(str::to_owned)
     }
 
     /// Kind of a stage.

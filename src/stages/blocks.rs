@@ -274,7 +274,7 @@ mod tests {
         for (issue, start) in issues.iter().zip([
             "p.blocks[0]: expected a mapping, found a number",
             "p.blocks[1].analyser: unknown key; did you mean \"analyzer\"?",
-            "p.blocks[1].analyzer: unknown variant `char`",
+            "p.blocks[1].analyzer: unknown value \"char\"",
             "p.blocks[1].min_df: invalid value",
         ]) {
             assert!(issue.starts_with(start), "{issue:?}, not {start:?}");

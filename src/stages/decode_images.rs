@@ -8,7 +8,7 @@ use super::{Environment, Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::config::{Issue, NeedRule};
 use crate::fingerprint::Digest;
 use crate::image::{
-    DecodeLimits, Filter, ImagePreparer, ImageStatistics, ImageStatus, PrepareOptions,
+    DecodeLimits, Filter, ImageError, ImagePreparer, ImageStatistics, ImageStatus, PrepareOptions,
 };
 use crate::schema::{self, IMAGE_SIZE, LABELLED, UNLABELLED};
 use crate::source::{SourceError, UNREADABLE};
@@ -116,7 +116,12 @@ impl Kind for DecodeImages {
             issues.push(Issue::new(format!("{path}.variance_share"), message));
         }
         if let Err(error) = ImagePreparer::new(&params.options()) {
-            issues.push(Issue::new(path, error.to_string()));
+            let key = match error {
+                ImageError::Margin { .. } => ".margin",
+                ImageError::Size { .. } => ".size",
+                _ => "",
+            };
+            issues.push(Issue::new(format!("{path}{key}"), error.to_string()));
         }
     }
 

@@ -6,7 +6,7 @@ use crate::model::backbones::{
     Backbone, BackboneKind, Layout, Padding, Preprocessing, Pretrained, ResNetStride, WeightsSource,
 };
 use crate::model::{ModelError, Runtime};
-use crate::store::{SharedStore, open_existing};
+use crate::store::{SharedStore, StoreError, open_existing};
 use crate::suggest::suggestion;
 use bytes::Bytes;
 use serde::Serialize;
@@ -132,7 +132,12 @@ impl Weights {
 
     /// Reads the file, which must be the one that is meant.
     pub(super) fn read(&self) -> Result<Bytes, StageError> {
-        let bytes = read(&self.location)?;
+        let bytes = read(&self.location).map_err(|error| match error {
+            StageError::Store(StoreError::NotFound { .. }) => StageError::NoWeights {
+                path: self.location.clone(),
+            },
+            error => error,
+        })?;
         let found = hex(&bytes);
         if found == self.sha256 {
             return Ok(bytes);

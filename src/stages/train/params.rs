@@ -372,7 +372,7 @@ mod tests {
             ),
             (
                 json!({"model": "linear_svm", "c": "much"}),
-                "p.c: invalid type",
+                "p.c: expected a number, found",
             ),
             (
                 json!({"model": "neural_simple", "dropout": 1}),
@@ -420,7 +420,7 @@ mod tests {
             ),
             (
                 json!({"model": "neural_simple", "early_stopping": true}),
-                "p.early_stopping: invalid type: boolean `true`, expected a mapping with patience and start_epoch",
+                "p.early_stopping: expected a mapping with patience and start_epoch, found true",
             ),
         ]);
     }
@@ -438,7 +438,7 @@ mod tests {
             ),
             (
                 json!({"model": "linear_svm", "cv": {"grid": {"c": [1, "x"]}}}),
-                "p.cv.grid.c: invalid type",
+                "p.cv.grid.c: expected a number, found",
             ),
             (
                 json!({"model": "linear_svm", "cv": {"grid": {"c": []}}}),
@@ -454,7 +454,7 @@ mod tests {
             ),
             (
                 json!({"model": "linear_svm", "cv": {"folds": "three"}}),
-                "p.cv.folds: invalid type",
+                "p.cv.folds: expected a whole number",
             ),
             (
                 json!({"model": "linear_svm", "cv": 3}),
