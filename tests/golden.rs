@@ -2,6 +2,8 @@
 //!
 //! `RAYONNAGE_BLESS=1` in the environment of the tests writes the files anew; `git diff` then shows what changed.
 
+use crate::space::TestSpace;
+use regex::Regex;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +34,28 @@ pub fn assert_file(path: &Path, text: &str) {
 #[track_caller]
 pub fn assert_golden(name: &str, text: &str) {
     assert_file(&path_of(name), text);
+}
+
+/// Takes out of a text what differs from run to run and from machine to machine: folders, times, digests, sizes, and with them how wide columns are.
+pub fn normalised(text: &str, space: &TestSpace) -> String {
+    let folder = space.path("").display().to_string();
+    let mut text = text.replace(folder.trim_end_matches('/'), "<folder>");
+    for (pattern, name) in [
+        (r"\b\d{8}T\d{9}Z-[0-9a-f]{6}\b", "<run>"),
+        (r"\b\d{4}-\d{2}-\d{2}T[0-9:.]+Z", "<time>"),
+        (r"\b[0-9a-f]{12,64}\b", "<digest>"),
+        (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:<port>"),
+        (r"\b[0-9.]+ (B|KiB|MiB)\b", "<size>"),
+        (r" in [0-9.]+[mµ]?s\b", " in <time>"),
+        ("  +", "  "),
+        (r"[ \t]+\n", "\n"),
+    ] {
+        text = Regex::new(pattern)
+            .unwrap()
+            .replace_all(&text, name)
+            .into_owned();
+    }
+    text
 }
 
 fn path_of(name: &str) -> PathBuf {

@@ -3,6 +3,10 @@
 //! | module | what it holds to account |
 //! |---|---|
 //! | `cli` | what commands do and leave alone |
+//! | `mistakes` | the mistakes of new users: each names its place and what to do |
+//! | `printed` | what commands print for people, help and colours included |
+//! | `json` | what commands print for programs |
+//! | `shells` | completions and the manual page |
 //! | `input` | bad tables, images and configurations: rejects, faults or a clear error, never a panic |
 //! | `crash` | a run that stops at the k-th store operation, for every k |
 //! | `kill` | real signals at real moments |
@@ -38,13 +42,17 @@ mod fusions;
 mod golden;
 mod images;
 mod input;
+mod json;
 mod kill;
 mod loader;
+mod mistakes;
 mod models;
 mod parity;
 mod pixels;
+mod printed;
 mod publication;
 mod schema;
+mod shells;
 mod sources;
 mod space;
 mod stores;
