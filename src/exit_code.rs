@@ -33,6 +33,6 @@ pub const MEANINGS: [(u8, &str); 12] = [
     (LOCKED, "locked"),
     (LOST_RACE, "lost the race to publish"),
     (SIGNAL_BASE + 2, "stopped by SIGINT"),
-    (SIGNAL_BASE + 9, "killed, perhaps for memory"),
+    (SIGNAL_BASE + 9, "killed"),
     (SIGNAL_BASE + 15, "stopped by SIGTERM"),
 ];

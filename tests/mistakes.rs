@@ -96,7 +96,7 @@ fn keys_and_values_that_are_wrong() {
         ("rows_per_part: 512", "rows_per_part: many"),
         ("single_writer: false", "single_writer: maybe"),
         ("lowercase: true", "lowercase: 1"),
-        ("test: 0.2 ", "test: a fifth "),
+        ("test: 0.2\n", "test: a fifth\n"),
         ("model: linear_svm\n", "model: linear_svn\n"),
     ] {
         edit(&space, CONFIG, before, after);

@@ -26,6 +26,7 @@ fn exit_codes() -> String {
 
 /// Arguments of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(super) struct Common {
     /// The configuration
     #[arg(

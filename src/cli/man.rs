@@ -11,6 +11,11 @@ use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
+const DESCRIPTION: &str = "Reads a product catalogue, learns the category from the products that have one, predicts it for \
+the others, and publishes the predictions as Parquet files. Every stage leaves a checkpoint: a run that stopped goes on where it \
+was, and a run with nothing new does nothing. pipeline.yaml says what is where, and which stages there are. Results go to standard \
+output, everything else to standard error.";
+
 /// Variables that no option stands for, with what they mean.
 const ENVIRONMENT: [(&str, &str); 6] = [
     ("RAYONNAGE_LOG", "Level of log lines: warn, info or debug"),
@@ -71,34 +76,58 @@ pub(super) fn man() -> Result<(), CommandError> {
 fn page() -> std::io::Result<String> {
     let mut command = Arguments::command().disable_help_subcommand(true);
     command.build();
-    let manual = "User Commands";
-    let top = Man::new(command.clone()).title("RAYONNAGE").manual(manual);
+    let top = Man::new(command.clone());
     let mut page = Vec::new();
-    top.render_title(&mut page)?;
+    title().to_writer(&mut page)?;
     top.render_name_section(&mut page)?;
-    top.render_synopsis_section(&mut page)?;
-    top.render_description_section(&mut page)?;
-    let mut heading = Roff::new();
-    heading.control("SH", ["COMMANDS"]);
-    heading.to_writer(&mut page)?;
-    for command in command
-        .get_subcommands()
-        .filter(|command| !command.is_hide_set())
-    {
+    about().to_writer(&mut page)?;
+    let commands = command.get_subcommands();
+    for command in commands.filter(|command| !command.is_hide_set()) {
         describe(command, &mut page)?;
     }
     top.render_options_section(&mut page)?;
+    surroundings().to_writer(&mut page)?;
+    // Every piece begins with the same definitions; once is enough.
+    let page = String::from_utf8_lossy(&page);
+    let definitions: String = page.lines().take(2).flat_map(|line| [line, "\n"]).collect();
+    Ok(definitions.clone() + &page.replace(&definitions, ""))
+}
+
+fn title() -> Roff {
+    let version = concat!("rayonnage ", env!("CARGO_PKG_VERSION"));
+    let mut roff = Roff::new();
+    // A page of no date: it changes with the program, and the same program prints the same page.
+    roff.control("TH", ["RAYONNAGE", "1", " ", version, "User Commands"]);
+    roff
+}
+
+fn about() -> Roff {
+    let synopsis = [
+        bold("rayonnage"),
+        roman(" "),
+        italic("command"),
+        roman(" [options]"),
+    ];
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]).text(synopsis);
+    roff.control("SH", ["DESCRIPTION"])
+        .text([roman(DESCRIPTION)]);
+    roff.control("SH", ["COMMANDS"]);
+    roff
+}
+
+/// What there is around a command: how it ends, what it reads, and how it is called.
+fn surroundings() -> Roff {
     let codes = exit_code::MEANINGS.map(|(code, meaning)| (code.to_string(), meaning));
     let codes = codes
         .iter()
         .map(|(code, meaning)| (code.as_str(), *meaning));
-    let mut rest = Roff::new();
-    list(&mut rest, "EXIT STATUS", codes);
-    list(&mut rest, "ENVIRONMENT", ENVIRONMENT.into_iter());
-    list(&mut rest, "FILES", FILES.into_iter());
-    list(&mut rest, "EXAMPLES", EXAMPLES.into_iter());
-    rest.to_writer(&mut page)?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    let mut roff = Roff::new();
+    list(&mut roff, "EXIT STATUS", codes);
+    list(&mut roff, "ENVIRONMENT", ENVIRONMENT.into_iter());
+    list(&mut roff, "FILES", FILES.into_iter());
+    list(&mut roff, "EXAMPLES", EXAMPLES.into_iter());
+    roff
 }
 
 /// One command: how it is called, what it does, and what it takes beside what every command does.

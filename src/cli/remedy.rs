@@ -16,7 +16,7 @@ pub(super) fn remedy(error: &CommandError) -> Option<String> {
         CommandError::Run(error) => error.remedy().or_else(|| error.store().and_then(of_store)),
         CommandError::Config(error) => of_config(error).map(str::to_owned),
         CommandError::Sql(SqlError::Refused { .. }) => Some(
-            "correct the file; README.md, section “SQL queries and checks”, says what it may hold"
+            "correct the file; README.md, section \"SQL queries and checks\", says what it may hold"
                 .to_owned(),
         ),
         CommandError::Root { key, source } => of_root(key, source).or_else(|| of_store(source)),
@@ -60,7 +60,7 @@ fn of_config(error: &ConfigError) -> Option<&'static str> {
             "--set takes KEY=VALUE, such as --set seed=7 or --set clean_text.params.max_words=300",
         ),
         ConfigError::Invalid { .. } => Some(
-            "correct what is listed; README.md, section “Configuration”, has every key, and so have editors that read `rayonnage schema`",
+            "correct what is listed; README.md, section \"Configuration\", has every key, and so have editors that read `rayonnage schema`",
         ),
     }
 }
@@ -77,6 +77,10 @@ fn of_root(key: &str, error: &StoreError) -> Option<String> {
         StoreError::NotFound { .. } => Some(format!(
             "name the folder of the catalogue: {place}; or write a sample one: rayonnage sample"
         )),
+        StoreError::Url { reason, .. } if reason.contains("credentials") => Some(
+            "take them out of the URL and put them into the environment; README.md, section \"Object stores\", names the variables"
+                .to_owned(),
+        ),
         StoreError::Url { .. } => Some(format!(
             "name a path, file://, s3://bucket/folder, az://container/folder or gs://bucket/folder: {place}"
         )),
@@ -144,4 +148,63 @@ fn of_store(error: &StoreError) -> Option<String> {
         }
         _ => format!("look at {place}, then at {credentials}; run again: what is finished is kept"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::RunError;
+    use std::io;
+
+    fn of(key: &'static str, source: StoreError) -> String {
+        remedy(&CommandError::Root { key, source }).unwrap_or_default()
+    }
+
+    fn io(kind: ErrorKind) -> StoreError {
+        StoreError::Io {
+            operation: "write",
+            url: "file:///checkpoints/x".to_owned(),
+            source: io::Error::from(kind),
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_not_a_wrong_folder() {
+        assert!(of("checkpoints", io(ErrorKind::StorageFull)).starts_with("free space"));
+        let denied = of("checkpoints", io(ErrorKind::PermissionDenied));
+        assert!(denied.contains("RAYONNAGE_CHECKPOINTS"), "{denied}");
+        assert!(of("sink.root", io(ErrorKind::NotADirectory)).contains("OUT with make"));
+        let run = RunError::from(io(ErrorKind::StorageFull));
+        assert!(
+            remedy(&CommandError::Run(run))
+                .unwrap()
+                .starts_with("free space")
+        );
+    }
+
+    #[test]
+    fn a_store_that_does_not_answer_names_its_variables() {
+        let remote = |url: &str| StoreError::Remote {
+            operation: "read",
+            url: url.to_owned(),
+            detail: "connection refused".to_owned(),
+        };
+        assert!(of("checkpoints", remote("s3://shop/x")).contains("AWS_ENDPOINT_URL"));
+        assert!(of("checkpoints", remote("az://shop/x")).contains("AZURE_STORAGE_ENDPOINT"));
+        let run = RunError::Stage {
+            stage: "ingest".to_owned(),
+            source: Box::new(remote("gs://shop/x").into()),
+        };
+        assert!(
+            remedy(&CommandError::Run(run))
+                .unwrap()
+                .contains("GOOGLE_APPLICATION_CREDENTIALS")
+        );
+        let denied = StoreError::Denied {
+            operation: "write",
+            url: "s3://shop/x".to_owned(),
+            detail: "403".to_owned(),
+        };
+        assert!(of("checkpoints", denied).contains("AWS_SECRET_ACCESS_KEY"));
+    }
 }

@@ -76,8 +76,10 @@ impl Weights {
         }
         let sha256 = config.sha256.to_ascii_lowercase();
         let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !config.path.is_empty() && !is_digest {
+        let is_given = !(config.path.is_empty() && config.sha256.is_empty());
+        if is_given && !is_digest {
             let message = match digest_of(&config.path) {
+                _ if config.path.is_empty() => "must be 64 hexadecimal digits".to_owned(),
                 Ok(found) => format!(
                     "must be the SHA-256 of the file, 64 hexadecimal digits; that of {} is {found}",
                     config.path

@@ -90,6 +90,7 @@ fn cross_validation_of<P: JsonSchema>(generator: &mut SchemaGenerator) -> Schema
     });
     let values: Map<String, Value> = values.collect();
     let mut schema = generator.subschema_for::<Option<CrossValidation>>();
+    schema.insert("default".to_owned(), Value::Null);
     if let Some(grid) = schema.pointer_mut("/properties/grid") {
         grid["additionalProperties"] = Value::Bool(false);
         grid["properties"] = Value::Object(values);
