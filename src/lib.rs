@@ -11,6 +11,7 @@
 //! | [`cli`] | commands, and what they print |
 //! | [`config`] | `pipeline.yaml`, parsed, resolved and validated |
 //! | [`graph`], [`fingerprint`], [`plan`] | the pure core: who needs whom, what outputs depend on, what has to run |
+//! | [`report`] | the page on a run, and its figures |
 //! | [`runner`] | runs what is dirty, independent stages side by side, and keeps the record |
 //! | [`stages`] | one file per stage kind: read parts → kernel → write parts |
 //! | [`text`], [`image`], [`model`] | kernels: plain functions of their inputs and options |
@@ -31,6 +32,7 @@ pub mod image;
 pub mod model;
 pub mod monitor;
 pub mod plan;
+pub mod report;
 pub mod runner;
 pub mod sample;
 pub mod schema;

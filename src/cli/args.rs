@@ -2,6 +2,7 @@
 
 use super::{completions, style};
 use crate::exit_code;
+use crate::report::Lang;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCandidates;
 use std::path::PathBuf;
@@ -86,6 +87,8 @@ pub(super) enum Command {
     Validate(FormatArguments),
     /// Print the schema and the first rows of a checkpoint
     Show(ShowArguments),
+    /// Make the report page of a run again
+    Report(ReportArguments),
     /// Write a synthetic catalogue
     Sample(SampleArguments),
     /// Print the JSON Schema of the configuration, for editors
@@ -210,6 +213,27 @@ pub(super) enum ShowFormat {
     Text,
     /// The rows alone, values whole.
     Csv,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub(super) struct ReportArguments {
+    /// The run, or the beginning of its id [default: the latest]
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// Language of the page: en or fr [default: `report.lang`]
+    #[arg(long, value_parser = parse_lang)]
+    pub(super) lang: Option<Lang>,
+    /// Write the page alone to this file, and nothing to the checkpoints
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Print what the page says as JSON, and write nothing
+    #[arg(long, conflicts_with = "out")]
+    pub(super) json: bool,
+}
+
+fn parse_lang(code: &str) -> Result<Lang, String> {
+    Lang::parse(code).ok_or_else(|| "must be en or fr".to_owned())
 }
 
 /// Arguments of `sample`.

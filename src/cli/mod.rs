@@ -7,6 +7,7 @@ mod man;
 mod output;
 mod plan;
 mod remedy;
+mod report;
 mod run;
 mod sample;
 mod schema;
@@ -19,6 +20,7 @@ mod validate;
 use crate::config::ConfigError;
 use crate::exit_code;
 use crate::model::ModelError;
+use crate::report::ReportError;
 use crate::runner::RunError;
 use crate::sample::SampleError;
 use crate::sql::SqlError;
@@ -53,6 +55,17 @@ enum CommandError {
     /// The run failed.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The report cannot be made.
+    #[error("the report cannot be made")]
+    Report(#[from] ReportError),
+    /// A file that an argument names cannot be written.
+    #[error("cannot write {path}")]
+    WriteFile {
+        /// The file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The sample catalogue cannot be written.
     #[error(transparent)]
     Sample(#[from] SampleError),
@@ -79,7 +92,11 @@ impl CommandError {
                     | StoreError::ReadOnly { .. },
                 ..
             } => exit_code::CONFIG,
-            Self::Root { .. } | Self::Store(_) | Self::Sample(_) => exit_code::STAGE_FAILED,
+            Self::Root { .. }
+            | Self::Store(_)
+            | Self::Sample(_)
+            | Self::Report(_)
+            | Self::WriteFile { .. } => exit_code::STAGE_FAILED,
             Self::Run(error) => error.exit_code(),
             Self::Device(_) | Self::Usage(_) => exit_code::USAGE,
             Self::Output(_) => exit_code::INTERNAL,
@@ -113,6 +130,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
         Command::Explain(options) => explain::explain(&arguments.common, options),
         Command::Validate(format) => validate::validate(&arguments.common, format),
         Command::Show(options) => show::show(&arguments.common, options),
+        Command::Report(options) => report::report(&arguments.common, options),
         Command::Sample(options) => sample::sample(options),
         Command::Schema => schema::schema(),
         Command::Completions { shell } => completions::completions(*shell),

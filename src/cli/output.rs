@@ -80,7 +80,11 @@ fn seconds(elapsed_ms: u64) -> String {
 }
 
 /// Prints what a run did and what came out.
-pub(super) fn print_record(record: &RunRecord, pipeline: &Pipeline) -> std::io::Result<()> {
+pub(super) fn print_record(
+    record: &RunRecord,
+    pipeline: &Pipeline,
+    report: Option<&str>,
+) -> std::io::Result<()> {
     let ran = |status: StageStatus| {
         record
             .stages
@@ -112,6 +116,7 @@ pub(super) fn print_record(record: &RunRecord, pipeline: &Pipeline) -> std::io::
             let _ = writeln!(text, "predictions: {rows} rows in {sink}/{path}/");
         }
     }
+    text.push_str(report.unwrap_or_default());
     let root = pipeline
         .environment
         .checkpoints

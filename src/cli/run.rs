@@ -1,7 +1,7 @@
 //! `rayonnage run`.
 
 use super::args::{Common, RunArguments, SelectionArguments};
-use super::{CommandError, output, setup};
+use super::{CommandError, output, report, setup};
 use crate::cancel::CancelToken;
 use crate::monitor::Monitor;
 use crate::runner::{
@@ -36,10 +36,11 @@ pub(super) fn run(common: &Common, options: &RunArguments) -> Result<(), Command
         print_failed(&pipeline, &options.run_id)?;
     }
     let record = record?;
+    let report = report::after_run(&pipeline, &record);
     if is_json {
         output::print_json(&record)?;
     } else {
-        output::print_record(&record, &pipeline)?;
+        output::print_record(&record, &pipeline, report.as_deref())?;
     }
     Ok(())
 }

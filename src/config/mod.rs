@@ -23,7 +23,8 @@ pub use needs::NeedRule;
 pub use origin::with_origins;
 pub use raw::{parse, set_value};
 pub use resolved::{
-    ColumnsConfig, ImagesConfig, PipelineConfig, SinkConfig, SourceConfig, StageConfig, resolve,
+    ColumnsConfig, ImagesConfig, PipelineConfig, ReportConfig, SinkConfig, SourceConfig,
+    StageConfig, resolve,
 };
 pub use stages::KindInfo;
 pub use tree::check;

@@ -48,6 +48,8 @@ pub struct PipelineConfig {
     pub sink: SinkConfig,
     /// Weights of frozen networks by name.
     pub weights: BTreeMap<String, WeightsConfig>,
+    /// The page that is made after a run.
+    pub report: ReportConfig,
     /// The stages by name, but for those that are skipped.
     pub stages: BTreeMap<StageId, StageConfig>,
     /// Their graph.
@@ -120,6 +122,16 @@ pub struct SinkConfig {
     pub retain: usize,
 }
 
+/// The page that is made after a run.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ReportConfig {
+    /// Language of the page, `en` or `fr`.
+    #[schemars(extend("enum" = ["en", "fr"]))]
+    pub lang: String,
+    /// Whether a run makes it at its end.
+    pub after_run: bool,
+}
+
 /// A cache on this machine's disk.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct CacheConfig {
@@ -176,6 +188,8 @@ pub(super) struct RawPipeline {
     source: SourceConfig,
     /// Where predictions are published.
     sink: SinkConfig,
+    /// The page that a run makes at its end.
+    report: ReportConfig,
     /// Files of frozen image networks, by name; without a path, what loads the weights is skipped.
     weights: Value,
     /// The stages by name.
@@ -228,6 +242,10 @@ impl Default for RawPipeline {
             sink: SinkConfig {
                 root: text("out"),
                 retain: 0,
+            },
+            report: ReportConfig {
+                lang: text("en"),
+                after_run: true,
             },
             weights: Value::Null,
             stages: Value::Null,
@@ -299,6 +317,7 @@ pub fn resolve(
         sql: raw.sql,
         source: raw.source,
         sink: raw.sink,
+        report: raw.report,
         weights,
         stages,
         dag,
@@ -335,6 +354,11 @@ fn check_top(raw: &RawPipeline, issues: &mut Vec<Issue>) {
         !raw.sink.root.is_empty(),
         "sink.root",
         "must name a path or URL",
+    );
+    require(
+        ["en", "fr"].contains(&raw.report.lang.as_str()),
+        "report.lang",
+        "must be en or fr",
     );
     require(
         (1..=65_536).contains(&raw.rows_per_part),
