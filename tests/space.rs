@@ -209,6 +209,15 @@ impl TestSpace {
 
     /// The program with arguments, ready to be started.
     pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.bare_command(arguments);
+        for setting in &self.settings {
+            command.args(["--set", setting]);
+        }
+        command
+    }
+
+    /// As [`Self::command`], with the configuration as it stands in the file.
+    pub fn bare_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rayonnage"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("RAYONNAGE_") {
@@ -222,9 +231,6 @@ impl TestSpace {
             .env("OMP_WAIT_POLICY", "passive")
             .stdin(Stdio::null())
             .args(arguments);
-        for setting in &self.settings {
-            command.args(["--set", setting]);
-        }
         command
     }
 

@@ -1,20 +1,27 @@
 //! The command line: arguments in, text and exit code out.
 
 mod args;
+mod completions;
 mod diagram;
 mod diff;
 mod drawing;
 mod explain;
 mod gc;
 mod graph;
+mod man;
 mod output;
 mod plan;
+mod remedy;
 mod report;
 mod run;
 mod runs;
 mod sample;
+mod schema;
 mod setup;
 mod show;
+mod status;
+mod style;
+mod validate;
 
 use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
@@ -31,6 +38,7 @@ use args::{Arguments, Command};
 use clap::Parser;
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use style::{Paint, Tone};
 use thiserror::Error;
 
 /// Why a command failed.
@@ -42,7 +50,15 @@ enum CommandError {
     /// The queries cannot be used.
     #[error(transparent)]
     Sql(#[from] SqlError),
-    /// A store cannot be opened or read.
+    /// One of the three stores cannot be opened.
+    #[error("{key} cannot be used")]
+    Root {
+        /// Where the configuration names it.
+        key: &'static str,
+        /// Why not.
+        source: StoreError,
+    },
+    /// A store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The run failed.
@@ -90,16 +106,20 @@ impl CommandError {
         match self {
             Self::Config(_)
             | Self::Sql(_)
-            | Self::Store(
-                StoreError::Url { .. }
-                | StoreError::NoConditions { .. }
-                | StoreError::ReadOnly { .. },
-            ) => exit_code::CONFIG,
+            | Self::Store(StoreError::NoConditions { .. } | StoreError::ReadOnly { .. })
+            | Self::Root {
+                source:
+                    StoreError::Url { .. }
+                    | StoreError::NoConditions { .. }
+                    | StoreError::ReadOnly { .. },
+                ..
+            } => exit_code::CONFIG,
             Self::History(error) if error.is_usage() => exit_code::USAGE,
             Self::History(HistoryError::Checkpoint(CheckpointError::Damaged { .. })) => {
                 exit_code::CORRUPT_CHECKPOINT
             }
-            Self::Store(_)
+            Self::Root { .. }
+            | Self::Store(_)
             | Self::Sample(_)
             | Self::History(_)
             | Self::Report(_)
@@ -112,33 +132,12 @@ impl CommandError {
             Self::Output(_) => exit_code::INTERNAL,
         }
     }
-
-    fn remedy(&self) -> Option<String> {
-        match self {
-            Self::Run(error) => error.remedy(),
-            Self::Store(StoreError::NotFound { .. }) => Some(
-                "name the catalogue with RAYONNAGE_SOURCE (DUMP with make), or write a sample one: rayonnage sample"
-                    .to_owned(),
-            ),
-            Self::Store(StoreError::NoConditions { .. }) => Some(
-                "use a store that honours If-None-Match and If-Match, or set single_writer: true where no two runs ever write there at a time"
-                    .to_owned(),
-            ),
-            Self::Query(QueryError::Sql { columns, .. }) if !columns.is_empty() => {
-                Some(columns.clone())
-            }
-            Self::History(error) => error.remedy().map(str::to_owned),
-            Self::Interrupted { .. } => {
-                Some("what is not deleted yet goes with the next call".to_owned())
-            }
-            _ => None,
-        }
-    }
 }
 
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
+    completions::answer();
     let arguments = Arguments::parse();
     match dispatch(&arguments) {
         Ok(()) => ExitCode::from(exit_code::OK),
@@ -157,9 +156,9 @@ fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
     match &arguments.command {
         Command::Run(options) => run::run(&arguments.common, options),
         Command::Plan(options) => plan::plan(&arguments.common, options),
-        Command::Status => plan::status(&arguments.common),
-        Command::Explain { stage } => explain::explain(&arguments.common, stage),
-        Command::Validate => plan::validate(&arguments.common),
+        Command::Status(format) => status::status(&arguments.common, format),
+        Command::Explain(options) => explain::explain(&arguments.common, options),
+        Command::Validate(format) => validate::validate(&arguments.common, format),
         Command::Show(options) => show::show(&arguments.common, options),
         Command::Graph(options) => graph::graph(&arguments.common, options),
         Command::Runs(options) => runs::runs(&arguments.common, options),
@@ -167,12 +166,16 @@ fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
         Command::Gc(options) => gc::gc(&arguments.common, options),
         Command::Report(options) => report::report(&arguments.common, options),
         Command::Sample(options) => sample::sample(options),
+        Command::Schema => schema::schema(),
+        Command::Completions { shell } => completions::completions(*shell),
+        Command::Man => man::man(),
     }
 }
 
 /// Prints an error with its causes, and what to do where that can be said.
 fn report(error: &CommandError) {
-    let mut text = format!("error: {error}\n");
+    let paint = Paint::stderr();
+    let mut text = format!("{} {error}\n", paint.tone(Tone::Bad, "error:"));
     let mut cause = std::error::Error::source(error);
     let mut shown = error.to_string();
     while let Some(error) = cause {
@@ -183,8 +186,9 @@ fn report(error: &CommandError) {
         shown = message;
         cause = error.source();
     }
-    if let Some(remedy) = error.remedy() {
-        let _ = writeln!(text, "  remedy: {remedy}");
+    if let Some(remedy) = remedy::remedy(error) {
+        let label = paint.tone(Tone::Good, "remedy:");
+        let _ = writeln!(text, "  {label} {remedy}");
     }
     // Where standard error cannot be written, the exit code still tells.
     let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes());

@@ -1,11 +1,13 @@
 //! What commands print on standard output.
 
+use super::style::{self, Paint};
 use crate::graph::StageId;
 use crate::runner::{Pipeline, RunRecord, StageRecord, StageStatus};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
+use std::iter::repeat_n;
 
 /// Prints a text; a closed pipe is an error that the caller knows how to take.
 pub(super) fn print(text: &str) -> std::io::Result<()> {
@@ -43,13 +45,14 @@ impl fmt::Display for Table {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+            cells.map(|cell| style::width(cell)).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         for row in &self.rows {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(&widths) {
-                let _ = write!(line, "{cell:width$}  ");
+                line.push_str(cell);
+                line.extend(repeat_n(' ', width - style::width(cell) + 2));
             }
             writeln!(formatter, "{}", line.trim_end())?;
         }
@@ -90,9 +93,10 @@ pub(super) fn print_record(
             .filter(|stage| stage.status == status)
             .count()
     };
+    let paint = Paint::stdout();
     let mut text = String::new();
     if ran(StageStatus::Ran) > 0 {
-        let _ = writeln!(text, "{}", stage_table(record));
+        let _ = writeln!(text, "{}", stage_table(record, paint));
     }
     text.push_str(&model_table(record));
     text.push_str(&skipped(&record.skipped));
@@ -122,8 +126,9 @@ pub(super) fn print_record(
     let _ = writeln!(text, "record: {root}/_runs/{}.json", record.run);
     let _ = writeln!(
         text,
-        "run {} ok: {} stages ran, {} fresh, {}, peak memory {}",
+        "run {} {}: {} stages ran, {} fresh, {}, peak memory {}",
         record.run,
+        paint.state("ok"),
         ran(StageStatus::Ran),
         ran(StageStatus::Fresh),
         seconds(record.elapsed_ms),
@@ -141,7 +146,7 @@ pub(super) fn skipped(stages: &BTreeMap<StageId, String>) -> String {
     text
 }
 
-fn stage_table(record: &RunRecord) -> Table {
+fn stage_table(record: &RunRecord, paint: Paint) -> Table {
     let mut table = Table::new(&["stage", "state", "time", "work", "parts made", "taken over"]);
     for stage in &record.stages {
         let is_fresh = stage.status == StageStatus::Fresh;
@@ -153,11 +158,7 @@ fn stage_table(record: &RunRecord) -> Table {
         };
         table.row([
             stage.stage.clone(),
-            if is_fresh {
-                "fresh".to_owned()
-            } else {
-                "ran".to_owned()
-            },
+            paint.state(if is_fresh { "fresh" } else { "ran" }),
             if is_fresh {
                 dash()
             } else {
@@ -229,6 +230,13 @@ mod tests {
         let mut table = Table::new(&["a", "long name"]);
         table.row(["wide value", "é"]);
         assert_eq!(table.to_string(), "a           long name\nwide value  é\n");
+    }
+
+    #[test]
+    fn colours_do_not_widen_columns() {
+        let mut table = Table::new(&["a", "b"]);
+        table.row(["\u{1b}[32mfresh\u{1b}[0m", "x"]);
+        assert_eq!(table.to_string(), "a      b\n\u{1b}[32mfresh\u{1b}[0m  x\n");
     }
 
     #[test]

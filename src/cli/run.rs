@@ -4,7 +4,9 @@ use super::args::{Common, RunArguments, SelectionArguments};
 use super::{CommandError, output, report, setup};
 use crate::cancel::CancelToken;
 use crate::monitor::Monitor;
-use crate::runner::{RunOptions, SelectionOptions, new_run_id, run as run_pipeline, select};
+use crate::runner::{
+    Pipeline, RunOptions, SelectionOptions, latest_record, new_run_id, run as run_pipeline, select,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::io::IsTerminal;
@@ -24,13 +26,34 @@ pub(super) fn run(common: &Common, options: &RunArguments) -> Result<(), Command
     listen(&cancel)?;
     let pipeline = setup::pipeline(common, setup::Access::Write, jobs, cancel)?;
     let selection = select(&pipeline, &selection(&options.selection))?;
+    let is_json = options.format.json;
     let options = RunOptions {
         run_id: new_run_id(),
         stages_at_once: jobs,
     };
-    let record = run_pipeline(&pipeline, &selection, &options, &monitor)?;
+    let record = run_pipeline(&pipeline, &selection, &options, &monitor);
+    if record.is_err() && is_json {
+        print_failed(&pipeline, &options.run_id)?;
+    }
+    let record = record?;
     let report = report::after_run(&pipeline, &record);
-    output::print_record(&record, &pipeline, report.as_deref())?;
+    if is_json {
+        output::print_json(&record)?;
+    } else {
+        output::print_record(&record, &pipeline, report.as_deref())?;
+    }
+    Ok(())
+}
+
+/// Prints the record of a run that failed. A run that did not get the lock has none.
+fn print_failed(pipeline: &Pipeline, run_id: &str) -> Result<(), CommandError> {
+    let last = latest_record(&pipeline.environment.checkpoints);
+    // Why there is no record to be read is not what went wrong first.
+    if let Ok(Some(record)) = last
+        && record.run == run_id
+    {
+        output::print_json(&record)?;
+    }
     Ok(())
 }
 

@@ -2,9 +2,10 @@
 
 use super::CommandError;
 use super::args::{Common, LogFormat};
+use super::style::Paint;
 use crate::cancel::CancelToken;
 use crate::checkpoint::is_named_by_content;
-use crate::config::{ConfigError, Issue, PipelineConfig, parse, resolve, set_value};
+use crate::config::{ConfigError, Issue, PipelineConfig, parse, resolve, set_value, with_origins};
 use crate::model::DeviceChoice;
 use crate::monitor::Monitor;
 use crate::runner::Pipeline;
@@ -14,7 +15,6 @@ use crate::stages::{Environment, Stores, check_stages, kinds};
 use crate::store::{
     self, CacheOptions, CachedStore, OpenOptions, ShardedStore, SharedStore, StoreError,
 };
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
@@ -52,16 +52,16 @@ pub(super) fn pipeline(
 }
 
 /// Opens the three stores.
-fn stores(config: &PipelineConfig, access: Access) -> Result<Stores, StoreError> {
-    let source = store::open_existing(&config.source.root)?;
+fn stores(config: &PipelineConfig, access: Access) -> Result<Stores, CommandError> {
+    let source = store::open_existing(&config.source.root).map_err(failed("source.root"))?;
     let sink = match access {
-        Access::Read | Access::Collect => store::open_for_reading(&config.sink.root)?,
-        Access::Write => store::open_with(&config.sink.root, &open_options(config))?,
+        Access::Read | Access::Collect => store::open_for_reading(&config.sink.root),
+        Access::Write => store::open_with(&config.sink.root, &open_options(config)),
     };
     Ok(Stores {
         checkpoints: checkpoints(config, access)?,
         source: Arc::new(ShardedStore::new(source)),
-        sink,
+        sink: sink.map_err(failed("sink.root"))?,
     })
 }
 
@@ -69,13 +69,14 @@ fn stores(config: &PipelineConfig, access: Access) -> Result<Stores, StoreError>
 pub(super) fn checkpoints(
     config: &PipelineConfig,
     access: Access,
-) -> Result<SharedStore, StoreError> {
-    let mut checkpoints = match access {
-        Access::Read => store::open_for_reading(&config.checkpoints)?,
+) -> Result<SharedStore, CommandError> {
+    let opened = match access {
+        Access::Read => store::open_for_reading(&config.checkpoints),
         Access::Collect | Access::Write => {
-            store::open_with(&config.checkpoints, &open_options(config))?
+            store::open_with(&config.checkpoints, &open_options(config))
         }
     };
+    let mut checkpoints = opened.map_err(failed("checkpoints"))?;
     if checkpoints.local_root().is_none() && config.cache.max_bytes > 0 {
         let options = CacheOptions {
             folder: config.cache.folder.clone().into(),
@@ -97,6 +98,11 @@ fn open_options(config: &PipelineConfig) -> OpenOptions {
     }
 }
 
+/// An error of the store that the configuration names at a key.
+fn failed(key: &'static str) -> impl Fn(StoreError) -> CommandError {
+    move |source| CommandError::Root { key, source }
+}
+
 /// Reads and checks the configuration and the queries.
 pub(super) fn configuration(common: &Common) -> Result<(PipelineConfig, Queries), CommandError> {
     let path = common.config.display().to_string();
@@ -108,23 +114,21 @@ pub(super) fn configuration(common: &Common) -> Result<(PipelineConfig, Queries)
     for argument in &common.set {
         set_value(&mut tree, argument)?;
     }
-    let config = resolve(&tree, &path, &kinds(), issues)?;
+    let told = |error| with_origins(error, &text, &common.set);
+    let config = resolve(&tree, &path, &kinds(), issues).map_err(told)?;
     let folder = common.config.parent().map_or_else(
         || config.sql.clone().into(),
         |folder| folder.join(&config.sql),
     );
     if !folder.is_dir() && config.sql != DEFAULT_SQL {
         let issue = Issue::new("sql", format!("there is no folder {}", folder.display()));
-        return Err(ConfigError::Invalid {
-            path,
-            issues: vec![issue],
-        }
-        .into());
+        let issues = vec![issue];
+        return Err(told(ConfigError::Invalid { path, issues }).into());
     }
     let queries = Queries::load(&folder)?;
     let issues = check_stages(&config);
     if !issues.is_empty() {
-        return Err(ConfigError::Invalid { path, issues }.into());
+        return Err(told(ConfigError::Invalid { path, issues }).into());
     }
     Ok((config, queries))
 }
@@ -146,7 +150,7 @@ pub(super) fn logging(common: &Common, monitor: &Monitor) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_ansi(Paint::stderr().is_on())
         .with_writer(move || writer.log_writer());
     // A second subscriber in one process (tests of the library) is no reason to fail.
     let _ = match common.log_format {

@@ -35,7 +35,7 @@ impl AdHocQuery {
     ) -> Result<Self, SqlError> {
         validate(name, text)?;
         let refused = |reason: String| SqlError::Refused {
-            name: name.to_owned(),
+            file: name.to_owned(),
             reason,
         };
         let tokens = Tokenizer::new(&GenericDialect {}, text)
@@ -46,7 +46,8 @@ impl AdHocQuery {
         let text: String = tokens.iter().map(ToString::to_string).collect();
         let tables =
             extract_table_identifiers(&text, true, true).map_err(|source| SqlError::Run {
-                name: name.to_owned(),
+                file: name.to_owned(),
+                tables: String::new(),
                 source,
             })?;
         let tokens: Vec<Token> = tokens

@@ -1,8 +1,8 @@
 //! The checks of `sql/checks`: each returns the rows that break a rule, over the outputs of one stage.
 
 use super::{StageError, StageRun};
-use crate::checkpoint::{CheckpointError, CheckpointWriter};
-use crate::sql::{Check, Severity, run as run_query};
+use crate::checkpoint::{CheckpointError, CheckpointWriter, DatasetManifest, Manifest};
+use crate::sql::{Check, Severity, SqlError, run as run_query};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -91,7 +91,31 @@ fn run_check(
         .iter()
         .map(|(name, rows)| (name.as_str(), rows))
         .collect();
-    Ok(run_query(&check.name, &check.text, &tables)?)
+    run_query(&check.file, &check.text, &tables).map_err(|error| {
+        match error {
+            // Only what the query names was handed over; what it may name helps more.
+            SqlError::Run { file, source, .. } => SqlError::Run {
+                file,
+                tables: describe_all(reader.manifest()),
+                source,
+            },
+            error => error,
+        }
+        .into()
+    })
+}
+
+/// All datasets of a stage with their columns.
+fn describe_all(manifest: &Manifest) -> String {
+    let dataset = |(name, dataset): (&String, &DatasetManifest)| {
+        let columns = dataset.schema.iter();
+        let columns: Vec<&str> = columns
+            .filter_map(|column| column.split(':').next())
+            .collect();
+        format!("{name} ({})", columns.join(", "))
+    };
+    let datasets = manifest.datasets.iter();
+    datasets.map(dataset).collect::<Vec<_>>().join(", ")
 }
 
 fn describe_first(found: &RecordBatch) -> String {

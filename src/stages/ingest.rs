@@ -11,6 +11,7 @@ use crate::schema::{self, LABELLED, REJECTS, UNLABELLED};
 use crate::source::{BadRecord, FileIdentity, PathTemplate, Record, read_table, stays_inside};
 use crate::store::StoreError;
 use arrow::array::{ArrayRef, Int64Array, StringArray};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::collections::{BTreeMap, HashMap};
@@ -20,7 +21,8 @@ use std::sync::Arc;
 const SPILL_BYTES: usize = 64 << 20;
 
 /// `ingest` has no parameters: the source is described at the top of the configuration.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Params {}
 
 /// The stage.
@@ -28,6 +30,7 @@ pub(super) struct Ingest;
 
 impl Kind for Ingest {
     const NAME: &'static str = "ingest";
+    const SUMMARY: &'static str = "Reads tables and finds images; bad rows become rejects.";
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {
