@@ -4,6 +4,10 @@
 //! nothing else: no table function can read a file behind the fingerprint's back. Its text is part of
 //! the fingerprint of the stage that uses it.
 
+mod check;
+
+pub use check::{Check, Severity};
+
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::ipc::reader::StreamReader;
@@ -36,6 +40,16 @@ pub enum SqlError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The head of a check is wrong.
+    #[error("{file} line {line}: {reason}")]
+    Head {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// There is no such query.
     #[error("there is no query {name}.sql")]
     Unknown {
@@ -58,28 +72,6 @@ pub enum SqlError {
         /// Why not.
         source: arrow::error::ArrowError,
     },
-}
-
-/// What a check does when it finds rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// The stage fails.
-    Fail,
-    /// A warning is logged and recorded.
-    Warn,
-}
-
-/// A query that returns the rows that break a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// File name without `.sql`.
-    pub name: String,
-    /// Stage after which it runs.
-    pub stage: String,
-    /// What it does when it finds rows.
-    pub severity: Severity,
-    /// The query.
-    pub text: String,
 }
 
 /// The queries and checks of a folder; shipped ones stand in for those that it lacks.
@@ -123,8 +115,7 @@ impl Queries {
     /// Never: the tests parse every shipped query.
     #[must_use]
     pub fn shipped() -> Self {
-        Self::parse(owned(&SHIPPED), owned(&SHIPPED_CHECKS))
-            .expect("the shipped queries are tested")
+        Self::parse(owned(&SHIPPED), shipped_checks()).expect("the shipped queries are tested")
     }
 
     /// Reads a folder; without it, the shipped ones. Checks are those of the folder alone, where there is one.
@@ -138,29 +129,38 @@ impl Queries {
         }
         let mut queries = owned(&SHIPPED);
         queries.extend(read_folder(folder)?);
-        let checks = folder.join("checks");
-        let checks = if checks.is_dir() {
-            read_folder(&checks)?
+        let folder = folder.join("checks");
+        let checks = if folder.is_dir() {
+            read_folder(&folder)?
         } else {
             BTreeMap::new()
         };
-        Self::parse(queries, checks)
+        let checks = checks.into_iter().map(|(name, text)| {
+            let file = folder.join(format!("{name}.sql")).display().to_string();
+            Check::parse(&name, &file, text, false)
+        });
+        Self::parse(queries, checks.collect())
     }
 
     fn parse(
         queries: BTreeMap<String, String>,
-        checks: BTreeMap<String, String>,
+        checks: Result<Vec<Check>, SqlError>,
     ) -> Result<Self, SqlError> {
         for (name, text) in &queries {
             validate(name, text)?;
         }
-        let checks = checks
-            .into_iter()
-            .map(|(name, text)| parse_check(name, text));
-        Ok(Self {
-            queries,
-            checks: checks.collect::<Result<_, _>>()?,
-        })
+        let checks = checks?;
+        Ok(Self { queries, checks })
+    }
+
+    /// Refuses checks of the folder whose stage is none of those that are `known`.
+    ///
+    /// # Errors
+    ///
+    /// [`SqlError::Head`].
+    pub fn require_stages(&self, known: &[&str]) -> Result<(), SqlError> {
+        let mut checks = self.checks.iter();
+        checks.try_for_each(|check| check.require_stage(known))
     }
 
     /// The text of a query.
@@ -200,6 +200,14 @@ impl Queries {
     }
 }
 
+fn shipped_checks() -> Result<Vec<Check>, SqlError> {
+    let checks = SHIPPED_CHECKS.iter().map(|(name, text)| {
+        let file = format!("the shipped sql/checks/{name}.sql");
+        Check::parse(name, &file, (*text).to_owned(), true)
+    });
+    checks.collect()
+}
+
 fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs
         .iter()
@@ -226,37 +234,6 @@ fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, SqlError> {
         }
     }
     Ok(texts)
-}
-
-/// Reads `-- stage:` and `-- severity:` from the head of a check.
-fn parse_check(name: String, text: String) -> Result<Check, SqlError> {
-    validate(&name, &text)?;
-    let refuse = |reason: &str| SqlError::Refused {
-        name: name.clone(),
-        reason: reason.to_owned(),
-    };
-    let header = |key: &str| {
-        text.lines().find_map(|line| {
-            Some(
-                line.strip_prefix("-- ")?
-                    .strip_prefix(key)?
-                    .trim()
-                    .to_owned(),
-            )
-        })
-    };
-    let stage = header("stage:").ok_or_else(|| refuse("its head lacks `-- stage: NAME`"))?;
-    let severity = match header("severity:").as_deref() {
-        None | Some("fail") => Severity::Fail,
-        Some("warn") => Severity::Warn,
-        Some(_) => return Err(refuse("`-- severity:` is `fail` or `warn`")),
-    };
-    Ok(Check {
-        name,
-        stage,
-        severity,
-        text,
-    })
 }
 
 /// Refuses what is not one query over the tables it is handed.
@@ -458,17 +435,11 @@ mod tests {
     }
 
     #[test]
-    fn checks_say_when_and_how() {
-        let check = parse_check(
-            "c".into(),
-            "-- stage: ingest\n-- severity: warn\nSELECT 1".into(),
-        )
-        .unwrap();
-        assert_eq!(
-            (check.stage.as_str(), check.severity),
-            ("ingest", Severity::Warn)
-        );
-        assert!(parse_check("c".into(), "SELECT 1".into()).is_err());
-        assert_eq!(Queries::shipped().checks_of("ingest").count(), 2);
+    fn shipped_checks_say_what_they_are_for() {
+        let shipped = Queries::shipped();
+        assert_eq!(shipped.checks_of("ingest").count(), 2);
+        for check in shipped.checks() {
+            assert!(check.description.ends_with('.'), "{check:?}");
+        }
     }
 }

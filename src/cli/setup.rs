@@ -12,6 +12,7 @@ use crate::sample;
 use crate::sql::Queries;
 use crate::stages::{Environment, Stores, check_stages, kinds};
 use crate::store::{self, CacheOptions, CachedStore, OpenOptions, ShardedStore, StoreError};
+use serde_json::{Map, Value};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +103,13 @@ pub(super) fn configuration(common: &Common) -> Result<(PipelineConfig, Queries)
         .into());
     }
     let queries = Queries::load(&folder)?;
+    let stages = tree.get("stages").and_then(Value::as_object);
+    let stages: Vec<&str> = stages
+        .into_iter()
+        .flat_map(Map::keys)
+        .map(String::as_str)
+        .collect();
+    queries.require_stages(&stages)?;
     let issues = check_stages(&config);
     if !issues.is_empty() {
         return Err(ConfigError::Invalid { path, issues }.into());

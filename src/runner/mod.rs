@@ -22,7 +22,7 @@ use crate::fingerprint::{DirtyReason, Fields, Fingerprint};
 use crate::graph::StageId;
 use crate::monitor::{Monitor, StageMonitor, peak_rss_bytes};
 use crate::plan::{Contents, Selection, StageFacts, Status, complete_fields, judge, plan};
-use crate::stages::{Input, StageError, StageOutput, StageRun, run_checks};
+use crate::stages::{Input, StageError, StageOutput, StageRun, keep_checks, run_checks, verdict};
 use crate::store::LockGuard;
 use serde_json::{Map, Value};
 use std::any::Any;
@@ -416,8 +416,14 @@ fn make(
         monitor,
         is_forced,
     };
-    let StageOutput { writer, summary } = built.run(&run)?;
+    let StageOutput {
+        writer,
+        mut summary,
+    } = built.run(&run)?;
+    // In the record first: it tells of the check that failed the stage, too.
     record.checks = run_checks(&run, &writer)?;
+    verdict(&record.checks)?;
+    keep_checks(&record.checks, &mut summary);
     // In a bucket a process that slept for long may have been taken for dead: then the checkpoints are somebody else's.
     lock.check()?;
     built.deliver(&run, &run.read_back(&writer))?;

@@ -9,7 +9,7 @@ use crate::config::PipelineConfig;
 use crate::fingerprint::{DirtyReason, Fingerprint};
 use crate::model::Runtime;
 use crate::monitor::StageMonitor;
-use crate::stages::{CheckResult, Environment, StageError};
+use crate::stages::{CheckResult, Environment, StageError, take_checks};
 use crate::store::{Conditions, SharedStore, create_idempotent};
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -175,7 +175,7 @@ pub struct StageRecord {
     pub rows: BTreeMap<String, u64>,
     /// What it says of itself.
     pub summary: Map<String, Value>,
-    /// What its checks found.
+    /// What its checks found; of a fresh stage, when it ran.
     pub checks: Vec<CheckResult>,
 }
 
@@ -223,6 +223,7 @@ impl StageRecord {
             .map(|(name, dataset)| (name.clone(), dataset.rows));
         self.rows = rows.collect();
         self.summary.clone_from(&manifest.summary);
+        self.checks = take_checks(&mut self.summary);
     }
 
     pub(super) fn finish(
