@@ -2,6 +2,7 @@
 
 mod args;
 mod explain;
+mod log;
 mod output;
 mod plan;
 mod run;
@@ -16,9 +17,8 @@ use crate::runner::RunError;
 use crate::sample::SampleError;
 use crate::sql::SqlError;
 use crate::store::StoreError;
-use args::{Arguments, Command};
+use args::{Arguments, Command, LogFormat};
 use clap::Parser;
-use std::fmt::Write as _;
 use std::process::ExitCode;
 use thiserror::Error;
 
@@ -95,7 +95,7 @@ pub fn main() -> ExitCode {
             ExitCode::from(exit_code::OK)
         }
         Err(error) => {
-            report(&error);
+            report(&error, arguments.common.log_format);
             ExitCode::from(error.exit_code())
         }
     }
@@ -114,21 +114,23 @@ fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
 }
 
 /// Prints an error with its causes, and what to do where that can be said.
-fn report(error: &CommandError) {
-    let mut text = format!("error: {error}\n");
+fn report(error: &CommandError, format: LogFormat) {
+    let mut causes = Vec::new();
     let mut cause = std::error::Error::source(error);
     let mut shown = error.to_string();
     while let Some(error) = cause {
         let message = error.to_string();
         if !shown.ends_with(&message) {
-            let _ = writeln!(text, "  because: {message}");
+            causes.push(message.clone());
         }
         shown = message;
         cause = error.source();
     }
-    if let Some(remedy) = error.remedy() {
-        let _ = writeln!(text, "  remedy: {remedy}");
-    }
-    // Where standard error cannot be written, the exit code still tells.
-    let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes());
+    let failure = log::Failure {
+        exit_code: error.exit_code(),
+        error: error.to_string(),
+        causes,
+        remedy: error.remedy(),
+    };
+    failure.print(format);
 }

@@ -1,7 +1,7 @@
 //! From arguments to a pipeline ready to be planned.
 
-use super::CommandError;
-use super::args::{Common, LogFormat};
+use super::args::Common;
+use super::{CommandError, log};
 use crate::cancel::CancelToken;
 use crate::checkpoint::is_named_by_content;
 use crate::config::{ConfigError, Issue, PipelineConfig, parse, resolve, set_value};
@@ -13,10 +13,8 @@ use crate::sql::Queries;
 use crate::stages::{Environment, Stores, check_stages, kinds};
 use crate::store::{self, CacheOptions, CachedStore, OpenOptions, ShardedStore, StoreError};
 use serde_json::{Map, Value};
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
 
 /// What a command does to the stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +32,19 @@ pub(super) fn pipeline(
     workers: usize,
     cancel: CancelToken,
 ) -> Result<Pipeline, CommandError> {
-    let (mut config, queries) = configuration(common)?;
+    let (config, queries) = configuration(common)?;
+    open(common, config, queries, access, workers, cancel)
+}
+
+/// Opens the stores and the device of a configuration.
+pub(super) fn open(
+    common: &Common,
+    mut config: PipelineConfig,
+    queries: Queries,
+    access: Access,
+    workers: usize,
+    cancel: CancelToken,
+) -> Result<Pipeline, CommandError> {
     let device: DeviceChoice = common.device.parse().map_err(CommandError::Device)?;
     let stores = stores(&config, access)?;
     if config.dump_date.is_none() && stores.source.head(sample::MARKER)?.is_some() {
@@ -120,27 +130,9 @@ pub(super) fn configuration(common: &Common) -> Result<(PipelineConfig, Queries)
 /// Folder of the queries that may be absent: the shipped ones then stand in.
 const DEFAULT_SQL: &str = "sql";
 
-/// Starts logging to standard error: warnings beside progress bars, everything of note elsewhere.
+/// Starts logging to standard error.
 pub(super) fn logging(common: &Common, monitor: &Monitor) {
-    let default = if monitor.has_bars() {
-        "warn"
-    } else {
-        // Requests that are repeated are everyday.
-        "info,object_store=warn"
-    };
-    let filter =
-        EnvFilter::try_from_env("RAYONNAGE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let writer = monitor.clone();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .with_writer(move || writer.log_writer());
-    // A second subscriber in one process (tests of the library) is no reason to fail.
-    let _ = match common.log_format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
+    log::start(common, monitor);
 }
 
 /// Threads to use where the command line does not say.

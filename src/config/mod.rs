@@ -6,6 +6,7 @@
 mod interpolate;
 mod issue;
 mod needs;
+mod operation;
 mod profile;
 mod raw;
 mod resolved;
@@ -16,6 +17,7 @@ mod weights;
 
 pub use issue::{ConfigError, Issue};
 pub use needs::NeedRule;
+pub use operation::{LineageConfig, MetricsConfig};
 pub use raw::{parse, set_value};
 pub use resolved::{
     ColumnsConfig, ImagesConfig, PipelineConfig, SinkConfig, SourceConfig, StageConfig, resolve,

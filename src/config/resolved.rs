@@ -1,6 +1,7 @@
 //! The validated configuration, and how a tree becomes one.
 
 use super::issue::{ConfigError, Issue};
+use super::operation::{LineageConfig, MetricsConfig, checks as check_operation};
 use super::profile::Profile;
 use super::stages::{KindInfo, ResolvedStages, resolve_stages};
 use super::tree::check;
@@ -45,6 +46,10 @@ pub struct PipelineConfig {
     pub source: SourceConfig,
     /// Where predictions go.
     pub sink: SinkConfig,
+    /// Metrics of the last run.
+    pub metrics: MetricsConfig,
+    /// Events for an OpenLineage receiver.
+    pub lineage: LineageConfig,
     /// Weights of frozen networks by name.
     pub weights: BTreeMap<String, WeightsConfig>,
     /// The stages by name, but for those that are skipped.
@@ -145,6 +150,8 @@ struct RawPipeline {
     sql: String,
     source: SourceConfig,
     sink: SinkConfig,
+    metrics: MetricsConfig,
+    lineage: LineageConfig,
     weights: Value,
     stages: Value,
 }
@@ -195,6 +202,8 @@ impl Default for RawPipeline {
                 root: text("out"),
                 retain: 0,
             },
+            metrics: MetricsConfig::default(),
+            lineage: LineageConfig::default(),
             weights: Value::Null,
             stages: Value::Null,
         }
@@ -258,6 +267,8 @@ pub fn resolve(
         sql: raw.sql,
         source: raw.source,
         sink: raw.sink,
+        metrics: raw.metrics,
+        lineage: raw.lineage,
         weights,
         stages,
         dag,
@@ -335,6 +346,9 @@ fn check_top(raw: &RawPipeline, issues: &mut Vec<Issue>) {
         "dump_date",
         "must be a date, YYYY-MM-DD",
     );
+    for (holds, path, message) in check_operation(&raw.metrics, &raw.lineage) {
+        require(holds, path, message);
+    }
 }
 
 /// Whether a text is a date of the calendar, `YYYY-MM-DD`.
