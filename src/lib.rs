@@ -31,6 +31,7 @@ pub mod image;
 pub mod model;
 pub mod monitor;
 pub mod plan;
+pub mod report;
 pub mod runner;
 pub mod sample;
 pub mod schema;

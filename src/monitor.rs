@@ -268,8 +268,18 @@ pub fn stage_span(stage: &str) -> tracing::Span {
 /// Peak resident set size of this process in bytes; 0 where the system does not tell.
 #[must_use]
 pub fn peak_rss_bytes() -> u64 {
+    status_bytes("VmHWM:")
+}
+
+/// Resident set size of this process in bytes; 0 where the system does not tell.
+#[must_use]
+pub fn rss_bytes() -> u64 {
+    status_bytes("VmRSS:")
+}
+
+fn status_bytes(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|rest| {
         rest.trim()
             .trim_end_matches("kB")

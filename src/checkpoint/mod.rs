@@ -5,6 +5,7 @@
 //! stage, a writer that is killed leaves only whole parts, and the next one takes them over.
 
 mod catalog;
+mod columns;
 mod error;
 mod layout;
 mod manifest;

@@ -57,20 +57,25 @@ fn open(
 ) -> Result<(Builder, usize), CheckpointError> {
     let mut builder = Builder::try_new(bytes).map_err(decoding(what))?;
     if let Some(columns) = columns {
-        for column in columns {
-            if builder.schema().field_with_name(column).is_err() {
-                let expected = "any".to_owned();
-                return Err(CheckpointError::Column {
-                    column: (*column).to_owned(),
-                    expected,
-                });
-            }
-        }
+        require_columns(builder.schema(), columns)?;
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
         builder = builder.with_projection(mask);
     }
     let rows = builder.metadata().file_metadata().num_rows();
     Ok((builder, usize::try_from(rows).unwrap_or(0)))
+}
+
+/// Checks that a part has some columns.
+pub(super) fn require_columns(schema: &Schema, columns: &[&str]) -> Result<(), CheckpointError> {
+    let absent = columns
+        .iter()
+        .find(|column| schema.field_with_name(column).is_err());
+    absent.map_or(Ok(()), |column| {
+        Err(CheckpointError::Column {
+            column: (*column).to_owned(),
+            expected: "any".to_owned(),
+        })
+    })
 }
 
 fn decoding(what: &str) -> impl Fn(ParquetError) -> CheckpointError {

@@ -3,7 +3,7 @@
 
 use super::layout::checkpoint_folder;
 use super::manifest::{DatasetManifest, Manifest, PartManifest};
-use super::{CheckpointError, FILES, parquet};
+use super::{CheckpointError, FILES, columns, parquet};
 use crate::fingerprint::Digest;
 use crate::store::SharedStore;
 use arrow::array::RecordBatch;
@@ -78,6 +78,23 @@ impl CheckpointReader {
         let path = format!("{dataset}/{}", part.file);
         let bytes = self.verified(&path, part.bytes, &part.digest)?;
         parquet::decode_rows(bytes, columns, rows, at_once, &self.url(&path))
+    }
+
+    /// Reads some columns of one part for showing them: by themselves, and unchecked, since the digest is of the whole part.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Decode`] where the bytes are no Parquet, [`CheckpointError::Column`] for a column that is not there.
+    pub fn columns(
+        &self,
+        dataset: &str,
+        part: &PartManifest,
+        columns: &[&str],
+    ) -> Result<RecordBatch, CheckpointError> {
+        let folder = checkpoint_folder(&self.manifest.stage, &self.manifest.fingerprint);
+        let path = format!("{dataset}/{}", part.file);
+        let (whole, url) = (format!("{folder}/{path}"), self.url(&path));
+        columns::read(&*self.store, &whole, part.bytes, columns, &url)
     }
 
     /// Reads the bytes of one part, verified.

@@ -1,5 +1,6 @@
 //! The arguments, as clap parses them.
 
+use crate::report::Lang;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -74,6 +75,8 @@ pub(super) enum Command {
     Validate,
     /// Print the schema and the first rows of a checkpoint
     Show(ShowArguments),
+    /// Make the report page of a run again
+    Report(ReportArguments),
     /// Write a synthetic catalogue
     Sample(SampleArguments),
 }
@@ -127,6 +130,27 @@ pub(super) enum ShowFormat {
     Text,
     /// The rows alone, values whole.
     Csv,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub(super) struct ReportArguments {
+    /// The run, or the beginning of its id [default: the latest]
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// Language of the page: en or fr [default: `report.lang`]
+    #[arg(long, value_parser = parse_lang)]
+    pub(super) lang: Option<Lang>,
+    /// Write the page alone to this file, and nothing to the checkpoints
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Print what the page says as JSON, and write nothing
+    #[arg(long, conflicts_with = "out")]
+    pub(super) json: bool,
+}
+
+fn parse_lang(code: &str) -> Result<Lang, String> {
+    Lang::parse(code).ok_or_else(|| "must be en or fr".to_owned())
 }
 
 /// Arguments of `sample`.

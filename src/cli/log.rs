@@ -270,7 +270,9 @@ mod tests {
         }
         assert!(!line.contains_key("none"));
         let timestamp = line["timestamp"].as_str().unwrap();
-        assert!(chrono::DateTime::parse_from_rfc3339(timestamp).is_ok() && timestamp.ends_with('Z'));
+        assert!(
+            chrono::DateTime::parse_from_rfc3339(timestamp).is_ok() && timestamp.ends_with('Z')
+        );
     }
 
     #[test]
@@ -278,7 +280,10 @@ mod tests {
         let lines = logged("warn", || {
             let _in_stage = stage_span("clean_text").entered();
             tracing::warn!("one");
-            let (span, dispatch) = (Span::current(), tracing::dispatcher::get_default(Clone::clone));
+            let (span, dispatch) = (
+                Span::current(),
+                tracing::dispatcher::get_default(Clone::clone),
+            );
             let thread = std::thread::spawn(move || {
                 let _default = tracing::dispatcher::set_default(&dispatch);
                 let _in_stage = span.entered();
@@ -298,7 +303,10 @@ mod tests {
             causes: vec!["a".to_owned(), "b".to_owned()],
             remedy: None,
         };
-        assert_eq!(failure.text(), "error: stage split\n  because: a\n  because: b\n");
+        assert_eq!(
+            failure.text(),
+            "error: stage split\n  because: a\n  because: b\n"
+        );
         let line: Value = serde_json::from_str(&failure.line().finish()).unwrap();
         assert_eq!(line["level"], "ERROR");
         assert_eq!(line["exit_code"], 11);

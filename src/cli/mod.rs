@@ -5,6 +5,7 @@ mod explain;
 mod log;
 mod output;
 mod plan;
+mod report;
 mod run;
 mod sample;
 mod setup;
@@ -13,6 +14,7 @@ mod show;
 use crate::config::ConfigError;
 use crate::exit_code;
 use crate::model::ModelError;
+use crate::report::ReportError;
 use crate::runner::RunError;
 use crate::sample::SampleError;
 use crate::sql::SqlError;
@@ -37,6 +39,17 @@ enum CommandError {
     /// The run failed.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The report cannot be made.
+    #[error("the report cannot be made")]
+    Report(#[from] ReportError),
+    /// A file that an argument names cannot be written.
+    #[error("cannot write {path}")]
+    WriteFile {
+        /// The file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The sample catalogue cannot be written.
     #[error(transparent)]
     Sample(#[from] SampleError),
@@ -61,7 +74,9 @@ impl CommandError {
                 | StoreError::NoConditions { .. }
                 | StoreError::ReadOnly { .. },
             ) => exit_code::CONFIG,
-            Self::Store(_) | Self::Sample(_) => exit_code::STAGE_FAILED,
+            Self::Store(_) | Self::Sample(_) | Self::Report(_) | Self::WriteFile { .. } => {
+                exit_code::STAGE_FAILED
+            }
             Self::Run(error) => error.exit_code(),
             Self::Device(_) | Self::Usage(_) => exit_code::USAGE,
             Self::Output(_) => exit_code::INTERNAL,
@@ -109,6 +124,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
         Command::Explain { stage } => explain::explain(&arguments.common, stage),
         Command::Validate => plan::validate(&arguments.common),
         Command::Show(options) => show::show(&arguments.common, options),
+        Command::Report(options) => report::report(&arguments.common, options),
         Command::Sample(options) => sample::sample(options),
     }
 }

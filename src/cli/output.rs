@@ -14,6 +14,13 @@ pub(super) fn print(text: &str) -> std::io::Result<()> {
     output.flush()
 }
 
+/// Prints one JSON document.
+pub(super) fn print_json(value: &impl serde::Serialize) -> std::io::Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    print(&text)
+}
+
 /// Rows of text in columns as wide as their widest value.
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
@@ -70,7 +77,11 @@ fn seconds(elapsed_ms: u64) -> String {
 }
 
 /// Prints what a run did and what came out.
-pub(super) fn print_record(record: &RunRecord, pipeline: &Pipeline) -> std::io::Result<()> {
+pub(super) fn print_record(
+    record: &RunRecord,
+    pipeline: &Pipeline,
+    report: Option<&str>,
+) -> std::io::Result<()> {
     let ran = |status: StageStatus| {
         record
             .stages
@@ -101,6 +112,7 @@ pub(super) fn print_record(record: &RunRecord, pipeline: &Pipeline) -> std::io::
             let _ = writeln!(text, "predictions: {rows} rows in {sink}/{path}/");
         }
     }
+    text.push_str(report.unwrap_or_default());
     let root = pipeline
         .environment
         .checkpoints

@@ -1,7 +1,7 @@
 //! `rayonnage run`.
 
 use super::args::{Common, RunArguments, SelectionArguments};
-use super::{CommandError, output, setup};
+use super::{CommandError, output, report, setup};
 use crate::cancel::CancelToken;
 use crate::monitor::Monitor;
 use crate::runner::{RunOptions, SelectionOptions, new_run_id, run as run_pipeline, select};
@@ -29,7 +29,8 @@ pub(super) fn run(common: &Common, options: &RunArguments) -> Result<(), Command
         stages_at_once: jobs,
     };
     let record = run_pipeline(&pipeline, &selection, &options, &monitor)?;
-    output::print_record(&record, &pipeline)?;
+    let report = report::after_run(&pipeline, &record);
+    output::print_record(&record, &pipeline, report.as_deref())?;
     Ok(())
 }
 

@@ -20,7 +20,8 @@ pub use needs::NeedRule;
 pub use operation::{LineageConfig, MetricsConfig};
 pub use raw::{parse, set_value};
 pub use resolved::{
-    ColumnsConfig, ImagesConfig, PipelineConfig, SinkConfig, SourceConfig, StageConfig, resolve,
+    ColumnsConfig, ImagesConfig, PipelineConfig, ReportConfig, SinkConfig, SourceConfig,
+    StageConfig, resolve,
 };
 pub use stages::KindInfo;
 pub use tree::check;

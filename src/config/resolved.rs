@@ -52,6 +52,8 @@ pub struct PipelineConfig {
     pub lineage: LineageConfig,
     /// Weights of frozen networks by name.
     pub weights: BTreeMap<String, WeightsConfig>,
+    /// The page that is made after a run.
+    pub report: ReportConfig,
     /// The stages by name, but for those that are skipped.
     pub stages: BTreeMap<StageId, StageConfig>,
     /// Their graph.
@@ -121,6 +123,15 @@ pub struct SinkConfig {
     pub retain: usize,
 }
 
+/// The page that is made after a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReportConfig {
+    /// Language of the page, `en` or `fr`.
+    pub lang: String,
+    /// Whether a run makes it at its end.
+    pub after_run: bool,
+}
+
 /// A cache on this machine's disk.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CacheConfig {
@@ -152,6 +163,7 @@ struct RawPipeline {
     sink: SinkConfig,
     metrics: MetricsConfig,
     lineage: LineageConfig,
+    report: ReportConfig,
     weights: Value,
     stages: Value,
 }
@@ -204,6 +216,10 @@ impl Default for RawPipeline {
             },
             metrics: MetricsConfig::default(),
             lineage: LineageConfig::default(),
+            report: ReportConfig {
+                lang: text("en"),
+                after_run: true,
+            },
             weights: Value::Null,
             stages: Value::Null,
         }
@@ -269,6 +285,7 @@ pub fn resolve(
         sink: raw.sink,
         metrics: raw.metrics,
         lineage: raw.lineage,
+        report: raw.report,
         weights,
         stages,
         dag,
@@ -305,6 +322,11 @@ fn check_top(raw: &RawPipeline, issues: &mut Vec<Issue>) {
         !raw.sink.root.is_empty(),
         "sink.root",
         "must name a path or URL",
+    );
+    require(
+        ["en", "fr"].contains(&raw.report.lang.as_str()),
+        "report.lang",
+        "must be en or fr",
     );
     require(
         (1..=65_536).contains(&raw.rows_per_part),

@@ -15,6 +15,7 @@ mod resample;
 mod scale;
 mod statistics;
 mod status;
+mod thumbnail;
 mod vectors;
 
 pub use augment::{AugmentOptions, Augmenter, Fill, Variation};
@@ -25,6 +26,7 @@ pub use pixel_variance::{PixelVariance, VarianceError};
 pub use prepare::{Filter, ImagePreparer, PrepareOptions, PreparedImage};
 pub use statistics::ImageStatistics;
 pub use status::{ImageError, ImageFault, ImageStatus};
+pub use thumbnail::{Thumbnail, thumbnail};
 
 #[cfg(test)]
 mod formats;

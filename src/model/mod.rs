@@ -44,8 +44,8 @@ pub use labels::LabelMap;
 pub use loader::{ImageParts, LoaderOptions, PartImages, StreamedRows, Uniform, Vary};
 pub use metrics::{ClassScores, Confusion};
 pub use networks::{
-    Branch, BranchSpec, FineTuning, FusionOptions, Modality, Network, NetworkSpec, ParameterCounts,
-    Trained, scores_of,
+    Branch, BranchSpec, FineTuning, FusionOptions, LayerSummary, Modality, Network, NetworkSpec,
+    ParameterCounts, Trained, scores_of,
 };
 pub use normalization::Normalization;
 pub use order::EpochOrder;

@@ -6,6 +6,7 @@
 
 mod error;
 mod facts;
+mod memory;
 mod observer;
 mod record;
 mod selection;
@@ -15,9 +16,11 @@ pub use facts::{Pipeline, gather_facts};
 pub use observer::{Ended, Observer, RunStart, Unobserved};
 pub use record::{
     DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, StoreRecord, last_fingerprints,
-    latest_record, new_run_id,
+    latest_record, latest_records, new_run_id,
 };
 pub use selection::{SelectionOptions, select};
+
+use memory::MemoryWatch;
 
 use crate::checkpoint::{Catalog, CheckpointWriter, LOCK_FILE, Manifest, contents_of};
 use crate::fingerprint::{DirtyReason, Fields, Fingerprint};
@@ -237,6 +240,7 @@ struct Work {
 impl Execution<'_> {
     fn run(&mut self, at_once: usize) {
         let (sender, receiver) = mpsc::channel::<Outcome>();
+        let memory = &MemoryWatch::start();
         std::thread::scope(|scope| {
             let mut running: BTreeSet<StageId> = BTreeSet::new();
             loop {
@@ -254,8 +258,10 @@ impl Execution<'_> {
                             self.observer.stage_started(&stage, &work.inputs);
                             let is_forced = self.selection.forced.contains(&stage);
                             scope.spawn(move || {
-                                let outcome =
+                                memory.begin(&stage);
+                                let mut outcome =
                                     execute(pipeline, stage, work, &shown, is_forced, lock);
+                                outcome.2.peak_rss_bytes = memory.end(&outcome.0);
                                 shown.finish();
                                 // The receiver lives as long as this scope.
                                 drop(sender.send(outcome));

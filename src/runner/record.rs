@@ -165,6 +165,9 @@ pub struct StageRecord {
     pub reason: Option<DirtyReason>,
     /// How long it took.
     pub elapsed_ms: u64,
+    /// Most memory that the whole process held meanwhile; other stages may have run beside it.
+    #[serde(default)]
+    pub peak_rss_bytes: u64,
     /// Rows (or epochs) that it worked on in this run.
     pub done: u64,
     /// What `done` counts.
@@ -202,6 +205,7 @@ impl StageRecord {
             fingerprint: fingerprint.clone(),
             reason: Some(reason.clone()),
             elapsed_ms: 0,
+            peak_rss_bytes: 0,
             done: 0,
             unit: "rows".to_owned(),
             done_per_s: 0.0,
@@ -437,6 +441,20 @@ struct UsedFingerprints {
 struct UsedFingerprint {
     stage: String,
     fingerprint: Fingerprint,
+}
+
+/// The records of the latest runs, newest first; those that cannot be read are passed over.
+///
+/// # Errors
+///
+/// Those of the store.
+pub fn latest_records(store: &SharedStore, most: usize) -> Result<Vec<RunRecord>, CheckpointError> {
+    let found = store.list(RUNS_FOLDER)?;
+    let paths = found.iter().rev().take(most).map(|info| info.path.as_str());
+    let paths: Vec<&str> = paths.collect();
+    let records = store.get_all(&paths).into_iter().flatten();
+    let parsed = records.map(|bytes| serde_json::from_slice::<RunRecord>(&bytes));
+    Ok(parsed.filter_map(Result::ok).collect())
 }
 
 /// The record of the latest run, if there was one.

@@ -11,10 +11,10 @@ use crate::model::batch::{Images, Inputs, check};
 use crate::model::libtorch::{Activation, Filters, Sweep, convolve};
 use crate::model::{ModelError, Precision};
 
-const FILTERS_1: usize = 6;
-const FILTERS_2: usize = 16;
-const KERNEL: usize = 5;
-const DENSE_1: usize = 120;
+pub(super) const FILTERS_1: usize = 6;
+pub(super) const FILTERS_2: usize = 16;
+pub(super) const KERNEL: usize = 5;
+pub(super) const DENSE_1: usize = 120;
 /// Width of the penultimate layer.
 pub(super) const DENSE_2: usize = 54;
 /// The smallest image that leaves a pixel after both convolutions and poolings.
@@ -97,7 +97,7 @@ impl LeNet {
 }
 
 /// Side of an image after a convolution and a pooling.
-fn pooled(side: usize) -> usize {
+pub(super) fn pooled(side: usize) -> usize {
     (side + 1 - KERNEL) / 2
 }
 

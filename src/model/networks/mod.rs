@@ -10,6 +10,7 @@ mod neural_embedder;
 mod neural_simple;
 mod pass;
 mod spec;
+mod summary;
 
 pub use fine_tuned::{FineTuning, Trained};
 pub use fusion::{Branch, BranchSpec, FusionOptions, Modality, scores_of};
@@ -17,3 +18,4 @@ pub(super) use layers::{Classifier, Initializer, Layers};
 pub use network::{Network, ParameterCounts};
 pub(super) use pass::Pass;
 pub use spec::NetworkSpec;
+pub use summary::LayerSummary;

@@ -1,0 +1,368 @@
+//! Images: what became of them, their sizes and colours, where they vary, and what the crop leaves of them.
+
+use super::counts::{TextCounts, quantile_of, share};
+use crate::checkpoint::{CheckpointReader, PartManifest};
+use crate::image::{
+    DecodeLimits, Filter, ImagePreparer, PrepareOptions, Thumbnail, encode_png, thumbnail,
+};
+use crate::report::ReportError;
+use crate::report::attachments::Attachments;
+use crate::report::data::{ChannelMeans, Counted, Crop, Images, Photo, Spread, Variance};
+use crate::report::photos::attach;
+use crate::report::sources::{Sources, has_dataset, has_file, texts};
+use crate::schema::{self, LABELLED, UNLABELLED};
+use arrow::array::{Array, Float32Array, RecordBatch, UInt32Array};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Photos shown before and after the crop.
+const CROPS: usize = 4;
+/// Side of those pictures in pixels.
+const CROP_SIDE: u32 = 224;
+/// Sizes that are told apart.
+const SIZES: usize = 8;
+/// The file with the variances.
+const VARIANCE_FILE: &str = "pixel_variance.npy";
+
+/// Reads the section; `None` where no image was read.
+pub(super) fn images(
+    sources: &Sources<'_>,
+    attachments: &mut Attachments,
+) -> Result<Option<Images>, ReportError> {
+    let (Some((stage, reader)), Some((_, products))) =
+        (sources.main("decode_images"), sources.main("ingest"))
+    else {
+        return Ok(None);
+    };
+    let mut colours = Colours::default();
+    colours.read(stage, reader, products)?;
+    let mut statuses = colours.statuses.clone();
+    if has_dataset(reader, UNLABELLED) {
+        for part in &reader.dataset(UNLABELLED)?.parts {
+            let batch = reader.columns(UNLABELLED, part, &["image_status"])?;
+            texts(&batch, "image_status")?
+                .iter()
+                .flatten()
+                .for_each(|status| statuses.add(status));
+        }
+    }
+    let params = sources.pipeline.params(stage);
+    let margin = params["margin"].as_f64().unwrap_or(0.0);
+    Ok(Some(Images {
+        stage: stage.to_owned(),
+        statuses: counted(&statuses, usize::MAX),
+        sizes: counted(&colours.sizes, SIZES),
+        white: colours.white(sources),
+        channels: colours.channels(sources),
+        variance: variance(reader, attachments)?,
+        crops: crops(sources, &colours.shown, params, attachments),
+        size: params["size"].as_u64().map_or(0, |size| size as u32),
+        margin,
+    }))
+}
+
+fn counted(counts: &TextCounts, most: usize) -> Vec<Counted> {
+    let rows = counts.by_count().into_iter().take(most);
+    let counted = rows.map(|(name, rows)| Counted {
+        name: name.to_owned(),
+        rows,
+        share: share(rows, counts.rows()),
+    });
+    counted.collect()
+}
+
+/// What one pass over the labelled images finds, by category.
+#[derive(Default)]
+struct Colours {
+    statuses: TextCounts,
+    sizes: TextCounts,
+    white: BTreeMap<String, Vec<f32>>,
+    /// Sums of the channel means and number of images.
+    channels: BTreeMap<String, ([f64; 3], u64)>,
+    /// A photo of each of some categories: id, title, path.
+    shown: BTreeMap<String, [String; 3]>,
+}
+
+/// Columns that say something of an image, but for its pixels.
+const COLUMNS: [&str; 8] = [
+    "id",
+    "image_status",
+    "width",
+    "height",
+    "white_share",
+    "mean_red",
+    "mean_green",
+    "mean_blue",
+];
+
+impl Colours {
+    /// Reads part by part: part *i* of the images holds the rows of part *i* of the products, in their order.
+    fn read(
+        &mut self,
+        stage: &str,
+        reader: &CheckpointReader,
+        products: &CheckpointReader,
+    ) -> Result<(), ReportError> {
+        let unusable = |detail: &str| ReportError::Unusable {
+            stage: stage.to_owned(),
+            detail: detail.to_owned(),
+        };
+        let parts = |reader: &CheckpointReader| -> Result<Vec<PartManifest>, ReportError> {
+            Ok(reader.dataset(LABELLED)?.parts.clone())
+        };
+        let (images, rows) = (parts(reader)?, parts(products)?);
+        if images.len() != rows.len() {
+            return Err(unusable("it has other parts than the products"));
+        }
+        for (images, rows) in images.iter().zip(&rows) {
+            let columns = ["id", "title", "image", "label"];
+            let rows = products.part(LABELLED, rows, Some(&columns))?;
+            let images = reader.columns(LABELLED, images, &COLUMNS)?;
+            if texts(&images, "id")? != texts(&rows, "id")? {
+                return Err(unusable("its rows are not those of the products"));
+            }
+            self.add(&images, &rows)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, images: &RecordBatch, rows: &RecordBatch) -> Result<(), ReportError> {
+        let statuses = texts(images, "image_status")?;
+        let widths: &UInt32Array = schema::column(images, "width")?;
+        let heights: &UInt32Array = schema::column(images, "height")?;
+        let white: &Float32Array = schema::column(images, "white_share")?;
+        let means = ["mean_red", "mean_green", "mean_blue"]
+            .map(|name| schema::column::<Float32Array>(images, name));
+        let [red, green, blue] = means;
+        let channels = [red?, green?, blue?];
+        let labels = texts(rows, "label")?;
+        let [ids, titles, paths] = [
+            texts(rows, "id")?,
+            texts(rows, "title")?,
+            texts(rows, "image")?,
+        ];
+        for row in 0..images.num_rows() {
+            self.statuses.add(statuses.value(row));
+            if white.is_null(row) {
+                continue;
+            }
+            let label = labels.value(row);
+            self.sizes
+                .add(&format!("{}×{}", widths.value(row), heights.value(row)));
+            self.white
+                .entry(label.to_owned())
+                .or_default()
+                .push(white.value(row));
+            let (sums, images) = self.channels.entry(label.to_owned()).or_default();
+            for (sum, channel) in sums.iter_mut().zip(channels) {
+                *sum += f64::from(channel.value(row));
+            }
+            *images += 1;
+            if self.shown.len() < CROPS && !self.shown.contains_key(label) {
+                let photo = [ids, titles, paths].map(|column| column.value(row).to_owned());
+                self.shown.insert(label.to_owned(), photo);
+            }
+        }
+        Ok(())
+    }
+
+    /// The five numbers of each category, by median.
+    fn white(&mut self, sources: &Sources<'_>) -> Vec<Spread> {
+        let spread = |(label, shares): (&String, &mut Vec<f32>)| {
+            shares.sort_by(f32::total_cmp);
+            Spread {
+                label: label.clone(),
+                name: sources.name(label),
+                images: shares.len() as u64,
+                numbers: [0.0, 0.25, 0.5, 0.75, 1.0].map(|share| quantile_of(shares, share)),
+            }
+        };
+        let mut all: Vec<Spread> = self.white.iter_mut().map(spread).collect();
+        all.sort_by(|a, b| b.numbers[2].total_cmp(&a.numbers[2]));
+        all
+    }
+
+    /// The means of each category, the brightest first.
+    fn channels(&self, sources: &Sources<'_>) -> Vec<ChannelMeans> {
+        let means = |(label, (sums, images)): (&String, &([f64; 3], u64))| ChannelMeans {
+            label: label.clone(),
+            name: sources.name(label),
+            images: *images,
+            means: sums.map(|sum| sum / (*images).max(1) as f64),
+        };
+        let mut all: Vec<ChannelMeans> = self.channels.iter().map(means).collect();
+        let level = |row: &ChannelMeans| row.means.iter().sum::<f64>();
+        all.sort_by(|a, b| level(b).total_cmp(&level(a)));
+        all
+    }
+}
+
+/// Reads the variances and draws them: the more a pixel varies, the brighter it is.
+fn variance(
+    reader: &CheckpointReader,
+    attachments: &mut Attachments,
+) -> Result<Option<Variance>, ReportError> {
+    if !has_file(reader, VARIANCE_FILE) {
+        return Ok(None);
+    }
+    let images = reader
+        .manifest()
+        .summary
+        .get("variance_images")
+        .and_then(Value::as_u64);
+    let images = images.unwrap_or(0);
+    let bytes = reader.file(VARIANCE_FILE)?;
+    let Some(levels) = variances(&bytes).filter(|_| images > 0) else {
+        return Ok(None);
+    };
+    let side = (levels.len() as f64).sqrt() as usize;
+    let edge = side.div_ceil(10);
+    let is_border = |at: usize| {
+        let (row, column) = (at / side, at % side);
+        row.min(column).min(side - 1 - row).min(side - 1 - column) < edge
+    };
+    let mean = |of_border: bool| {
+        let chosen = levels
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| is_border(*at) == of_border);
+        let (sum, count) = chosen.fold((0.0, 0_u64), |(sum, count), (_, level)| {
+            (sum + f64::from(*level), count + 1)
+        });
+        sum / count.max(1) as f64
+    };
+    let most = levels.iter().copied().fold(0.0, f32::max);
+    let rgb: Vec<u8> = levels
+        .iter()
+        .flat_map(|level| heat(level / most.max(1.0)))
+        .collect();
+    let Ok(png) = encode_png(side as u32, side as u32, &rgb) else {
+        return Ok(None);
+    };
+    Ok(Some(Variance {
+        images,
+        border: mean(true),
+        middle: mean(false),
+        most: f64::from(most),
+        figure: attachments.png("variance", png),
+    }))
+}
+
+/// Takes the variances out of the file and averages the channels: `2 × size × size × 3` numbers, the second half of them.
+fn variances(npy: &[u8]) -> Option<Vec<f32>> {
+    let header = usize::from(u16::from_le_bytes([*npy.get(8)?, *npy.get(9)?]));
+    let values = npy.get(10 + header..)?.as_chunks::<4>().0;
+    let second = values.get(values.len() / 2..)?;
+    let pixel = |channels: &[[u8; 4]; 3]| {
+        channels
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .sum::<f32>()
+            / 3.0
+    };
+    let pixels: Vec<f32> = second.as_chunks::<3>().0.iter().map(pixel).collect();
+    (!pixels.is_empty()).then_some(pixels)
+}
+
+/// A colour between black, red, orange and pale yellow, for 0 to 1: lighter is more, also without colours.
+fn heat(share: f32) -> [u8; 3] {
+    const STOPS: [[f32; 3]; 5] = [
+        [0.0, 0.0, 4.0],
+        [87.0, 16.0, 110.0],
+        [188.0, 55.0, 84.0],
+        [249.0, 142.0, 9.0],
+        [252.0, 255.0, 164.0],
+    ];
+    let at = share.clamp(0.0, 1.0) * (STOPS.len() - 1) as f32;
+    let below = (at as usize).min(STOPS.len() - 2);
+    let (from, to) = (STOPS[below], STOPS[below + 1]);
+    std::array::from_fn(|channel| {
+        let mixed = from[channel] + (to[channel] - from[channel]) * (at - below as f32);
+        mixed.round() as u8
+    })
+}
+
+/// Some photos, whole and as models see them.
+fn crops(
+    sources: &Sources<'_>,
+    shown: &BTreeMap<String, [String; 3]>,
+    params: &Value,
+    attachments: &mut Attachments,
+) -> Vec<Crop> {
+    let source = &sources.environment().source;
+    let mut crops = Vec::new();
+    for [id, title, path] in shown.values() {
+        let Ok(bytes) = source.get(path) else {
+            continue;
+        };
+        let mut photo = |picture: Option<Thumbnail>| {
+            let picture = picture?;
+            Some(Photo {
+                id: id.clone(),
+                title: title.clone(),
+                picture: attach(&picture, attachments)?,
+                width: picture.width,
+                height: picture.height,
+            })
+        };
+        let limits = DecodeLimits::default();
+        let before = photo(thumbnail(&bytes, CROP_SIDE, &limits).ok());
+        let after = photo(prepared(&bytes, params));
+        if let (Some(before), Some(after)) = (before, after) {
+            crops.push(Crop { before, after });
+        }
+    }
+    crops
+}
+
+/// The tensor of an image, at the size of the page.
+fn prepared(bytes: &[u8], params: &Value) -> Option<Thumbnail> {
+    let options = PrepareOptions {
+        margin: params["margin"].as_f64()? as f32,
+        size: params["size"].as_u64()?.min(u64::from(CROP_SIDE)) as u32,
+        filter: Filter::parse(params["filter"].as_str()?)?,
+        limits: DecodeLimits::default(),
+    };
+    let size = options.size;
+    let prepared = ImagePreparer::new(&options).ok()?.prepare(bytes).ok()?;
+    Some(Thumbnail {
+        width: size,
+        height: size,
+        rgb: prepared.pixels,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::PixelVariance;
+
+    #[test]
+    fn variances_are_read_from_the_file_as_it_is_written() {
+        let mut sums = PixelVariance::new(2 * 2 * 3);
+        let image = |level: u8| {
+            let mut pixels = [7_u8; 12];
+            pixels[9..].fill(level);
+            pixels
+        };
+        sums.add(&image(0)).unwrap();
+        sums.add(&image(100)).unwrap();
+        let found = variances(&sums.to_npy(2)).unwrap();
+        assert_eq!(found.len(), 4);
+        assert_eq!(found[..3], [0.0; 3]);
+        assert!((found[3] - 2_500.0).abs() < 1.0, "{found:?}");
+        assert!(variances(b"\x93NUMPY").is_none());
+    }
+
+    #[test]
+    fn more_variance_is_lighter() {
+        let light = |share: f32| {
+            heat(share)
+                .iter()
+                .map(|level| u32::from(*level))
+                .sum::<u32>()
+        };
+        let levels: Vec<u32> = (0..=20).map(|step| light(step as f32 / 20.0)).collect();
+        assert!(levels.is_sorted(), "{levels:?}");
+    }
+}
