@@ -9,6 +9,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`cli`] | commands, and what they print |
+//! | [`operation`] | metrics and lineage of a run, for those who operate it |
 //! | [`config`] | `pipeline.yaml`, parsed, resolved and validated |
 //! | [`graph`], [`fingerprint`], [`plan`] | the pure core: who needs whom, what outputs depend on, what has to run |
 //! | [`runner`] | runs what is dirty, independent stages side by side, and keeps the record |
@@ -30,6 +31,7 @@ pub mod graph;
 pub mod image;
 pub mod model;
 pub mod monitor;
+pub mod operation;
 pub mod plan;
 pub mod report;
 pub mod runner;

@@ -84,6 +84,8 @@ pub(super) struct Failure {
     /// From the nearest to the first.
     pub(super) causes: Vec<String>,
     pub(super) remedy: Option<String>,
+    /// What became of a run, with the end of its line; empty for other commands.
+    pub(super) summary: String,
 }
 
 impl Failure {
@@ -104,6 +106,7 @@ impl Failure {
         if let Some(remedy) = &self.remedy {
             let _ = writeln!(text, "  remedy: {remedy}");
         }
+        text.push_str(&self.summary);
         text
     }
 
@@ -114,6 +117,9 @@ impl Failure {
         line.set("error", self.error.as_str());
         line.set("causes", self.causes.clone());
         line.set("remedy", self.remedy.clone());
+        if !self.summary.is_empty() {
+            line.set("summary", self.summary.trim_end());
+        }
         line
     }
 }
@@ -302,15 +308,17 @@ mod tests {
             error: "stage split".to_owned(),
             causes: vec!["a".to_owned(), "b".to_owned()],
             remedy: None,
+            summary: "run r failed\n".to_owned(),
         };
         assert_eq!(
             failure.text(),
-            "error: stage split\n  because: a\n  because: b\n"
+            "error: stage split\n  because: a\n  because: b\nrun r failed\n"
         );
         let line: Value = serde_json::from_str(&failure.line().finish()).unwrap();
         assert_eq!(line["level"], "ERROR");
         assert_eq!(line["exit_code"], 11);
         assert_eq!(line["causes"][1], "b");
         assert_eq!(line["remedy"], Value::Null);
+        assert_eq!(line["summary"], "run r failed");
     }
 }

@@ -21,7 +21,6 @@ use crate::sql::SqlError;
 use crate::store::StoreError;
 use args::{Arguments, Command, LogFormat};
 use clap::Parser;
-use std::process::ExitCode;
 use thiserror::Error;
 
 /// Why a command failed.
@@ -62,11 +61,38 @@ enum CommandError {
     /// Standard output is closed or full.
     #[error("cannot write to standard output")]
     Output(#[from] std::io::Error),
+    /// A run failed, and what is said of it at the end.
+    #[error(transparent)]
+    Failed(Box<FailedRun>),
+}
+
+/// Why a run failed, and its summary on one line.
+#[derive(Debug)]
+struct FailedRun {
+    error: CommandError,
+    summary: String,
+}
+
+impl std::fmt::Display for FailedRun {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(formatter)
+    }
+}
+
+impl std::error::Error for FailedRun {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.error)
+    }
 }
 
 impl CommandError {
+    fn failed(error: Self, summary: String) -> Self {
+        Self::Failed(Box::new(FailedRun { error, summary }))
+    }
+
     fn exit_code(&self) -> u8 {
         match self {
+            Self::Failed(run) => run.error.exit_code(),
             Self::Config(_)
             | Self::Sql(_)
             | Self::Store(
@@ -85,6 +111,7 @@ impl CommandError {
 
     fn remedy(&self) -> Option<String> {
         match self {
+            Self::Failed(run) => run.error.remedy(),
             Self::Run(error) => error.remedy(),
             Self::Store(StoreError::NotFound { .. }) => Some(
                 "name the catalogue with RAYONNAGE_SOURCE (DUMP with make), or write a sample one: rayonnage sample"
@@ -99,21 +126,24 @@ impl CommandError {
     }
 }
 
-/// Runs the program.
-#[must_use]
-pub fn main() -> ExitCode {
+/// Runs the program and ends the process.
+///
+/// Everything is written and flushed by then. The process ends at once: the libraries that it has loaded would take a tenth of a
+/// second to put themselves away first.
+pub fn main() -> ! {
     let arguments = Arguments::parse();
-    match dispatch(&arguments) {
-        Ok(()) => ExitCode::from(exit_code::OK),
+    let exit_code = match dispatch(&arguments) {
+        Ok(()) => exit_code::OK,
         // A reader that has seen enough (`| head`) is no failure of ours.
         Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            ExitCode::from(exit_code::OK)
+            exit_code::OK
         }
         Err(error) => {
             report(&error, arguments.common.log_format);
-            ExitCode::from(error.exit_code())
+            error.exit_code()
         }
-    }
+    };
+    signal_hook::low_level::exit(exit_code.into())
 }
 
 fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
@@ -147,6 +177,10 @@ fn report(error: &CommandError, format: LogFormat) {
         error: error.to_string(),
         causes,
         remedy: error.remedy(),
+        summary: match error {
+            CommandError::Failed(run) => run.summary.clone(),
+            _ => String::new(),
+        },
     };
     failure.print(format);
 }

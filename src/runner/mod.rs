@@ -15,8 +15,8 @@ pub use error::RunError;
 pub use facts::{Pipeline, gather_facts};
 pub use observer::{Ended, Observer, RunStart, Unobserved};
 pub use record::{
-    DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, StoreRecord, last_fingerprints,
-    latest_record, latest_records, new_run_id,
+    DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, StoreRecord, chain,
+    last_fingerprints, latest_record, latest_records, new_run_id,
 };
 pub use selection::{SelectionOptions, select};
 
@@ -438,7 +438,7 @@ fn log_stage_end(record: &StageRecord, error: Option<&StageError>) {
         parts_taken_over,
         ..
     } = record;
-    match error.map(|error| record::chain(error)) {
+    match error.map(|error| chain(error)) {
         None => tracing::info!(
             stage,
             elapsed_ms,

@@ -235,6 +235,13 @@ impl StageRecord {
         record
     }
 
+    /// What it published, or found published: the path below the sink, and the rows.
+    #[must_use]
+    pub fn published(&self) -> Option<(&str, u64)> {
+        let path = self.summary.get("path").and_then(Value::as_str)?;
+        Some((path, self.summary.get("rows")?.as_u64()?))
+    }
+
     fn describe(&mut self, manifest: &Manifest) {
         let rows = manifest
             .datasets
@@ -333,10 +340,7 @@ impl RunRecord {
     /// What was published, or was there already: the path below the sink, and the rows.
     #[must_use]
     pub fn published(&self) -> Option<(&str, u64)> {
-        self.stages.iter().find_map(|stage| {
-            let path = stage.summary.get("path").and_then(Value::as_str)?;
-            Some((path, stage.summary.get("rows")?.as_u64()?))
-        })
+        self.stages.iter().find_map(StageRecord::published)
     }
 
     /// Rows cleaned over the time of cleaning, fitting and vectorising.
@@ -375,7 +379,8 @@ impl RunRecord {
 }
 
 /// An error with all its causes on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
