@@ -19,6 +19,7 @@
 //! | `loader` | networks of images that are read as the training goes: threads, augmentation, signals |
 //! | `sources` | a catalogue in shards or on a web server; dates and copies in the sink |
 //! | `stores` | the same on real servers, with faults on the line; `make test-stores` |
+//! | `operation` | log lines, metrics, lineage events, and the files for the nightly start |
 //! | `pixels` | classical models of grey pixels: scores, samples, rows without image |
 //! | `parity` | tokens and TF-IDF values of the Python libraries |
 //! | `architecture` | who may name whom in `src/` |
@@ -39,6 +40,7 @@ mod input;
 mod kill;
 mod loader;
 mod models;
+mod operation;
 mod parity;
 mod pixels;
 mod publication;

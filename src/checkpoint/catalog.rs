@@ -14,8 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Catalog {
     store: SharedStore,
     last: BTreeMap<String, Fingerprint>,
-    read: Arc<Mutex<HashMap<(String, Fingerprint), Arc<Manifest>>>>,
+    read: Arc<Mutex<Read>>,
 }
+
+/// Manifests by stage and fingerprint.
+type Read = HashMap<(String, Fingerprint), Arc<Manifest>>;
 
 impl Catalog {
     /// Opens the checkpoints below a root; `last` is the fingerprint that the latest run with
@@ -68,7 +71,7 @@ impl Catalog {
         Ok(read)
     }
 
-    fn remembered(&self) -> MutexGuard<'_, HashMap<(String, Fingerprint), Arc<Manifest>>> {
+    fn remembered(&self) -> MutexGuard<'_, Read> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -17,7 +17,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 /// The run that this process is.
 static RUN: OnceLock<String> = OnceLock::new();
@@ -139,11 +139,8 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut line = Line::new(event.metadata().level().as_str());
-        for span in context
-            .event_scope()
-            .into_iter()
-            .flat_map(|scope| scope.from_root())
-        {
+        let scope = context.event_scope();
+        for span in scope.into_iter().flat_map(Scope::from_root) {
             let extensions = span.extensions();
             if let Some(fields) = extensions.get::<FormattedFields<N>>() {
                 line.add(fields);

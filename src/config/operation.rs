@@ -9,7 +9,7 @@ pub struct MetricsConfig {
     pub textfile: String,
 }
 
-/// Events for an OpenLineage receiver.
+/// Events for a receiver of `OpenLineage`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LineageConfig {
     /// URL of the receiver; empty for `OPENLINEAGE_URL`, and where that is empty for none.

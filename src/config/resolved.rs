@@ -48,7 +48,7 @@ pub struct PipelineConfig {
     pub sink: SinkConfig,
     /// Metrics of the last run.
     pub metrics: MetricsConfig,
-    /// Events for an OpenLineage receiver.
+    /// Events for a receiver of `OpenLineage`.
     pub lineage: LineageConfig,
     /// Weights of frozen networks by name.
     pub weights: BTreeMap<String, WeightsConfig>,

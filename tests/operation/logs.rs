@@ -12,13 +12,22 @@ type Line = Map<String, Value>;
 #[track_caller]
 fn lines(outcome: &Outcome) -> Vec<Line> {
     let lines = outcome.stderr.lines().map(|line| {
-        let object: Line = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let object: Line =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let text = |name: &str| {
             let value = object.get(name).and_then(Value::as_str);
-            value.unwrap_or_else(|| panic!("{name} is not in {line}")).to_owned()
+            value
+                .unwrap_or_else(|| panic!("{name} is not in {line}"))
+                .to_owned()
         };
-        assert!(chrono::DateTime::parse_from_rfc3339(&text("timestamp")).is_ok(), "{line}");
-        assert!(["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&text("level").as_str()), "{line}");
+        assert!(
+            chrono::DateTime::parse_from_rfc3339(&text("timestamp")).is_ok(),
+            "{line}"
+        );
+        assert!(
+            ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&text("level").as_str()),
+            "{line}"
+        );
         assert!(!text("message").is_empty(), "{line}");
         assert!(!line.contains('\u{1b}'), "colours in {line}");
         object
@@ -102,9 +111,19 @@ fn a_run_that_fails_says_so_in_objects_alone() {
     assert_eq!(last["exit_code"], 11);
     assert_eq!(last["error"], "stage split");
     let causes = last["causes"].as_array().unwrap();
-    assert!(causes[0].as_str().unwrap().contains("nothing_is_tested found"));
+    assert!(
+        causes[0]
+            .as_str()
+            .unwrap()
+            .contains("nothing_is_tested found")
+    );
     assert!(last["remedy"].as_str().unwrap().contains("sql/checks/"));
-    assert!(last["summary"].as_str().unwrap().contains("failed (exit 11) at stage split"));
+    assert!(
+        last["summary"]
+            .as_str()
+            .unwrap()
+            .contains("failed (exit 11) at stage split")
+    );
 }
 
 #[test]
@@ -114,7 +133,12 @@ fn mistakes_in_the_configuration_are_objects_too() {
     outcome.expect(10, &[]);
     let lines = lines(&outcome);
     assert_eq!(lines.len(), 1);
-    assert!(lines[0]["error"].as_str().unwrap().contains("seed: invalid type"));
+    assert!(
+        lines[0]["error"]
+            .as_str()
+            .unwrap()
+            .contains("seed: invalid type")
+    );
     assert!(lines[0]["run"].is_string());
 }
 
@@ -130,13 +154,23 @@ fn a_failed_run_says_on_its_last_line_how_to_go_on() {
     let start = format!("run {} failed (exit 11) at stage split after ", record.run);
     assert!(last.starts_with(&start), "{last}");
     let resume = " fresh, resume with: rayonnage run ";
-    assert!(last.contains(resume) && last.ends_with(" --until evaluate"), "{last}");
+    assert!(
+        last.contains(resume) && last.ends_with(" --until evaluate"),
+        "{last}"
+    );
     assert!(!last.contains("--from"), "{last}");
     // The command works as it stands.
-    space.write("sql/checks/nothing_is_tested.sql", super::FAILING_CHECK.replace("'test'", "'none'"));
+    space.write(
+        "sql/checks/nothing_is_tested.sql",
+        super::FAILING_CHECK.replace("'test'", "'none'"),
+    );
     let command = last.split_once("resume with: rayonnage ").unwrap().1;
     let status = std::process::Command::new("sh")
-        .args(["-c", &format!("exec \"$0\" {command} >resumed.txt 2>&1"), env!("CARGO_BIN_EXE_rayonnage")])
+        .args([
+            "-c",
+            &format!("exec \"$0\" {command} >resumed.txt 2>&1"),
+            env!("CARGO_BIN_EXE_rayonnage"),
+        ])
         .current_dir(space.path(""))
         .env("RAYONNAGE_SOURCE", "catalogue")
         .env("RAYONNAGE_DEVICE", "cpu")
@@ -151,7 +185,14 @@ fn a_run_that_cannot_begin_has_a_summary_too() {
     let checkpoints = store::open(&space.path("checkpoints").display().to_string()).unwrap();
     let guard = checkpoints.lock(LOCK_FILE, "the other run").unwrap();
     let outcome = space.rayonnage(&["run"]);
-    outcome.expect(14, &["held by the other run", " failed (exit 14) after ", ": nothing ran, resume with: "]);
+    outcome.expect(
+        14,
+        &[
+            "held by the other run",
+            " failed (exit 14) after ",
+            ": nothing ran, resume with: ",
+        ],
+    );
     drop(guard);
     let outcome = space.rayonnage(&["run", "--until", "nonsense"]);
     outcome.expect(2, &[" failed (exit 2) after "]);

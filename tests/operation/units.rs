@@ -20,7 +20,10 @@ fn script(name: &str) -> String {
 /// The values of a key of a unit file.
 fn values<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
     let lines = unit.lines().filter_map(|line| line.split_once('='));
-    lines.filter(|(name, _)| *name == key).map(|(_, value)| value).collect()
+    lines
+        .filter(|(name, _)| *name == key)
+        .map(|(_, value)| value)
+        .collect()
 }
 
 #[track_caller]
@@ -38,13 +41,25 @@ fn units_and_crontab_call_what_is_there() {
     assert_eq!(starts.len(), 1);
     is_program(starts[0].split(' ').next().unwrap());
     assert_eq!(values(&service, "WorkingDirectory"), [HOME]);
-    assert_eq!(values(&script("rayonnage.timer"), "Unit"), ["rayonnage.service"]);
+    assert_eq!(
+        values(&script("rayonnage.timer"), "Unit"),
+        ["rayonnage.service"]
+    );
     let cron = script("rayonnage.cron");
-    let lines = cron.lines().filter(|line| !line.starts_with('#') && !line.contains('='));
-    assert_eq!(lines.count(), 0, "every line of the crontab is a comment, a variable or the night");
+    let lines = cron
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.contains('='));
+    assert_eq!(
+        lines.count(),
+        0,
+        "every line of the crontab is a comment, a variable or the night"
+    );
     let night = cron.lines().find(|line| line.contains("exec ")).unwrap();
     let fields: Vec<&str> = night.splitn(7, ' ').collect();
-    assert!(fields[..2].iter().all(|field| field.parse::<u8>().is_ok()), "{night}");
+    assert!(
+        fields[..2].iter().all(|field| field.parse::<u8>().is_ok()),
+        "{night}"
+    );
     assert_eq!(fields[2..6], ["*", "*", "*", "rayonnage"]);
     assert!(!fields[6].contains('%'), "cron takes % for a line end");
     let program = fields[6].split("exec ").nth(1).unwrap();
@@ -61,7 +76,10 @@ fn the_environment_file_names_variables_that_somebody_reads() {
         .lines()
         .filter_map(|line| line.trim_start_matches('#').split_once('='))
         .map(|(name, _)| name.to_owned())
-        .filter(|name| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'))
+        .filter(|name| {
+            name.bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        })
         .collect();
     assert!(names.len() > 8, "{names:?}");
     let pipeline = std::fs::read_to_string(checkout().join("pipeline.yaml")).unwrap();
@@ -103,17 +121,34 @@ fn a_night_runs_on_the_dump_of_its_day_and_ends_with_the_exit_code_of_the_progra
     let outcome = night(&["--until", "ingest"], "2026-11-20");
     assert_eq!(outcome.status.code(), Some(0), "{outcome:?}");
     let stderr = String::from_utf8(outcome.stderr).unwrap();
-    assert!(!stderr.is_empty() && stderr.lines().all(|line| line.starts_with('{')), "{stderr}");
+    assert!(
+        !stderr.is_empty() && stderr.lines().all(|line| line.starts_with('{')),
+        "{stderr}"
+    );
     assert_eq!(space.record().exit_code, 0);
     let metrics = space.read("night.prom");
-    assert!(metrics.contains("rayonnage_dump_date_timestamp_seconds{pipeline=\"rakuten-catalogue\"} 1795132800\n"), "{metrics}");
-    assert_eq!(night(&["--until", "ingest"], "2026-11-21").status.code(), Some(11));
-    assert_eq!(night(&["--until", "nonsense"], "2026-11-20").status.code(), Some(2));
+    assert!(
+        metrics.contains(
+            "rayonnage_dump_date_timestamp_seconds{pipeline=\"rakuten-catalogue\"} 1795132800\n"
+        ),
+        "{metrics}"
+    );
+    assert_eq!(
+        night(&["--until", "ingest"], "2026-11-21").status.code(),
+        Some(11)
+    );
+    assert_eq!(
+        night(&["--until", "nonsense"], "2026-11-20").status.code(),
+        Some(2)
+    );
     let today = Command::new("date").arg("+%F").output().unwrap().stdout;
     let today = String::from_utf8(today).unwrap();
     let outcome = night(&["--until", "ingest"], "");
     let stderr = String::from_utf8(outcome.stderr).unwrap();
-    assert!(stderr.contains(&format!("dumps/{}", today.trim())), "{stderr}");
+    assert!(
+        stderr.contains(&format!("dumps/{}", today.trim())),
+        "{stderr}"
+    );
 }
 
 /// systemd's own opinion, where it is installed.
@@ -134,8 +169,15 @@ fn systemd_finds_nothing_wrong() {
             path
         })
         .to_vec();
-    let verified = Command::new("systemd-analyze").arg("verify").args(&units).output().unwrap();
+    let verified = Command::new("systemd-analyze")
+        .arg("verify")
+        .args(&units)
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&verified.stderr);
-    let about_us: Vec<&str> = said.lines().filter(|line| line.contains("rayonnage")).collect();
+    let about_us: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("rayonnage"))
+        .collect();
     assert!(verified.status.success() && about_us.is_empty(), "{said}");
 }

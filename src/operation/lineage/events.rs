@@ -59,23 +59,16 @@ impl Events {
         kind: EventType,
         time: SystemTime,
         error: Option<&str>,
-        inputs: Vec<Value>,
-        outputs: Vec<Value>,
+        inputs: &[Value],
+        outputs: &[Value],
     ) -> Value {
-        let facets = self.run_facets(error);
+        let run = json!({ "runId": run_uuid(&self.run, ""), "facets": self.run_facets(error) });
         let job = json!({
             "namespace": self.namespace,
             "name": self.pipeline,
             "facets": { "jobType": job_type("PIPELINE") },
         });
-        event(
-            kind,
-            time,
-            &run_uuid(&self.run, ""),
-            facets,
-            job,
-            [inputs, outputs],
-        )
+        event(kind, time, &run, &job, [inputs, outputs])
     }
 
     /// An event of the run of a stage; `queries` are those that it runs.
@@ -87,8 +80,8 @@ impl Events {
         stage: &str,
         queries: Option<&str>,
         error: Option<&str>,
-        inputs: Vec<Value>,
-        outputs: Vec<Value>,
+        inputs: &[Value],
+        outputs: &[Value],
     ) -> Value {
         let mut facets = self.run_facets(error);
         let parent = json!({
@@ -107,14 +100,8 @@ impl Events {
             let sql = json!({ "query": queries, "dialect": "polars" });
             job["facets"]["sql"] = facet("1-1-0", "SQLJobFacet", sql);
         }
-        event(
-            kind,
-            time,
-            &run_uuid(&self.run, stage),
-            facets,
-            job,
-            [inputs, outputs],
-        )
+        let run = json!({ "runId": run_uuid(&self.run, stage), "facets": facets });
+        event(kind, time, &run, &job, [inputs, outputs])
     }
 
     fn run_facets(&self, error: Option<&str>) -> Map<String, Value> {
@@ -138,16 +125,15 @@ impl Events {
 fn event(
     kind: EventType,
     time: SystemTime,
-    run: &str,
-    facets: Map<String, Value>,
-    job: Value,
-    [inputs, outputs]: [Vec<Value>; 2],
+    run: &Value,
+    job: &Value,
+    [inputs, outputs]: [&[Value]; 2],
 ) -> Value {
     let time = DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true);
     json!({
         "eventType": kind.as_str(),
         "eventTime": time,
-        "run": { "runId": run, "facets": facets },
+        "run": run,
         "job": job,
         "inputs": inputs,
         "outputs": outputs,
@@ -183,9 +169,11 @@ fn run_uuid(run: &str, stage: &str) -> String {
     }
     bytes[6] = 0x70 | (bytes[6] & 0x0f);
     bytes[8] = 0x80 | (bytes[8] & 0x3f);
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let [a, b, c, d, e] = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &hex[range]);
-    format!("{a}-{b}-{c}-{d}-{e}")
+    let mut hex = format!("{:032x}", u128::from_be_bytes(bytes));
+    for dash in [20, 16, 12, 8] {
+        hex.insert(dash, '-');
+    }
+    hex
 }
 
 /// When a run began, by its id: `20261123T025609829Z-e5e16f`.
@@ -222,15 +210,15 @@ mod tests {
         let mut events = Events::new("nights", "shop", "r");
         events.set_dump_date(Some("2026-11-20"));
         let time = SystemTime::UNIX_EPOCH;
-        let run = events.of_run(EventType::Abort, time, Some("why"), vec![], vec![]);
+        let run = events.of_run(EventType::Abort, time, Some("why"), &[], &[]);
         let stage = events.of_stage(
             EventType::Start,
             time,
             "translate",
             Some("SELECT 1"),
             None,
-            vec![],
-            vec![],
+            &[],
+            &[],
         );
         assert_eq!(run["eventType"], "ABORT");
         assert_eq!(run["eventTime"], "1970-01-01T00:00:00.000Z");

@@ -1,4 +1,4 @@
-//! Lineage: what was made of what, as OpenLineage events for a receiver or a file.
+//! Lineage: what was made of what, as `OpenLineage` events for a receiver or a file.
 //!
 //! The run of the pipeline and, as its children, the runs of its stages each begin with START and end with COMPLETE, FAIL or
 //! ABORT (stopped by a signal). A fresh stage did not run, and so has no event. A process that is killed leaves runs
@@ -100,13 +100,9 @@ impl Lineage {
             sources: roots.sources(&config.source),
             roots,
         };
-        let event = self.events.of_run(
-            EventType::Start,
-            start.started,
-            None,
-            known.sources.clone(),
-            Vec::new(),
-        );
+        let event = self
+            .events
+            .of_run(EventType::Start, start.started, None, &known.sources, &[]);
         self.sender.send(&event);
         self.known = Some(known);
     }
@@ -130,8 +126,8 @@ impl Lineage {
             stage,
             known.queries.get(stage).map(String::as_str),
             None,
-            read.clone(),
-            Vec::new(),
+            &read,
+            &[],
         );
         self.sender.send(&event);
         self.inputs.insert(stage.to_owned(), read);
@@ -164,8 +160,8 @@ impl Lineage {
             stage,
             known.queries.get(stage).map(String::as_str),
             error.as_deref(),
-            self.inputs.remove(stage).unwrap_or_default(),
-            outputs,
+            &self.inputs.remove(stage).unwrap_or_default(),
+            &outputs,
         );
         self.sender.send(&event);
     }
@@ -186,8 +182,8 @@ impl Lineage {
             kind,
             SystemTime::now(),
             record.error.as_deref(),
-            known.sources.clone(),
-            published.into_iter().collect(),
+            &known.sources,
+            published.as_slice(),
         );
         self.sender.send_last(&event);
     }

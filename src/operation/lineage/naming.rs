@@ -1,7 +1,7 @@
 //! What datasets are called: a namespace for where they lie, and a name in it.
 //!
 //! # Source
-//! "Naming" of the OpenLineage specification: `file` and the path; `s3://bucket`, `gs://bucket` and the key. A container of Azure is named
+//! "Naming" of the `OpenLineage` specification: `file` and the path; `s3://bucket`, `gs://bucket` and the key. A container of Azure is named
 //! as its URL names it, since the account stands in the environment; a web server by scheme, host and port.
 
 /// Where a root lies, for receivers.

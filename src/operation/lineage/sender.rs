@@ -18,7 +18,7 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// For how long nothing is sent to a receiver that failed.
-const REST: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_mins(1);
 
 /// Where events go.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// By the configuration, and where that says nothing by the variables that all clients of OpenLineage go by.
+    /// By the configuration, and where that says nothing by the variables that all clients of `OpenLineage` go by.
     pub(super) fn of(config: &LineageConfig, lookup: &dyn Fn(&str) -> Option<String>) -> Self {
         let variable = |name| lookup(name).filter(|value| !value.is_empty());
         let given = |text: &String, name| {
@@ -129,7 +129,7 @@ impl Sender {
             let _ = posting.queue.send(Letter { event, is_last });
         }
         if let Some(path) = &self.file
-            && let Err(error) = append(path, line + "\n")
+            && let Err(error) = append(path, &(line + "\n"))
             && !self.is_file_broken
         {
             self.is_file_broken = true;
@@ -220,7 +220,7 @@ fn post(client: &PostClient, event: &Bytes) -> Result<(), PostError> {
 }
 
 /// One write a line, so that two runs that append to one file do not mix.
-fn append(path: &Path, line: String) -> std::io::Result<()> {
+fn append(path: &Path, line: &str) -> std::io::Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     file.write_all(line.as_bytes())
 }
