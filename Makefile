@@ -69,6 +69,23 @@ test-stores: ## the tests of object stores on real servers: s3s-fs and Azurite, 
 	have garage RAYONNAGE_TEST_GARAGE --installed; \
 	cargo test --release --locked --test suite stores::
 
+# make test-report SHOTS=folder
+SHOTS ?=
+
+.PHONY: test-report
+test-report: ## the report of a sample run in a headless Chromium (from npm): no error, no request, at two widths; SHOTS=folder for screenshots
+	@$(WITH_LIBTORCH) \
+	look=$$(scripts/setup-browser.sh) || { echo 'test-report: there is no browser, so the report is NOT looked at' >&2; exit 0; }; \
+	cargo build --release --locked; \
+	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	"$(RAYONNAGE)" sample "$$work/sample" --rows 400; \
+	export RAYONNAGE_SOURCE="$$work/sample" RAYONNAGE_CHECKPOINTS="$$work/checkpoints" RAYONNAGE_SINK="$$work/out" RAYONNAGE_DATE=; \
+	"$(RAYONNAGE)" run --set lenet.params.epochs=3 --set neural_simple.params.epochs=9 --set neural_embedder.params.epochs=9 --set fusion.params.epochs=9; \
+	for lang in en fr; do \
+		"$(RAYONNAGE)" report --lang $$lang --out "$$work/$$lang.html"; \
+		node "$$look" "$$work/$$lang.html" $(if $(SHOTS),"$(SHOTS)/$$lang"); \
+	done
+
 # make parity DATA=folder; make bench-text DATA=folder PEERS=folder NETWORKS=1 ROUNDS=3 REPORT=file
 DATA ?=
 PEERS ?=
@@ -203,7 +220,8 @@ doc: ## build the documentation of the crate
 	@$(WITH_LIBTORCH) RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --no-deps
 
 .PHONY: ci
-ci: ## what .ci/run calls: format, then the tests, then those that need servers
+ci: ## what .ci/run calls: format, then the tests, then those that need servers or a browser
 	@cargo fmt --check
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory test-stores
+	@$(MAKE) --no-print-directory test-report

@@ -12,6 +12,7 @@
 //! | [`operation`] | metrics and lineage of a run, for those who operate it |
 //! | [`config`] | `pipeline.yaml`, parsed, resolved and validated |
 //! | [`graph`], [`fingerprint`], [`plan`] | the pure core: who needs whom, what outputs depend on, what has to run |
+//! | [`report`] | the page on a run, and its figures |
 //! | [`runner`] | runs what is dirty, independent stages side by side, and keeps the record |
 //! | [`stages`] | one file per stage kind: read parts → kernel → write parts |
 //! | [`text`], [`image`], [`model`] | kernels: plain functions of their inputs and options |

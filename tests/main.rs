@@ -8,6 +8,7 @@
 //! | `kill` | real signals at real moments |
 //! | `damage` | damaged objects, and what the next runs make of them |
 //! | `publication` | the protocol of the sink |
+//! | `report` | the page on a run: what it says, and that it needs nothing but itself |
 //! | `translation` | the pending list and the table that comes back |
 //! | `backbones` | a real backbone against PyTorch, where its weights are there |
 //! | `images` | every status of an image, to the published row; the variance of the pixels |
@@ -44,6 +45,7 @@ mod operation;
 mod parity;
 mod pixels;
 mod publication;
+mod report;
 mod sources;
 mod space;
 mod stores;

@@ -25,7 +25,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tempfile::TempDir;
 
 /// What makes a run of the whole pipeline quick; later settings win.
-const SETTINGS: [&str; 16] = [
+const SETTINGS: [&str; 17] = [
+    "report.after_run=false",
     "rows_per_part=16",
     "decode_images.params.size=32",
     "lenet.params.image_size=32",

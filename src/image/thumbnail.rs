@@ -27,11 +27,11 @@ pub struct Thumbnail {
 /// `Empty`, `NotAnImage`, `Corrupt` or `TooLarge`, with what was found.
 pub fn thumbnail(bytes: &[u8], side: u32, limits: &DecodeLimits) -> Result<Thumbnail, ImageFault> {
     let mut decoder = ImageDecoder::new(limits.clone());
-    let decoded = decoder.decode(bytes)?;
-    let (width, height) = (decoded.width, decoded.height);
+    let whole = decoder.decode(bytes)?;
+    let (width, height) = (whole.width, whole.height);
     let scale = (f64::from(side.max(1)) / f64::from(width.max(height))).min(1.0);
     let scaled = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
-    let (rgb, orientation) = (decoded.rgb.to_vec(), decoded.orientation);
+    let (rgb, orientation) = (whole.rgb.to_vec(), whole.orientation);
     guard(|| {
         let whole = RgbImage::from_raw(width, height, rgb).unwrap_or_default();
         let small = shrink(&whole, scaled(width), scaled(height));

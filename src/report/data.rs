@@ -3,11 +3,11 @@
 //! A section is `None`, or empty, where the stage that it tells of has no checkpoint. Pictures and figures stand here by the names of
 //! their files, beside the page.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The report.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ReportData {
     /// What stands at the top.
     pub overview: Overview,
@@ -28,7 +28,7 @@ pub struct ReportData {
 }
 
 /// What stands at the top.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Overview {
     /// Name of the pipeline.
     pub pipeline: String,
@@ -71,7 +71,7 @@ pub struct Overview {
 }
 
 /// Texts and labels.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Catalogue {
     /// Shares of empty fields.
     pub fields: Vec<FieldShare>,
@@ -92,7 +92,7 @@ pub struct Catalogue {
 }
 
 /// How often a field is empty.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FieldShare {
     /// Name of the field in the source.
     pub field: String,
@@ -107,7 +107,7 @@ pub struct FieldShare {
 }
 
 /// Statistics of the number of words of a field, over the labelled rows.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct WordStats {
     /// Name of the field in the source.
     pub field: String,
@@ -136,7 +136,7 @@ pub struct WordStats {
 }
 
 /// A thing and how many rows have it.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Counted {
     /// What.
     pub name: String,
@@ -147,7 +147,7 @@ pub struct Counted {
 }
 
 /// A category and its rows.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct CategoryCount {
     /// Label, as in the source.
     pub label: String,
@@ -160,7 +160,7 @@ pub struct CategoryCount {
 }
 
 /// The labels in the order of the file.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Strip {
     /// Rows.
     pub rows: u64,
@@ -173,7 +173,7 @@ pub struct Strip {
 }
 
 /// A category with samples.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Category {
     /// Label, as in the source.
     pub label: String,
@@ -186,7 +186,7 @@ pub struct Category {
 }
 
 /// A photo of a product.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Photo {
     /// Id of the row.
     pub id: String,
@@ -201,7 +201,7 @@ pub struct Photo {
 }
 
 /// The images.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Images {
     /// The stage that read them.
     pub stage: String,
@@ -224,7 +224,7 @@ pub struct Images {
 }
 
 /// How a number spreads within a category.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Spread {
     /// Label, as in the source.
     pub label: String,
@@ -237,7 +237,7 @@ pub struct Spread {
 }
 
 /// Means of the channels of a category's images.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ChannelMeans {
     /// Label, as in the source.
     pub label: String,
@@ -250,7 +250,7 @@ pub struct ChannelMeans {
 }
 
 /// Variance of each pixel over a sample of the images.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Variance {
     /// Images of the sample.
     pub images: u64,
@@ -265,7 +265,7 @@ pub struct Variance {
 }
 
 /// A photo before and after the crop.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Crop {
     /// The whole photo.
     pub before: Photo,
@@ -274,11 +274,11 @@ pub struct Crop {
 }
 
 /// Models, their training and their scores.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Models {
     /// The model that predicts.
     pub chosen: String,
-    /// Every model, by name.
+    /// Every model, the best on the test rows first.
     pub scores: Vec<ModelScore>,
     /// F1 on the test rows by category: a row for each category, a value for each model of `scores`.
     pub by_category: Vec<CategoryScores>,
@@ -293,7 +293,7 @@ pub struct Models {
 }
 
 /// Scores of a model.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ModelScore {
     /// Name of the stage.
     pub model: String,
@@ -318,7 +318,7 @@ pub struct ModelScore {
 }
 
 /// F1 of a category by each model.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CategoryScores {
     /// Label, as in the source; `macro avg` and `weighted avg` for all together.
     pub label: String,
@@ -333,7 +333,7 @@ pub struct CategoryScores {
 }
 
 /// A network: layers and training.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct NetworkTable {
     /// Name of the stage.
     pub model: String,
@@ -364,7 +364,7 @@ pub struct NetworkTable {
 }
 
 /// A layer.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Layer {
     /// Name within the network.
     pub name: String,
@@ -381,7 +381,7 @@ pub struct Layer {
 }
 
 /// An epoch of a training.
-#[derive(Debug, Clone, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Epoch {
     /// Number, from 1.
     pub epoch: u64,
@@ -398,7 +398,7 @@ pub struct Epoch {
 }
 
 /// Scores of a model of pixels: by cross-validation, where it was made, else on the test rows.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PixelScore {
     /// Name of the stage.
     pub model: String,
@@ -419,7 +419,7 @@ pub struct PixelScore {
 }
 
 /// How often rows of one category were taken for another, on the test rows.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ConfusionMatrix {
     /// Name of the model.
     pub model: String,
@@ -436,7 +436,7 @@ pub struct ConfusionMatrix {
 }
 
 /// A pair of categories that is confused.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ConfusedPair {
     /// The true category.
     pub actual: CategoryCount,
@@ -449,7 +449,7 @@ pub struct ConfusedPair {
 }
 
 /// Score of a model by what is known of a product.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ModalityScore {
     /// Name of the model.
     pub model: String,
@@ -466,7 +466,7 @@ pub struct ModalityScore {
 }
 
 /// What the chosen model gets wrong most often, and the products behind it.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Mistakes {
     /// The model.
     pub model: String,
@@ -475,7 +475,7 @@ pub struct Mistakes {
 }
 
 /// A confused pair with products.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MistakenPair {
     /// The pair.
     pub pair: ConfusedPair,
@@ -484,7 +484,7 @@ pub struct MistakenPair {
 }
 
 /// Tonight's rows beside those that the models were fitted on.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Drift {
     /// Labelled rows.
     pub labelled: u64,
@@ -495,7 +495,7 @@ pub struct Drift {
 }
 
 /// One distribution in both sets of rows.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Comparison {
     /// What is distributed: `language`, `title_words`, `description_words`, `category` or `modality`.
     pub what: String,
@@ -508,7 +508,7 @@ pub struct Comparison {
 }
 
 /// A value and its shares.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SharePair {
     /// Value or range.
     pub name: String,
@@ -519,7 +519,7 @@ pub struct SharePair {
 }
 
 /// What the run did.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Night {
     /// Rejects by reason.
     pub rejects: Vec<Counted>,
@@ -534,7 +534,7 @@ pub struct Night {
 }
 
 /// A row that could not be used.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Reject {
     /// Its id, where it has one.
     pub id: Option<String>,
@@ -547,7 +547,7 @@ pub struct Reject {
 }
 
 /// A stage and what it took.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StageTime {
     /// Name.
     pub stage: String,
@@ -572,7 +572,7 @@ pub struct StageTime {
 }
 
 /// What a check found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CheckLine {
     /// Name of the check.
     pub check: String,
@@ -589,7 +589,7 @@ pub struct CheckLine {
 }
 
 /// The result of a query of `sql/report`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct QueryTable {
     /// Name of the file, without its extension.
     pub query: String,

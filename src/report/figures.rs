@@ -54,7 +54,10 @@ fn draw_catalogue(catalogue: &Catalogue, lang: Lang, attachments: &mut Attachmen
         lang.pick("unlabelled", "à prédire"),
     ];
     let empty = catalogue.fields.iter().map(|field| BarRow {
-        label: field.field.clone(),
+        label: match field.field.as_str() {
+            "image file" => lang.pick("image file", "fichier image").to_owned(),
+            field => field.to_owned(),
+        },
         values: vec![field.labelled_share, field.unlabelled_share],
         text: format!(
             "{} · {}",
@@ -170,9 +173,15 @@ fn draw_images(images: &Images, lang: Lang, attachments: &mut Attachments) {
         "Moyenne des canaux par catégorie",
     );
     let level = |value: f64| lang.decimal(value, 0);
+    let darkest = images
+        .channels
+        .iter()
+        .flat_map(|row| row.means)
+        .fold(250.0, f64::min);
+    let range = ((darkest / 50.0).floor() * 50.0, 250.0);
     attachments.svg(
         "channels",
-        dots(title, &channels.collect::<Vec<_>>(), 250.0, &level),
+        dots(title, &channels.collect::<Vec<_>>(), range, &level),
     );
 }
 
@@ -241,13 +250,9 @@ fn nodes(layers: &[Layer], lang: Lang) -> Vec<Node> {
         let shape: Vec<String> = layer.output.iter().map(ToString::to_string).collect();
         let shape = shape.join("×");
         let detail = if layer.parameters > 0 {
-            format!(
-                "{} → {shape} · {}",
-                layer.kind,
-                lang.whole(layer.parameters)
-            )
+            format!("{shape} · {}", lang.whole(layer.parameters))
         } else {
-            format!("{} → {shape}", layer.kind)
+            shape
         };
         let class = match (layer.parameters, layer.is_trained) {
             (0, _) => "plain",

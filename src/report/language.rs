@@ -65,11 +65,7 @@ impl Lang {
     /// A share as a percentage: small ones with a decimal.
     pub(super) fn percent(self, share: f64) -> String {
         let percent = share * 100.0;
-        let decimals = if percent > 0.0 && percent < 9.95 {
-            1
-        } else {
-            0
-        };
+        let decimals = usize::from(percent > 0.0 && percent < 9.95);
         let space = self.pick("", "\u{202f}");
         format!("{}{space}%", self.decimal(percent, decimals))
     }

@@ -180,9 +180,8 @@ impl Table {
         }
     }
 
-    fn lenet(&mut self, size: usize, dropout: f64) {
+    fn lenet(&mut self, mut side: usize, dropout: f64) {
         let mut channels = 3;
-        let mut side = size;
         for (name, pool, filters) in [
             ("conv_1", "pool_1", lenet::FILTERS_1),
             ("conv_2", "pool_2", lenet::FILTERS_2),

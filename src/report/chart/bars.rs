@@ -24,8 +24,8 @@ pub(in crate::report) fn bars(title: &str, rows: &[BarRow], legend: &[&str]) -> 
     let bars_in_row = rows.iter().map(|row| row.values.len()).max().unwrap_or(1);
     let row_height = BAR * bars_in_row as f64 + GAP;
     let longest = |text: &dyn Fn(&BarRow) -> usize| rows.iter().map(text).max().unwrap_or(0) as f64;
-    let left = (longest(&|row| row.label.chars().count()) * 6.6 + 8.0).clamp(40.0, 190.0);
-    let right = longest(&|row| row.text.chars().count()) * 6.6 + 10.0;
+    let left = (longest(&|row| row.label.chars().count()) * 7.5 + 10.0).clamp(40.0, 200.0);
+    let right = longest(&|row| row.text.chars().count()) * 7.6 + 12.0;
     let top = if legend.is_empty() { 2.0 } else { 22.0 };
     let most = rows.iter().flat_map(|row| &row.values).copied();
     let most = most.fold(0.0, f64::max);

@@ -15,8 +15,8 @@ pub(in crate::report) struct Node {
     pub inputs: Vec<usize>,
 }
 
-const BOX: [f64; 2] = [158.0, 36.0];
-const STEP: [f64; 2] = [174.0, 54.0];
+const BOX: [f64; 2] = [172.0, 36.0];
+const STEP: [f64; 2] = [184.0, 54.0];
 
 /// Draws the boxes: the longer of two ways to a box decides how low it stands, and each chain of boxes has a column of its own
 /// until it meets another.
@@ -59,7 +59,7 @@ pub(in crate::report) fn flow(title: &str, nodes: &[Node]) -> Svg {
 }
 
 fn short(text: &str) -> String {
-    const MOST: usize = 27;
+    const MOST: usize = 26;
     if text.chars().count() <= MOST {
         return text.to_owned();
     }
@@ -114,6 +114,6 @@ mod tests {
 
     #[test]
     fn long_names_are_cut() {
-        assert_eq!(short(&"é".repeat(40)).chars().count(), 27);
+        assert_eq!(short(&"é".repeat(40)).chars().count(), 26);
     }
 }

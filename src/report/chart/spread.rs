@@ -29,17 +29,22 @@ const ROW: f64 = 17.0;
 const LEFT: f64 = 172.0;
 const RIGHT: f64 = 16.0;
 
-fn frame(title: &str, labels: &[&str], most: f64, format: &dyn Fn(f64) -> String) -> Svg {
+fn frame(
+    title: &str,
+    labels: &[&str],
+    (least, most): (f64, f64),
+    format: &dyn Fn(f64) -> String,
+) -> Svg {
     let height = labels.len() as f64 * ROW;
     let mut svg = Svg::new(WIDTH, height + 22.0, title);
-    for value in ticks(most, 4) {
-        let x = x_of(value, most);
+    for step in ticks(most - least, 4) {
+        let x = x_of(step, most - least);
         svg.line("grid", (x, 0.0), (x, height));
         svg.text(
             "muted small",
             (x, height + 14.0),
             Anchor::Middle,
-            &format(value),
+            &format(least + step),
         );
     }
     for (place, label) in labels.iter().enumerate() {
@@ -61,7 +66,7 @@ pub(in crate::report) fn boxes(
     format: &dyn Fn(f64) -> String,
 ) -> Svg {
     let labels: Vec<&str> = rows.iter().map(|row| row.label.as_str()).collect();
-    let mut svg = frame(title, &labels, most, format);
+    let mut svg = frame(title, &labels, (0.0, most), format);
     for (place, row) in rows.iter().enumerate() {
         let y = place as f64 * ROW + ROW / 2.0;
         let [least, lower, median, upper, largest] = row.numbers.map(|value| x_of(value, most));
@@ -75,19 +80,19 @@ pub(in crate::report) fn boxes(
     svg
 }
 
-/// Draws a red, a green and a blue dot for each group, on a scale from 0 to `most`, which is a round number.
+/// Draws a red, a green and a blue dot for each group, on a scale from `least` to `most`, which are round numbers.
 pub(in crate::report) fn dots(
     title: &str,
     rows: &[DotRow],
-    most: f64,
+    (least, most): (f64, f64),
     format: &dyn Fn(f64) -> String,
 ) -> Svg {
     let labels: Vec<&str> = rows.iter().map(|row| row.label.as_str()).collect();
-    let mut svg = frame(title, &labels, most, format);
+    let mut svg = frame(title, &labels, (least, most), format);
     for (place, row) in rows.iter().enumerate() {
         let y = place as f64 * ROW + ROW / 2.0;
         let dots = row.channels.iter().zip(["red", "green", "blue"]);
-        let xs = row.channels.map(|value| x_of(value, most));
+        let xs = row.channels.map(|value| x_of(value - least, most - least));
         let ends = xs
             .iter()
             .fold((f64::MAX, 0.0), |(low, high): (f64, f64), x| {
@@ -95,7 +100,7 @@ pub(in crate::report) fn dots(
             });
         svg.line("grid", (ends.0, y), (ends.1, y));
         for (value, class) in dots {
-            svg.circle(class, x_of(*value, most), y, 4.0, &row.tip);
+            svg.circle(class, x_of(*value - least, most - least), y, 4.0, &row.tip);
         }
     }
     svg
@@ -127,7 +132,7 @@ mod tests {
             channels: [0.0, 125.0, 250.0],
             tip: String::new(),
         };
-        let svg = dots("means", &[row], 250.0, &|value| format!("{value}")).inline();
+        let svg = dots("means", &[row], (0.0, 250.0), &|value| format!("{value}")).inline();
         for (class, x) in [("red", "172"), ("green", "338"), ("blue", "504")] {
             assert!(
                 svg.contains(&format!("<circle class=\"{class}\" cx=\"{x}\"")),

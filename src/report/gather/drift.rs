@@ -32,7 +32,7 @@ pub(super) fn drift(sources: &Sources<'_>) -> Result<Option<Drift>, ReportError>
     if let Some((_, reader)) = both(sources, "detect_language") {
         let old = language_counts(reader, LABELLED)?;
         let new = language_counts(reader, UNLABELLED)?;
-        comparisons.push(of_texts("language", &old, &new, |name| name.to_owned()));
+        comparisons.push(of_texts("language", &old, &new, str::to_owned));
     }
     if let Some((_, reader)) = both(sources, "clean_text") {
         let old = word_counts(reader, LABELLED)?;
@@ -49,7 +49,7 @@ pub(super) fn drift(sources: &Sources<'_>) -> Result<Option<Drift>, ReportError>
         "photo",
         &photos(LABELLED)?,
         &photos(UNLABELLED)?,
-        |name| name.to_owned(),
+        str::to_owned,
     ));
     if let Some((_, reader)) = sources.main("predict") {
         let old = text_counts(products, LABELLED, "label")?;
@@ -205,7 +205,7 @@ mod tests {
         old.add_many("en", 1);
         new.add_many("fr", 1);
         new.add_many("de", 1);
-        let found = of_texts("language", &old, &new, |name| name.to_owned());
+        let found = of_texts("language", &old, &new, str::to_owned);
         let rows: Vec<(&str, f64, f64)> = found
             .shares
             .iter()
@@ -222,7 +222,9 @@ mod tests {
     fn lengths_fall_into_the_same_bins() {
         let counts = |values: &[u32]| {
             let mut counts = NumberCounts::default();
-            values.iter().for_each(|value| counts.add(*value));
+            for value in values {
+                counts.add(*value);
+            }
             counts
         };
         let found = of_numbers("title_words", &counts(&[1, 2, 3, 200]), &counts(&[1, 1]));

@@ -50,6 +50,9 @@ pub(super) fn models(sources: &Sources<'_>) -> Result<Models, ReportError> {
         .iter()
         .map(|(model, scores)| model_score(sources, model, scores, &best))
         .collect();
+    models
+        .scores
+        .sort_by(|a, b| b.test_f1.total_cmp(&a.test_f1));
     models.chosen = predicts.unwrap_or(best);
     let scores = Scores::read(reader)?;
     models.by_category = by_category(sources, &models.scores, &scores);
@@ -264,6 +267,17 @@ fn configuration(params: &Value) -> String {
     let shown: Vec<String> = shown
         .map(|(key, value)| match value {
             Value::String(text) => format!("{key}={text}"),
+            // A number that was kept in 32 bits is written as it was meant.
+            Value::Number(number) if number.is_f64() => {
+                let value = number.as_f64().unwrap_or_default();
+                let short = value as f32;
+                let is_short = (f64::from(short) - value).abs() <= f64::EPSILON * value.abs();
+                if is_short {
+                    format!("{key}={short}")
+                } else {
+                    format!("{key}={value}")
+                }
+            }
             value => format!("{key}={value}"),
         })
         .collect();

@@ -1,0 +1,365 @@
+//! The report: what it says is what the checkpoints hold, and the page needs nothing but itself.
+
+use crate::space::{Outcome, TestSpace, options, stage};
+use rayonnage::report::{ReportData, StageTime};
+use rayonnage::runner::RunRecord;
+use rayonnage::sample::SampleOptions;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+
+/// A finished run with its report.
+fn reported() -> (TestSpace, RunRecord) {
+    let mut space = TestSpace::finished();
+    space.set("report.after_run=true");
+    let record = space.run(&[]);
+    (space, record)
+}
+
+fn data(space: &TestSpace, run: &str) -> ReportData {
+    serde_json::from_str(&space.read(&format!("checkpoints/_report/{run}/report.json"))).unwrap()
+}
+
+#[test]
+fn what_the_report_says_is_what_the_checkpoints_hold() {
+    let (space, record) = reported();
+    let report = data(&space, &record.run);
+    check_catalogue(&report, &record);
+    check_models(&report, &record);
+    check_networks(&report, &record);
+    let images = report.images.as_ref().unwrap();
+    let all: u64 = images.statuses.iter().map(|status| status.rows).sum();
+    assert_eq!(all, report.overview.labelled + report.overview.unlabelled);
+    assert!(images.variance.is_some() && !images.crops.is_empty());
+    check_drift(&report);
+    assert_eq!(report.night.stages.len(), record.stages.len());
+    let lenet = |stage: &&StageTime| stage.stage == "lenet";
+    let trained = report.night.stages.iter().find(lenet).unwrap();
+    assert_eq!(trained.state, "fresh");
+    assert!(trained.elapsed_ms.is_some() && trained.peak_rss_bytes.is_some());
+}
+
+fn check_catalogue(report: &ReportData, record: &RunRecord) {
+    let catalogue = report.catalogue.as_ref().unwrap();
+    let ingest = &stage(record, "ingest").rows;
+    assert_eq!(report.overview.labelled, ingest["labelled"]);
+    assert_eq!(report.overview.unlabelled, ingest["unlabelled"]);
+    let rows = |rows: &mut dyn Iterator<Item = u64>| rows.sum::<u64>();
+    let labelled = report.overview.labelled;
+    assert_eq!(
+        rows(&mut catalogue.balance.iter().map(|row| row.rows)),
+        labelled
+    );
+    assert_eq!(
+        rows(&mut catalogue.categories.iter().map(|row| row.rows)),
+        labelled
+    );
+    assert_eq!(
+        rows(&mut catalogue.languages.iter().map(|row| row.rows)),
+        labelled
+    );
+    assert_eq!(
+        rows(&mut catalogue.folds.iter().map(|row| row.rows)),
+        labelled
+    );
+    assert_eq!(catalogue.strip.as_ref().unwrap().rows, labelled);
+    for words in &catalogue.words {
+        assert_eq!(words.bins.iter().sum::<u64>(), labelled);
+        assert!(words.least <= words.median && words.median <= words.upper_quartile);
+    }
+    let names = catalogue
+        .categories
+        .iter()
+        .find(|row| row.label == "2060")
+        .unwrap();
+    assert_eq!(names.name, "Chambre enfant");
+}
+
+fn check_models(report: &ReportData, record: &RunRecord) {
+    let evaluated = &stage(record, "evaluate").summary;
+    let chosen = stage(record, "predict").summary["model"].as_str().unwrap();
+    assert_eq!(report.models.chosen, chosen);
+    let f1 = evaluated["models"][chosen]["test_f1"].as_f64().unwrap();
+    assert_eq!(report.overview.test_f1, Some(f1));
+    let weighted = report
+        .models
+        .by_category
+        .iter()
+        .find(|row| row.label == "weighted avg");
+    let place = report
+        .models
+        .scores
+        .iter()
+        .position(|score| score.model == chosen)
+        .unwrap();
+    assert!((weighted.unwrap().f1[place].unwrap() - f1).abs() < 1e-9);
+    for matrix in &report.models.confusions {
+        let expected = evaluated["models"][&matrix.model]["test_rows"]
+            .as_u64()
+            .unwrap();
+        assert_eq!(
+            matrix.rows.iter().sum::<u64>(),
+            expected,
+            "{}",
+            matrix.model
+        );
+    }
+    let roles: Vec<&str> = report
+        .models
+        .confusions
+        .iter()
+        .map(|matrix| matrix.role.as_str())
+        .collect();
+    assert_eq!(roles, ["reference", "chosen", "pixels"]);
+}
+
+fn check_networks(report: &ReportData, record: &RunRecord) {
+    for network in &report.models.networks {
+        let summary = &stage(record, &network.model).summary;
+        let number = |key: &str| summary[key].as_u64().unwrap();
+        let sum = |only_trained: bool| {
+            let layers = network
+                .layers
+                .iter()
+                .filter(|layer| layer.is_trained || !only_trained);
+            layers.map(|layer| layer.parameters).sum::<u64>()
+        };
+        let sums = (sum(false), sum(true));
+        assert_eq!(
+            sums,
+            (number("parameters"), number("trainable_parameters")),
+            "{}",
+            network.model
+        );
+        assert_eq!(network.history.len() as u64, number("epochs"));
+    }
+    let networks: BTreeSet<&str> = report
+        .models
+        .networks
+        .iter()
+        .map(|network| network.model.as_str())
+        .collect();
+    assert!(networks.is_superset(&BTreeSet::from([
+        "neural_simple",
+        "neural_embedder",
+        "lenet",
+        "fusion"
+    ])));
+}
+
+fn check_drift(report: &ReportData) {
+    let drift = report.drift.as_ref().unwrap();
+    for comparison in &drift.comparisons {
+        let sums = comparison.shares.iter().fold((0.0, 0.0), |sums, pair| {
+            (sums.0 + pair.labelled, sums.1 + pair.unlabelled)
+        });
+        let is_whole = (sums.0 - 1.0).abs() < 1e-9 && (sums.1 - 1.0).abs() < 1e-9;
+        assert!(is_whole, "{} {sums:?}", comparison.what);
+    }
+}
+
+#[test]
+fn every_figure_is_a_file_too_and_the_page_asks_for_nothing() {
+    let (space, record) = reported();
+    let folder = format!("checkpoints/_report/{}", record.run);
+    let page = space.read(&format!("{folder}/report.html"));
+    let json: Value = serde_json::from_str(&space.read(&format!("{folder}/report.json"))).unwrap();
+    let mut named = BTreeSet::new();
+    collect(&json, &mut named);
+    assert!(named.len() > 20, "{named:?}");
+    for file in &named {
+        let bytes = fs::read(space.path(&format!("{folder}/{file}"))).unwrap();
+        assert!(bytes.len() > 100, "{file}");
+    }
+    let svgs = fs::read_dir(space.path(&format!("{folder}/figures"))).unwrap();
+    let svgs = svgs.filter(|file| file.as_ref().unwrap().path().extension().unwrap() == "svg");
+    let in_page = page.matches("<svg class=\"figure\"").count();
+    assert!(svgs.count() == in_page && in_page > 15, "{in_page} figures");
+    // What a browser could fetch: nothing but what the page holds.
+    let without_names = page.replace("http://www.w3.org/2000/svg", "");
+    for address in [
+        "http://",
+        "https://",
+        "src=\"/",
+        "url(",
+        "@import",
+        "<script",
+        "<link rel=\"style",
+    ] {
+        assert!(!without_names.contains(address), "{address}");
+    }
+    for source in page.split(" src=\"").skip(1) {
+        assert!(source.starts_with("data:image/"), "{}", &source[..40]);
+    }
+}
+
+/// Files that the data name.
+fn collect(value: &Value, named: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) if text.starts_with("figures/") || text.starts_with("photos/") => {
+            named.insert(text.clone());
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect(value, named)),
+        Value::Object(values) => values.values().for_each(|value| collect(value, named)),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_run_with_nothing_new_keeps_the_report_it_has() {
+    let (mut space, record) = reported();
+    let outcome = space.rayonnage(&["run"]);
+    let page = format!("_report/{}/report.html", record.run);
+    outcome.expect(0, &[]).printed(&[&page]);
+    assert_eq!(reports(&space), BTreeSet::from([record.run.clone()]));
+    // In another language it is another page.
+    space.set("report.lang=fr");
+    let french = space.run(&[]);
+    assert!(reports(&space).contains(&french.run));
+    let page = space.read(&format!("checkpoints/_report/{}/report.html", french.run));
+    assert!(page.contains("<html lang=\"fr\">") && page.contains("Matrice de confusion"));
+    assert!(!page.contains("Confusion matrix"));
+    // A page that somebody deleted is made again.
+    fs::remove_file(space.path(&format!("checkpoints/_report/{}/report.html", french.run)))
+        .unwrap();
+    let again = space.run(&[]);
+    assert!(
+        space
+            .path(&format!("checkpoints/_report/{}/report.html", again.run))
+            .is_file()
+    );
+    space.set("report.after_run=false");
+    let silent = space.rayonnage(&["run"]);
+    assert!(!silent.expect(0, &[]).stdout.contains("report:"));
+}
+
+fn reports(space: &TestSpace) -> BTreeSet<String> {
+    let entries = fs::read_dir(space.path("checkpoints/_report")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name != "latest.json").collect()
+}
+
+#[test]
+fn the_command_makes_it_again_or_elsewhere() {
+    let space = TestSpace::finished();
+    let run = space.record().run;
+    let json = space.rayonnage(&["report", "--json"]);
+    let printed: ReportData = serde_json::from_str(&json.expect(0, &[]).stdout).unwrap();
+    assert_eq!(printed.overview.run, run);
+    let file = space.path("elsewhere.html");
+    let file = file.to_str().unwrap();
+    space
+        .rayonnage(&["report", "--lang", "fr", "--out", file])
+        .expect(0, &[]);
+    assert!(
+        fs::read_to_string(file)
+            .unwrap()
+            .contains("Rapport de la nuit")
+    );
+    assert!(
+        !space.path("checkpoints/_report").exists(),
+        "it was only to look"
+    );
+    space
+        .rayonnage(&["report", "--run", &run[..12]])
+        .expect(0, &[])
+        .printed(&["report.html"]);
+    assert!(
+        space
+            .path(&format!("checkpoints/_report/{run}/report.html"))
+            .is_file()
+    );
+    space
+        .rayonnage(&["report", "--run", "1999"])
+        .expect(2, &["no run \"1999\""]);
+    space
+        .rayonnage(&["report", "--lang", "de"])
+        .expect(2, &["must be en or fr"]);
+}
+
+#[test]
+fn without_any_run_there_is_no_report() {
+    let space = TestSpace::new();
+    space
+        .rayonnage(&["report"])
+        .expect(2, &["no run has left a record yet"]);
+}
+
+#[test]
+fn a_source_that_is_gone_costs_the_photos_alone() {
+    let space = TestSpace::finished();
+    for kind in ["image_train", "image_test"] {
+        fs::remove_dir_all(space.path(&format!("sample/images/{kind}"))).unwrap();
+    }
+    fs::remove_file(space.path("sample/Y_train_CVw08PX.csv")).unwrap();
+    let json = space.rayonnage(&["report", "--json"]);
+    let report: ReportData = serde_json::from_str(&json.expect(0, &[]).stdout).unwrap();
+    let catalogue = report.catalogue.unwrap();
+    assert!(catalogue.strip.is_none());
+    assert!(
+        catalogue
+            .categories
+            .iter()
+            .all(|category| category.photos.is_empty())
+    );
+    let mistakes = report.mistakes.unwrap();
+    let products = mistakes.pairs.iter().flat_map(|pair| &pair.products);
+    assert!(products.clone().count() > 0);
+    assert!(
+        products
+            .clone()
+            .all(|product| product.picture.is_empty() && !product.title.is_empty())
+    );
+}
+
+#[test]
+fn a_pipeline_without_images_has_a_report_without_them() {
+    let mut space = TestSpace::with_sample(&SampleOptions { ..options(120) });
+    space.set("profile=text");
+    space.set("report.after_run=true");
+    let record = space.run(&[]);
+    let report = data(&space, &record.run);
+    assert!(report.images.is_none());
+    let page = space.read(&format!("checkpoints/_report/{}/report.html", record.run));
+    assert!(page.contains("id=\"models\"") && !page.contains("id=\"images\""));
+}
+
+#[test]
+fn a_run_that_failed_half_way_can_be_reported_on() {
+    let mut space = TestSpace::new();
+    space.set("report.after_run=true");
+    space.run(&["--until", "clean_text"]);
+    space.write(
+        "sql/checks/nothing.sql",
+        "-- stage: split\nSELECT id FROM labelled ORDER BY id\n",
+    );
+    let failed: Outcome = space.rayonnage(&["run", "--until", "split"]);
+    failed.expect(11, &["nothing"]);
+    let json = space.rayonnage(&["report", "--json"]);
+    let report: ReportData = serde_json::from_str(&json.expect(0, &[]).stdout).unwrap();
+    assert_eq!(report.overview.status, "failed");
+    assert!(report.overview.error.is_some() && report.models.scores.is_empty());
+    assert!(report.catalogue.is_some());
+}
+
+#[test]
+fn what_a_supplier_writes_cannot_run_in_the_page() {
+    let mut space = TestSpace::with_sample(&options(120));
+    let table = space.read("sample/X_train_update.csv");
+    let mut lines: Vec<String> = table.lines().map(str::to_owned).collect();
+    let bad = "<script>alert(1)</script><img src=x onerror=alert(2)>";
+    // Titles stand in the second column; those that are quoted are left alone.
+    for line in &mut lines[1..] {
+        let mut columns: Vec<&str> = line.split(',').collect();
+        if columns.len() > 2 && !columns[1].starts_with('"') {
+            columns[1] = bad;
+            *line = columns.join(",");
+        }
+    }
+    space.write("sample/X_train_update.csv", lines.join("\n") + "\n");
+    space.set("report.after_run=true");
+    let record = space.run(&[]);
+    let page = space.read(&format!("checkpoints/_report/{}/report.html", record.run));
+    assert!(page.contains("&lt;script&gt;"), "no such title is shown");
+    assert!(!page.contains("<script") && !page.contains("<img src=x"));
+}
