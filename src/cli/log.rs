@@ -199,6 +199,11 @@ impl Visit for Line {
         self.set(field.name(), value);
     }
 
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        // Milliseconds are counted in so many bits.
+        self.set(field.name(), u64::try_from(value).unwrap_or(u64::MAX));
+    }
+
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.set(field.name(), value);
     }
@@ -256,7 +261,7 @@ mod tests {
         let error = io::Error::other("a \"broken\"\nline");
         let lines = logged("info", || {
             let none: Option<u64> = None;
-            tracing::warn!(rows = 7_u64, ratio = 0.5, is_ok = true, none, %error, "found {}", 1);
+            tracing::warn!(rows = 7_u64, elapsed_ms = 8_u128, ratio = 0.5, is_ok = true, none, %error, "found {}", 1);
             tracing::debug!("not of note");
         });
         assert_eq!(lines.len(), 1);
@@ -265,6 +270,7 @@ mod tests {
             ("level", Value::from("WARN")),
             ("message", "found 1".into()),
             ("rows", 7.into()),
+            ("elapsed_ms", 8.into()),
             ("ratio", 0.5.into()),
             ("is_ok", true.into()),
             ("error", "a \"broken\"\nline".into()),

@@ -1,7 +1,7 @@
 //! Log lines as whoever collects them reads them, and what a failed run says at its end.
 
 use super::failing;
-use crate::space::{Outcome, TestSpace, stage};
+use crate::space::{Outcome, TestSpace, part_files, stage};
 use rayonnage::checkpoint::LOCK_FILE;
 use rayonnage::store;
 use serde_json::{Map, Value};
@@ -81,10 +81,28 @@ fn every_line_of_a_run_is_an_object_with_the_run_and_those_of_a_stage_name_it() 
         assert_eq!(line["done"], of_stage.done);
         assert_eq!(line["unit"], of_stage.unit.as_str());
     }
-    // Written by the thread that trains, which is not the one that leads the run.
     let waited = saying(&lines, "waited for images");
     assert!(!waited.is_empty());
     assert!(waited.iter().all(|line| line["stage"] == "lenet"));
+}
+
+/// Parts are read and made by threads that the stage starts.
+#[test]
+fn what_a_part_is_about_is_said_with_the_stage_by_any_thread() {
+    let space = TestSpace::finished();
+    let folder = space.checkpoint_folder("clean_text");
+    let parts = part_files(space.checkpoint("clean_text").manifest());
+    assert!(parts.len() > 4);
+    for part in &parts {
+        space.write(&format!("{folder}/{part}"), b"PAR1, or so");
+    }
+    std::fs::remove_file(space.path(&format!("{folder}/manifest.json"))).unwrap();
+    let outcome = run(&space, &["--until", "clean_text", "--jobs", "3"]);
+    outcome.expect(0, &[]);
+    let lines = lines(&outcome);
+    let made_again = saying(&lines, "object is damaged and is made again");
+    assert_eq!(made_again.len(), parts.len(), "{lines:#?}");
+    assert!(made_again.iter().all(|line| line["stage"] == "clean_text"));
 }
 
 #[test]

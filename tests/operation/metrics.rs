@@ -205,7 +205,7 @@ fn the_file_tells_of_a_night_what_its_record_tells() {
         samples.get("rayonnage_last_success_timestamp_seconds", &[]),
         samples.get("rayonnage_run_end_timestamp_seconds", &[])
     );
-    assert_eq!(samples.names().len(), 20, "{:#?}", samples.names());
+    assert_eq!(samples.names().len(), 19, "{:#?}", samples.names());
 }
 
 #[test]
