@@ -9,6 +9,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`cli`] | commands, and what they print |
+//! | [`operation`] | metrics and lineage of a run, for those who operate it |
 //! | [`config`] | `pipeline.yaml`, parsed, resolved and validated |
 //! | [`graph`], [`fingerprint`], [`plan`] | the pure core: who needs whom, what outputs depend on, what has to run |
 //! | [`report`] | the page on a run, and its figures |
@@ -33,6 +34,7 @@ pub mod history;
 pub mod image;
 pub mod model;
 pub mod monitor;
+pub mod operation;
 pub mod plan;
 pub mod query;
 pub mod report;

@@ -5,8 +5,12 @@
 //! the fingerprint of the stage that uses it.
 
 mod ad_hoc;
+mod check;
+mod report_query;
 
 pub use ad_hoc::AdHocQuery;
+pub use check::{Check, Severity};
+pub use report_query::ReportQuery;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -40,6 +44,16 @@ pub enum SqlError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The head of a check is wrong.
+    #[error("{file} line {line}: {reason}")]
+    Head {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// There is no such query.
     #[error("there is no query {name}.sql")]
     Unknown {
@@ -66,35 +80,12 @@ pub enum SqlError {
     },
 }
 
-/// What a check does when it finds rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// The stage fails.
-    Fail,
-    /// A warning is logged and recorded.
-    Warn,
-}
-
-/// A query that returns the rows that break a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// File name without `.sql`.
-    pub name: String,
-    /// The file, to name it to people.
-    pub file: String,
-    /// Stage after which it runs.
-    pub stage: String,
-    /// What it does when it finds rows.
-    pub severity: Severity,
-    /// The query.
-    pub text: String,
-}
-
 /// The queries and checks of a folder; shipped ones stand in for those that it lacks.
 #[derive(Debug, Clone)]
 pub struct Queries {
     queries: BTreeMap<String, QueryText>,
     checks: Vec<Check>,
+    report: Vec<ReportQuery>,
 }
 
 /// The text of a query, and the file that it stands in.
@@ -143,7 +134,8 @@ impl Queries {
     pub fn shipped() -> Self {
         Self::parse(
             shipped("sql", &SHIPPED),
-            shipped("sql/checks", &SHIPPED_CHECKS),
+            shipped_checks(),
+            report_query::shipped(),
         )
         .expect("the shipped queries are tested")
     }
@@ -165,20 +157,37 @@ impl Queries {
         } else {
             BTreeMap::new()
         };
-        Self::parse(queries, checks)
+        let checks = checks
+            .into_iter()
+            .map(|(name, query)| Check::parse(&name, &query.file, query.text, false));
+        let report = report_query::load(&folder.join("report"))?;
+        Self::parse(queries, checks.collect(), report)
     }
 
-    fn parse(queries: Texts, checks: Texts) -> Result<Self, SqlError> {
+    fn parse(
+        queries: Texts,
+        checks: Result<Vec<Check>, SqlError>,
+        report: Vec<ReportQuery>,
+    ) -> Result<Self, SqlError> {
         for query in queries.values() {
             validate(&query.file, &query.text)?;
         }
-        let checks = checks
-            .into_iter()
-            .map(|(name, query)| parse_check(name, query));
+        let checks = checks?;
         Ok(Self {
             queries,
-            checks: checks.collect::<Result<_, _>>()?,
+            checks,
+            report,
         })
+    }
+
+    /// Refuses checks of the folder whose stage is none of those that are `known`.
+    ///
+    /// # Errors
+    ///
+    /// [`SqlError::Head`].
+    pub fn require_stages(&self, known: &[&str]) -> Result<(), SqlError> {
+        let mut checks = self.checks.iter();
+        checks.try_for_each(|check| check.require_stage(known))
     }
 
     /// The text of a query.
@@ -207,6 +216,12 @@ impl Queries {
         &self.checks
     }
 
+    /// The tables of the report, by name.
+    #[must_use]
+    pub fn of_report(&self) -> &[ReportQuery] {
+        &self.report
+    }
+
     /// Runs a query over tables.
     ///
     /// # Errors
@@ -233,6 +248,12 @@ fn shipped(folder: &str, pairs: &[(&str, &str)]) -> Texts {
     pairs.iter().map(query).collect()
 }
 
+fn shipped_checks() -> Result<Vec<Check>, SqlError> {
+    let checks = shipped("sql/checks", &SHIPPED_CHECKS).into_iter();
+    let checks = checks.map(|(name, query)| Check::parse(&name, &query.file, query.text, true));
+    checks.collect()
+}
+
 fn read_folder(folder: &Path) -> Result<Texts, SqlError> {
     let failed = |path: &Path, source| SqlError::Read {
         path: path.display().to_string(),
@@ -253,39 +274,6 @@ fn read_folder(folder: &Path) -> Result<Texts, SqlError> {
         }
     }
     Ok(texts)
-}
-
-/// Reads `-- stage:` and `-- severity:` from the head of a check.
-fn parse_check(name: String, query: QueryText) -> Result<Check, SqlError> {
-    let QueryText { file, text } = query;
-    validate(&file, &text)?;
-    let refuse = |reason: &str| SqlError::Refused {
-        file: file.clone(),
-        reason: reason.to_owned(),
-    };
-    let header = |key: &str| {
-        text.lines().find_map(|line| {
-            Some(
-                line.strip_prefix("-- ")?
-                    .strip_prefix(key)?
-                    .trim()
-                    .to_owned(),
-            )
-        })
-    };
-    let stage = header("stage:").ok_or_else(|| refuse("its head lacks `-- stage: NAME`"))?;
-    let severity = match header("severity:").as_deref() {
-        None | Some("fail") => Severity::Fail,
-        Some("warn") => Severity::Warn,
-        Some(_) => return Err(refuse("`-- severity:` is `fail` or `warn`")),
-    };
-    Ok(Check {
-        name,
-        file,
-        stage,
-        severity,
-        text,
-    })
 }
 
 /// Refuses what is not one query over the tables it is handed.
@@ -504,22 +492,11 @@ mod tests {
     }
 
     #[test]
-    fn checks_say_when_and_how() {
-        let parse = |text: &str| {
-            let file = "sql/checks/c.sql".to_owned();
-            let text = text.to_owned();
-            parse_check("c".to_owned(), QueryText { file, text })
-        };
-        let check = parse("-- stage: ingest\n-- severity: warn\nSELECT 1").unwrap();
-        assert_eq!(
-            (check.stage.as_str(), check.severity),
-            ("ingest", Severity::Warn)
-        );
-        let refused = parse("SELECT 1").unwrap_err().to_string();
-        assert!(
-            refused.starts_with("sql/checks/c.sql: its head lacks"),
-            "{refused}"
-        );
-        assert_eq!(Queries::shipped().checks_of("ingest").count(), 2);
+    fn shipped_checks_say_what_they_are_for() {
+        let shipped = Queries::shipped();
+        assert_eq!(shipped.checks_of("ingest").count(), 2);
+        for check in shipped.checks() {
+            assert!(check.description.ends_with('.'), "{check:?}");
+        }
     }
 }

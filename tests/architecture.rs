@@ -263,7 +263,7 @@ fn what_draws_touches_no_store() {
 fn nothing_imports_upward() {
     let layers: [&[&str]; 7] = [
         &["cli"],
-        &["history", "report"],
+        &["history", "report", "operation"],
         &["runner"],
         &["stages"],
         &["config", "sql", "source", "schema"],

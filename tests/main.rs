@@ -28,6 +28,7 @@
 //! | `sources` | a catalogue in shards or on a web server; dates and copies in the sink |
 //! | `schema` | the JSON Schema of the configuration: what the program takes it takes |
 //! | `stores` | the same on real servers, with faults on the line; `make test-stores` |
+//! | `operation` | log lines, metrics, lineage events, and the files for the nightly start |
 //! | `pixels` | classical models of grey pixels: scores, samples, rows without image |
 //! | `parity` | tokens and TF-IDF values of the Python libraries |
 //! | `architecture` | who may name whom in `src/` |
@@ -53,6 +54,7 @@ mod kill;
 mod loader;
 mod mistakes;
 mod models;
+mod operation;
 mod parity;
 mod pixels;
 mod printed;

@@ -220,8 +220,10 @@ impl TestSpace {
     pub fn bare_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rayonnage"));
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("RAYONNAGE_") {
-                command.env_remove(name);
+            let name_text = name.to_string_lossy();
+            let is_ours = ["RAYONNAGE_", "OPENLINEAGE_"];
+            if is_ours.iter().any(|start| name_text.starts_with(start)) {
+                command.env_remove(&name);
             }
         }
         command

@@ -8,6 +8,7 @@ mod drawing;
 mod explain;
 mod gc;
 mod graph;
+mod log;
 mod man;
 mod output;
 mod plan;
@@ -34,11 +35,8 @@ use crate::runner::RunError;
 use crate::sample::SampleError;
 use crate::sql::SqlError;
 use crate::store::StoreError;
-use args::{Arguments, Command};
+use args::{Arguments, Command, LogFormat};
 use clap::Parser;
-use std::fmt::Write as _;
-use std::process::ExitCode;
-use style::{Paint, Tone};
 use thiserror::Error;
 
 /// Why a command failed.
@@ -99,11 +97,38 @@ enum CommandError {
     /// Standard output is closed or full.
     #[error("cannot write to standard output")]
     Output(#[from] std::io::Error),
+    /// A run failed, and what is said of it at the end.
+    #[error(transparent)]
+    Failed(Box<FailedRun>),
+}
+
+/// Why a run failed, and its summary on one line.
+#[derive(Debug)]
+struct FailedRun {
+    error: CommandError,
+    summary: String,
+}
+
+impl std::fmt::Display for FailedRun {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(formatter)
+    }
+}
+
+impl std::error::Error for FailedRun {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.error)
+    }
 }
 
 impl CommandError {
+    fn failed(error: Self, summary: String) -> Self {
+        Self::Failed(Box::new(FailedRun { error, summary }))
+    }
+
     fn exit_code(&self) -> u8 {
         match self {
+            Self::Failed(run) => run.error.exit_code(),
             Self::Config(_)
             | Self::Sql(_)
             | Self::Store(StoreError::NoConditions { .. } | StoreError::ReadOnly { .. })
@@ -134,22 +159,25 @@ impl CommandError {
     }
 }
 
-/// Runs the program.
-#[must_use]
-pub fn main() -> ExitCode {
+/// Runs the program and ends the process.
+///
+/// Everything is written and flushed by then. The process ends at once: the libraries that it has loaded would take a tenth of a
+/// second to put themselves away first.
+pub fn main() -> ! {
     completions::answer();
     let arguments = Arguments::parse();
-    match dispatch(&arguments) {
-        Ok(()) => ExitCode::from(exit_code::OK),
+    let exit_code = match dispatch(&arguments) {
+        Ok(()) => exit_code::OK,
         // A reader that has seen enough (`| head`) is no failure of ours.
         Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            ExitCode::from(exit_code::OK)
+            exit_code::OK
         }
         Err(error) => {
-            report(&error);
-            ExitCode::from(error.exit_code())
+            report(&error, arguments.common.log_format);
+            error.exit_code()
         }
-    }
+    };
+    signal_hook::low_level::exit(exit_code.into())
 }
 
 fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
@@ -173,23 +201,27 @@ fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
 }
 
 /// Prints an error with its causes, and what to do where that can be said.
-fn report(error: &CommandError) {
-    let paint = Paint::stderr();
-    let mut text = format!("{} {error}\n", paint.tone(Tone::Bad, "error:"));
+fn report(error: &CommandError, format: LogFormat) {
+    let mut causes = Vec::new();
     let mut cause = std::error::Error::source(error);
     let mut shown = error.to_string();
     while let Some(error) = cause {
         let message = error.to_string();
         if !shown.ends_with(&message) {
-            let _ = writeln!(text, "  because: {message}");
+            causes.push(message.clone());
         }
         shown = message;
         cause = error.source();
     }
-    if let Some(remedy) = remedy::remedy(error) {
-        let label = paint.tone(Tone::Good, "remedy:");
-        let _ = writeln!(text, "  {label} {remedy}");
-    }
-    // Where standard error cannot be written, the exit code still tells.
-    let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes());
+    let failure = log::Failure {
+        exit_code: error.exit_code(),
+        error: error.to_string(),
+        causes,
+        remedy: remedy::remedy(error),
+        summary: match error {
+            CommandError::Failed(run) => run.summary.clone(),
+            _ => String::new(),
+        },
+    };
+    failure.print(format);
 }

@@ -1,6 +1,7 @@
 //! What commands print on standard output.
 
 use super::style::{self, Paint};
+use crate::exit_code;
 use crate::graph::StageId;
 use crate::runner::{Pipeline, RunRecord, StageRecord, StageStatus};
 use serde_json::Value;
@@ -137,6 +138,40 @@ pub(super) fn print_record(
     print(&text)
 }
 
+/// What became of a run that failed, on one line; `resume` is the command that goes on.
+pub(super) fn failure_line(
+    run: &str,
+    exit_code: u8,
+    record: Option<&RunRecord>,
+    elapsed_ms: u64,
+    resume: &str,
+) -> String {
+    let ended = match exit_code.checked_sub(exit_code::SIGNAL_BASE) {
+        Some(signal) if signal > 0 => format!("stopped by signal {signal}"),
+        _ => "failed".to_owned(),
+    };
+    let stage = record.and_then(|record| record.failed_stage.as_deref());
+    let at = stage.map_or_else(String::new, |stage| format!(" at stage {stage}"));
+    let elapsed = seconds(elapsed_ms);
+    let done = match record {
+        None => "nothing ran".to_owned(),
+        Some(record) => {
+            let (ran, fresh) = (
+                record.count(StageStatus::Ran),
+                record.count(StageStatus::Fresh),
+            );
+            format!("{ran} stages ran, {fresh} fresh")
+        }
+    };
+    let is_mistake = [exit_code::USAGE, exit_code::CONFIG].contains(&exit_code);
+    let then = if is_mistake {
+        String::new()
+    } else {
+        format!(", resume with: {resume}")
+    };
+    format!("run {run} {ended} (exit {exit_code}){at} after {elapsed}: {done}{then}\n")
+}
+
 /// The stages that are left out, a line each.
 pub(super) fn skipped(stages: &BTreeMap<StageId, String>) -> String {
     let mut text = String::new();
@@ -237,6 +272,22 @@ mod tests {
         let mut table = Table::new(&["a", "b"]);
         table.row(["\u{1b}[32mfresh\u{1b}[0m", "x"]);
         assert_eq!(table.to_string(), "a      b\n\u{1b}[32mfresh\u{1b}[0m  x\n");
+    }
+
+    #[test]
+    fn a_run_that_failed_says_how_to_go_on() {
+        assert_eq!(
+            failure_line("r", 14, None, 1234, "rayonnage run"),
+            "run r failed (exit 14) after 1.2 s: nothing ran, resume with: rayonnage run\n"
+        );
+        assert_eq!(
+            failure_line("r", 143, None, 0, "x"),
+            "run r stopped by signal 15 (exit 143) after 0.0 s: nothing ran, resume with: x\n"
+        );
+        assert_eq!(
+            failure_line("r", 10, None, 0, "x"),
+            "run r failed (exit 10) after 0.0 s: nothing ran\n"
+        );
     }
 
     #[test]

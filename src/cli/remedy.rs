@@ -14,6 +14,7 @@ use std::io::ErrorKind;
 /// What to do about an error.
 pub(super) fn remedy(error: &CommandError) -> Option<String> {
     let own = match error {
+        CommandError::Failed(run) => return remedy(&run.error),
         CommandError::Run(error) => error.remedy().or_else(|| error.store().and_then(of_store)),
         CommandError::Config(error) => of_config(error).map(str::to_owned),
         CommandError::Sql(SqlError::Refused { .. }) => Some(

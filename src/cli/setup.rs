@@ -1,8 +1,7 @@
 //! From arguments to a pipeline ready to be planned.
 
-use super::CommandError;
-use super::args::{Common, LogFormat};
-use super::style::Paint;
+use super::args::Common;
+use super::{CommandError, log};
 use crate::cancel::CancelToken;
 use crate::checkpoint::is_named_by_content;
 use crate::config::{ConfigError, Issue, PipelineConfig, parse, resolve, set_value, with_origins};
@@ -15,9 +14,9 @@ use crate::stages::{Environment, Stores, check_stages, kinds};
 use crate::store::{
     self, CacheOptions, CachedStore, OpenOptions, ShardedStore, SharedStore, StoreError,
 };
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
 
 /// What a command does to the stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +36,19 @@ pub(super) fn pipeline(
     workers: usize,
     cancel: CancelToken,
 ) -> Result<Pipeline, CommandError> {
-    let (mut config, queries) = configuration(common)?;
+    let (config, queries) = configuration(common)?;
+    open(common, config, queries, access, workers, cancel)
+}
+
+/// Opens the stores and the device of a configuration.
+pub(super) fn open(
+    common: &Common,
+    mut config: PipelineConfig,
+    queries: Queries,
+    access: Access,
+    workers: usize,
+    cancel: CancelToken,
+) -> Result<Pipeline, CommandError> {
     let device: DeviceChoice = common.device.parse().map_err(CommandError::Device)?;
     let stores = stores(&config, access)?;
     if config.dump_date.is_none() && stores.source.head(sample::MARKER)?.is_some() {
@@ -126,6 +137,13 @@ pub(super) fn configuration(common: &Common) -> Result<(PipelineConfig, Queries)
         return Err(told(ConfigError::Invalid { path, issues }).into());
     }
     let queries = Queries::load(&folder)?;
+    let stages = tree.get("stages").and_then(Value::as_object);
+    let stages: Vec<&str> = stages
+        .into_iter()
+        .flat_map(Map::keys)
+        .map(String::as_str)
+        .collect();
+    queries.require_stages(&stages)?;
     let issues = check_stages(&config);
     if !issues.is_empty() {
         return Err(told(ConfigError::Invalid { path, issues }).into());
@@ -136,27 +154,9 @@ pub(super) fn configuration(common: &Common) -> Result<(PipelineConfig, Queries)
 /// Folder of the queries that may be absent: the shipped ones then stand in.
 const DEFAULT_SQL: &str = "sql";
 
-/// Starts logging to standard error: warnings beside progress bars, everything of note elsewhere.
+/// Starts logging to standard error.
 pub(super) fn logging(common: &Common, monitor: &Monitor) {
-    let default = if monitor.has_bars() {
-        "warn"
-    } else {
-        // Requests that are repeated are everyday.
-        "info,object_store=warn"
-    };
-    let filter =
-        EnvFilter::try_from_env("RAYONNAGE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let writer = monitor.clone();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(Paint::stderr().is_on())
-        .with_writer(move || writer.log_writer());
-    // A second subscriber in one process (tests of the library) is no reason to fail.
-    let _ = match common.log_format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
+    log::start(common, monitor);
 }
 
 /// Threads to use where the command line does not say.

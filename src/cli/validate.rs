@@ -99,7 +99,7 @@ fn warn_of_idle_checks(config: &PipelineConfig, queries: &Queries) {
         if !config.skipped.contains_key(&check.stage) && !config.stages.contains_key(&check.stage) {
             let meant = suggestion(&check.stage, config.stages.keys().map(String::as_str));
             tracing::warn!(
-                file = check.file,
+                file = check.file(),
                 stage = check.stage,
                 meant,
                 "check of a stage that is not there: it never runs"

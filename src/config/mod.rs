@@ -7,6 +7,7 @@ mod interpolate;
 mod issue;
 mod json_schema;
 mod needs;
+mod operation;
 mod origin;
 mod profile;
 mod raw;
@@ -20,6 +21,7 @@ mod wording;
 pub use issue::{ConfigError, Issue};
 pub use json_schema::{KindSchema, json_schema};
 pub use needs::NeedRule;
+pub use operation::{LineageConfig, MetricsConfig};
 pub use origin::with_origins;
 pub use raw::{parse, set_value};
 pub use resolved::{

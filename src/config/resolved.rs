@@ -1,6 +1,7 @@
 //! The validated configuration, and how a tree becomes one.
 
 use super::issue::{ConfigError, Issue};
+use super::operation::{LineageConfig, MetricsConfig, checks as check_operation};
 use super::profile::Profile;
 use super::stages::{KindInfo, ResolvedStages, resolve_stages};
 use super::tree::check;
@@ -46,6 +47,10 @@ pub struct PipelineConfig {
     pub source: SourceConfig,
     /// Where predictions go.
     pub sink: SinkConfig,
+    /// Metrics of the last run.
+    pub metrics: MetricsConfig,
+    /// Events for a receiver of `OpenLineage`.
+    pub lineage: LineageConfig,
     /// Weights of frozen networks by name.
     pub weights: BTreeMap<String, WeightsConfig>,
     /// The page that is made after a run.
@@ -188,6 +193,10 @@ pub(super) struct RawPipeline {
     source: SourceConfig,
     /// Where predictions are published.
     sink: SinkConfig,
+    /// Metrics of each run, for Prometheus.
+    metrics: MetricsConfig,
+    /// Lineage events of each run.
+    lineage: LineageConfig,
     /// The page that a run makes at its end.
     report: ReportConfig,
     /// Files of frozen image networks, by name; without a path, what loads the weights is skipped.
@@ -243,6 +252,8 @@ impl Default for RawPipeline {
                 root: text("out"),
                 retain: 0,
             },
+            metrics: MetricsConfig::default(),
+            lineage: LineageConfig::default(),
             report: ReportConfig {
                 lang: text("en"),
                 after_run: true,
@@ -317,6 +328,8 @@ pub fn resolve(
         sql: raw.sql,
         source: raw.source,
         sink: raw.sink,
+        metrics: raw.metrics,
+        lineage: raw.lineage,
         report: raw.report,
         weights,
         stages,
@@ -400,6 +413,9 @@ fn check_top(raw: &RawPipeline, issues: &mut Vec<Issue>) {
         "dump_date",
         &format!("must be a date, YYYY-MM-DD, not {:?}", raw.dump_date),
     );
+    for (holds, path, message) in check_operation(&raw.metrics, &raw.lineage) {
+        require(holds, path, message);
+    }
 }
 
 /// Whether a text is a date of the calendar, `YYYY-MM-DD`.

@@ -88,6 +88,15 @@ impl RunError {
         }
     }
 
+    /// The stage that it is about.
+    #[must_use]
+    pub fn stage(&self) -> Option<&str> {
+        match self {
+            Self::Stage { stage, .. } | Self::NotSelected { stage, .. } => Some(stage),
+            _ => None,
+        }
+    }
+
     /// The exit code of the process.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

@@ -72,6 +72,15 @@ impl Pipeline {
         &self.environment.config.stages[stage].params
     }
 
+    /// The queries that a stage runs, checks not among them: name and text.
+    #[must_use]
+    pub fn queries(&self, stage: &str) -> Vec<(&str, &str)> {
+        let names = self.stage(stage).queries().iter();
+        names
+            .filter_map(|name| Some((*name, self.environment.queries.text(name).ok()?)))
+            .collect()
+    }
+
     pub(super) fn stage(&self, stage: &str) -> &dyn Stage {
         &*self.stages[stage]
     }

@@ -47,9 +47,9 @@ pub(super) fn load(folder: &Path) -> Result<Vec<ReportQuery>, SqlError> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let queries = read_folder(folder)?.into_iter().map(|(name, text)| {
-        validate(&name, &text)?;
-        Ok(ReportQuery::new(name, text))
+    let queries = read_folder(folder)?.into_iter().map(|(name, query)| {
+        validate(&query.file, &query.text)?;
+        Ok(ReportQuery::new(name, query.text))
     });
     queries.collect()
 }
@@ -79,11 +79,16 @@ mod tests {
     fn a_folder_is_read_by_name_and_what_is_no_query_refused() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(load(&folder.path().join("none")).unwrap(), []);
-        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         write("b_c.sql", "SELECT 1 AS one");
         write("a.sql", "-- title: First\nSELECT 2 AS two");
         write("notes.txt", "no query");
-        let titles: Vec<String> = load(folder.path()).unwrap().into_iter().map(|q| q.title).collect();
+        let titles: Vec<String> = load(folder.path())
+            .unwrap()
+            .into_iter()
+            .map(|q| q.title)
+            .collect();
         assert_eq!(titles, ["First", "b c"]);
         write("bad.sql", "DROP TABLE products");
         assert!(load(folder.path()).unwrap_err().to_string().contains("bad"));

@@ -256,7 +256,8 @@ fn decode_part(
     for pixels in pixels.chunks_mut(width * at_once) {
         let coming = next(&mut rows);
         let (made, following) = std::thread::scope(|scope| {
-            let following = scope.spawn(|| fetch(environment, coming));
+            let stage = tracing::Span::current();
+            let following = scope.spawn(move || stage.in_scope(|| fetch(environment, coming)));
             let made = decode_all(environment, options, fetched, pixels, width);
             (made, following.join())
         });

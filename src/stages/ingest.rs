@@ -57,13 +57,9 @@ impl Stage for Ingest {
             fields.push((format!("source.{name}"), environment.identify(table)?));
         }
         for (folder, identities) in environment.images()? {
-            let mut files: Vec<(&String, &FileIdentity)> = identities.iter().collect();
-            files.sort_by_key(|(path, _)| *path);
-            let digest = Digest::of_strings(
-                files
-                    .iter()
-                    .flat_map(|(path, file)| [path.as_str(), file.identity.as_str()]),
-            );
+            let files = identities.iter();
+            let digest =
+                Digest::of_strings(files.flat_map(|(path, file)| [path, file.identity.as_str()]));
             fields.push((format!("source.images.{folder}"), digest.to_string()));
         }
         let columns = serde_json::to_string(&source.columns).unwrap_or_default();

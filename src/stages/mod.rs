@@ -37,7 +37,7 @@ mod train;
 mod translate;
 mod weights;
 
-pub use checks::{CheckResult, run_checks};
+pub use checks::{CheckResult, keep_checks, run_checks, take_checks, verdict};
 pub use consistency::check_stages;
 pub use environment::{Environment, Stores};
 pub use error::StageError;
