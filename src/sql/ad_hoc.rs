@@ -224,7 +224,7 @@ mod tests {
             "DROP TABLE split",
             "SELECT 1; SELECT 2",
             "SELECT * FROM read_csv('x')",
-            "SELECT FROM WHERE",
+            "SELECT id FROM",
             "SELECT 'x",
         ] {
             assert!(AdHocQuery::parse(bad, &|_, _| false).is_err(), "{bad}");
