@@ -316,6 +316,14 @@ fn a_run_whose_checkpoints_are_gone_cannot_be_compared() {
     let mut space = TestSpace::finished();
     space.set("predict.params.model=decision_tree");
     space.run(&[]);
+    // Without what the model was made from nobody knows what changed in it.
+    let manifest = format!("{}/manifest.json", space.checkpoint_folder("tfidf"));
+    let text = space.read(&manifest);
+    std::fs::remove_file(space.path(&manifest)).unwrap();
+    space
+        .rayonnage(&["diff"])
+        .expect(2, &["checkpoint tfidf/", "is not there any more"]);
+    space.write(&manifest, text);
     space
         .rayonnage(&["gc", "--keep-runs", "1", "--keep-records", "9", "--delete"])
         .expect(0, &[]);

@@ -219,6 +219,10 @@ fn explain(
     after: &Predictions,
 ) -> Result<(), HistoryError> {
     let mut differs_in: HashMap<(&str, String), BTreeSet<(usize, &'static str)>> = HashMap::new();
+    if difference.of(Change::Changed).next().is_some() {
+        difference.old.require_ancestors()?;
+        difference.new.require_ancestors()?;
+    }
     for dataset in [LABELLED, UNLABELLED] {
         let changed = difference
             .of(Change::Changed)

@@ -149,6 +149,20 @@ impl Side {
         needed.filter_map(|field| needed_stage(&field.name))
     }
 
+    /// Makes sure that everything is still there that the model is made from.
+    pub(super) fn require_ancestors(&self) -> Result<(), HistoryError> {
+        let ancestors = self.ancestors(&self.model.stage);
+        let needed = ancestors.iter().flat_map(|stage| self.needs(stage));
+        let needed = needed.chain([self.model.stage.as_str()]);
+        match needed
+            .into_iter()
+            .find(|stage| self.manifest(stage).is_none())
+        {
+            None => Ok(()),
+            Some(stage) => Err(self.gone(stage)),
+        }
+    }
+
     /// The needed stage of a kind.
     pub(super) fn needed(&self, stage: &str, kind: &str) -> Option<&str> {
         let is_it = |need: &&str| self.manifest(need).is_some_and(|found| found.kind == kind);

@@ -226,7 +226,7 @@ mod tests {
             "DROP TABLE split",
             "SELECT 1; SELECT 2",
             "SELECT * FROM read_csv('x')",
-            "SELECT FROM WHERE",
+            "SELECT id FROM",
             "SELECT 'x",
         ] {
             assert!(
