@@ -112,6 +112,11 @@ check-tensorboard: ## open the learning curves of a run on the sample (or DATA=â
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	PYTHONPATH=$$packages python3 scripts/check-tensorboard.py "$(RAYONNAGE)" "$(or $(DATA),$(SAMPLE))" "$$work"
 
+.PHONY: check-schema
+check-schema: ## hold scripts/pipeline.schema.json against the reference library of JSON Schema
+	@packages=$$(scripts/setup-python.sh scripts/schema-requirements.txt) || { echo 'check-schema: skipped, since the Python packages cannot be had'; exit 0; }; \
+	PYTHONPATH=$$packages python3 scripts/check-schema.py scripts/pipeline.schema.json pipeline.yaml
+
 .PHONY: text-fixture
 text-fixture: ## make tests/fixtures/text_*.json again, with the Python libraries
 	@$(WITH_LIBTORCH) \

@@ -170,7 +170,18 @@ fn only_sql_knows_polars() {
 
 #[test]
 fn only_cli_knows_arguments_and_signals() {
-    only(&["cli"], &["clap", "signal_hook", "tracing_subscriber"]);
+    only(
+        &["cli"],
+        &[
+            "anstream",
+            "anstyle",
+            "clap",
+            "clap_complete",
+            "clap_mangen",
+            "signal_hook",
+            "tracing_subscriber",
+        ],
+    );
 }
 
 #[test]

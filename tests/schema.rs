@@ -167,10 +167,7 @@ fn variables_may_stand_for_numbers_and_names() {
         ("sample: null", "sample: ${SAMPLE:-1000}"),
         ("max_features: sqrt", "max_features: ${COLUMNS:-10}"),
         ("model: linear_svm", "model: ${MODEL:-linear_svm}"),
-        (
-            "sha256: ${RAYONNAGE_VGG16_SHA256:-}",
-            "sha256: prefix${X:-}",
-        ),
+        ("lang: en", "lang: ${LANG_OF_PAGE:-fr}"),
     ] {
         assert!(text.contains(before), "{before:?} is not in pipeline.yaml");
         let text = text.replacen(before, after, 1);

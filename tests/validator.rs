@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// Words that say nothing of values.
-const NOTES: [&str; 7] = [
+const NOTES: [&str; 8] = [
     "$schema",
     "default",
     "definitions",
     "description",
     "enumDescriptions",
     "if",
+    "patternErrorMessage",
     "title",
 ];
 

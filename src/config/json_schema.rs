@@ -235,7 +235,7 @@ fn hand_defaults_down(map: &mut Map<String, Value>) {
         return;
     };
     let mut keys = keys.clone();
-    let Some(Value::Object(defaults)) = map.remove("default") else {
+    let Some(Value::Object(defaults)) = map.get("default").cloned() else {
         return;
     };
     for (key, default) in defaults {
@@ -243,6 +243,7 @@ fn hand_defaults_down(map: &mut Map<String, Value>) {
             key.entry("default").or_insert(default);
         }
     }
+    map.remove("default");
     map.insert("properties".to_owned(), Value::Object(keys));
 }
 
@@ -326,6 +327,11 @@ fn take_variables(schema: &mut Value) {
     };
     let is_scalar = |name: &String| ["integer", "number", "boolean"].contains(&name.as_str());
     if given.iter().any(is_scalar) && !given.contains(&"string".to_owned()) {
+        let said = format!(
+            "expected {} or a variable, such as ${{NAME:-default}}",
+            given.join(" or ")
+        );
+        map.insert("patternErrorMessage".to_owned(), json!(said));
         let with_text: Vec<String> = given.into_iter().chain(["string".to_owned()]).collect();
         map.insert("type".to_owned(), json!(with_text));
         map.insert("pattern".to_owned(), json!(VARIABLE));
