@@ -40,6 +40,7 @@ pub(super) fn plan(common: &Common, arguments: &SelectionArguments) -> Result<()
     };
     let skipped = skipped(&pipeline.environment.config.skipped);
     print(&format!("{table}\n{skipped}{summary}\n"))?;
+    setup::leave(pipeline);
     Ok(())
 }
 
@@ -119,6 +120,7 @@ pub(super) fn status(common: &Common) -> Result<(), CommandError> {
         text.push('\n');
     }
     print(&text)?;
+    setup::leave(pipeline);
     Ok(())
 }
 

@@ -57,6 +57,7 @@ pub(super) fn run(common: &Common, options: &RunArguments) -> Result<(), Command
         (None, Some(pipeline), Some(record)) => {
             let report = report::after_run(&pipeline, &record);
             output::print_record(&record, &pipeline, report.as_deref())?;
+            setup::leave(pipeline);
             Ok(())
         }
         (None, ..) => unreachable!("a run without failure has a record"),

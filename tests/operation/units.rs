@@ -46,7 +46,9 @@ fn units_and_crontab_call_what_is_there() {
         ["rayonnage.service"]
     );
     let cron = script("rayonnage.cron");
-    let lines = cron.lines().filter(|line| !line.starts_with('#') && !line.contains('='));
+    let lines = cron
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.contains('='));
     let [night] = lines.collect::<Vec<_>>()[..] else {
         panic!("there is one line that is neither a comment nor a variable:\n{cron}");
     };
