@@ -82,6 +82,7 @@ pub(super) fn plan(common: &Common, arguments: &PlanArguments) -> Result<(), Com
     } else {
         print(&text_of(&document))?;
     }
+    setup::leave(pipeline);
     Ok(())
 }
 

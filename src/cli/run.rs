@@ -66,6 +66,7 @@ pub(super) fn run(common: &Common, options: &RunArguments) -> Result<(), Command
             } else {
                 output::print_record(&record, &pipeline, report.as_deref())?;
             }
+            setup::leave(pipeline);
             Ok(())
         }
         (None, ..) => unreachable!("a run without failure has a record"),

@@ -62,6 +62,12 @@ pub(super) fn open(
     Ok(Pipeline::new(environment))
 }
 
+/// Leaves a pipeline to the system, now that the process is about to end: to give back what is known of each image of a catalogue, piece
+/// by piece, takes longer than a glance.
+pub(super) fn leave(pipeline: Pipeline) {
+    std::mem::forget(pipeline);
+}
+
 /// Opens the three stores.
 fn stores(config: &PipelineConfig, access: Access) -> Result<Stores, CommandError> {
     let source = store::open_existing(&config.source.root).map_err(failed("source.root"))?;

@@ -113,6 +113,7 @@ pub(super) fn status(common: &Common, format: &FormatArguments) -> Result<(), Co
     } else {
         print(&text_of(&document))?;
     }
+    setup::leave(pipeline);
     Ok(())
 }
 

@@ -440,7 +440,7 @@ fn log_stage_end(record: &StageRecord, error: Option<&StageError>) {
         parts_taken_over,
         ..
     } = record;
-    match error.map(|error| chain(error)) {
+    match error {
         None => tracing::info!(
             stage,
             elapsed_ms,
@@ -451,6 +451,16 @@ fn log_stage_end(record: &StageRecord, error: Option<&StageError>) {
             parts_taken_over,
             "stage ended"
         ),
+        Some(StageError::Interrupted { signal }) => tracing::warn!(
+            stage,
+            elapsed_ms,
+            done,
+            unit,
+            parts_made,
+            parts_taken_over,
+            signal,
+            "stage was stopped"
+        ),
         Some(error) => tracing::error!(
             stage,
             elapsed_ms,
@@ -458,7 +468,7 @@ fn log_stage_end(record: &StageRecord, error: Option<&StageError>) {
             unit,
             parts_made,
             parts_taken_over,
-            error,
+            error = chain(error),
             "stage failed"
         ),
     }

@@ -148,25 +148,28 @@ fn walk<T: Send>(root: &Path, prefix: &str, visit: &Visit<'_, T>) -> Result<Vec<
     let mut made = Vec::new();
     let mut folders = vec![root.join(prefix)];
     while let Some(folder) = folders.pop() {
-        let entries = match std::fs::read_dir(&folder) {
+        let mut entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if is_absent(&error) => continue,
             Err(error) => return Err(failed("list", &folder, error)),
         };
-        let entries = entries.collect::<Result<Vec<DirEntry>, _>>();
-        let entries = entries.map_err(|error| failed("list", &folder, error))?;
         let relative = folder.strip_prefix(root).ok().and_then(Path::to_str);
-        let look = |entry: &DirEntry| match visit_entry(relative, entry, visit) {
-            // Gone since it was listed, or a dangling link.
-            Err(error) if is_absent(&error) => Ok(Entry::Nothing),
-            Err(error) => Err(failed("list", &entry.path(), error)),
-            found => Ok(found.unwrap_or(Entry::Nothing)),
+        let look = |entry: Result<DirEntry, Error>| {
+            let entry = entry.map_err(|error| failed("list", &folder, error))?;
+            match visit_entry(relative, &entry, visit) {
+                // Gone since it was listed, or a dangling link.
+                Err(error) if is_absent(&error) => Ok(Entry::Nothing),
+                Err(error) => Err(failed("list", &entry.path(), error)),
+                found => Ok(found.unwrap_or(Entry::Nothing)),
+            }
         };
-        // A catalogue has a folder with all its images, and each has to be asked for.
-        let found: Vec<Entry<T>> = if entries.len() < FEW_ENTRIES {
-            entries.iter().map(look).collect::<Result<_, _>>()?
+        let first: Vec<_> = entries.by_ref().take(FEW_ENTRIES).collect();
+        let found: Vec<Entry<T>> = if first.len() < FEW_ENTRIES {
+            first.into_iter().map(look).collect::<Result<_, _>>()?
         } else {
-            entries.par_iter().map(look).collect::<Result<_, _>>()?
+            // A catalogue has a folder with all its images, and each has to be asked for: by all cores, while one goes on reading.
+            let all = first.into_iter().chain(entries).par_bridge();
+            all.map(look).collect::<Result<_, _>>()?
         };
         for entry in found {
             match entry {
@@ -228,12 +231,32 @@ fn describe(path: String, metadata: &Metadata) -> ObjectInfo {
     let modified_ns = metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec();
     let changed_ns = metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec();
     let (size_bytes, inode) = (metadata.len(), metadata.ino());
-    let identity = format!("{size_bytes:x}-{modified_ns:x}-{changed_ns:x}-{inode:x}");
+    let mut identity = String::with_capacity(4 * 17);
+    for number in [
+        size_bytes,
+        modified_ns.cast_unsigned(),
+        changed_ns.cast_unsigned(),
+        inode,
+    ] {
+        if !identity.is_empty() {
+            identity.push('-');
+        }
+        push_hex(&mut identity, number);
+    }
     ObjectInfo {
         path,
         size_bytes,
         identity,
         modified_ns,
+    }
+}
+
+/// Appends a number as `{:x}` has it, without the formatter's detours: a listing has four of them for each file.
+fn push_hex(text: &mut String, number: u64) {
+    let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(1);
+    for digit in (0..digits).rev() {
+        let value = (number >> (4 * digit)) & 0xf;
+        text.push(char::from(b"0123456789abcdef"[value as usize]));
     }
 }
 
@@ -290,6 +313,28 @@ mod tests {
             .map(|info| info.path)
             .collect();
         assert_eq!(below, ["linked/x.jpg"]);
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_formatter_has_them() {
+        for number in [
+            0,
+            1,
+            0xf,
+            0x10,
+            0xabc,
+            u64::MAX,
+            1 << 63,
+            0x0123_4567_89ab_cdef,
+        ] {
+            let mut text = String::new();
+            push_hex(&mut text, number);
+            assert_eq!(text, format!("{number:x}"));
+        }
+        // Before 1970, too: identities that were written down by the formatter still hold.
+        let mut text = String::new();
+        push_hex(&mut text, (-5_i64).cast_unsigned());
+        assert_eq!(text, format!("{:x}", -5_i64));
     }
 
     #[test]

@@ -52,6 +52,8 @@ fn names(event: &Value, side: &str) -> BTreeSet<String> {
         .collect()
 }
 
+const PIPELINE: &str = "rakuten-catalogue";
+
 #[test]
 fn a_night_is_a_run_with_its_stages_as_children_and_what_one_makes_another_reads() {
     let mut space = TestSpace::new();
@@ -59,103 +61,47 @@ fn a_night_is_a_run_with_its_stages_as_children_and_what_one_makes_another_reads
     space.set("lineage.namespace=nights");
     let record = space.run(&[]);
     let events = events(&space);
-    let pipeline = "rakuten-catalogue";
     let courses = courses(&events);
     assert_eq!(courses.len(), 1 + record.stages.len());
+    let whole = ["START", "COMPLETE"];
     assert!(
-        courses
-            .values()
-            .all(|course| course == &["START", "COMPLETE"]),
+        courses.values().all(|course| course == &whole),
         "{courses:#?}"
     );
-    assert_eq!(text(&events[0], "/job/name"), pipeline);
-    assert_eq!(text(events.last().unwrap(), "/job/name"), pipeline);
-    let ids: BTreeSet<&str> = events
-        .iter()
-        .map(|event| text(event, "/run/runId"))
-        .collect();
+    assert_eq!(text(&events[0], "/job/name"), PIPELINE);
+    assert_eq!(text(events.last().unwrap(), "/job/name"), PIPELINE);
+    let ids = events.iter().map(|event| text(event, "/run/runId"));
+    let ids: BTreeSet<&str> = ids.collect();
     assert_eq!(
         ids.len(),
         courses.len(),
         "START and COMPLETE are of one run"
     );
     let run = text(&events[0], "/run/runId");
-    let mut made = BTreeSet::new();
     for event in &events {
         assert_eq!(text(event, "/job/namespace"), "nights");
-        assert_eq!(
-            text(event, "/run/facets/nominalTime/nominalStartTime"),
-            "2023-01-01T00:00:00Z"
-        );
-        if text(event, "/job/name") != pipeline {
+        let nominal = text(event, "/run/facets/nominalTime/nominalStartTime");
+        assert_eq!(nominal, "2023-01-01T00:00:00Z");
+        if text(event, "/job/name") != PIPELINE {
             assert_eq!(text(event, "/run/facets/parent/run/runId"), run);
         }
-        if text(event, "/eventType") == "COMPLETE" {
-            made.extend(names(event, "outputs"));
-        }
     }
-    // Every dataset that a stage reads is of the source or was made by another one: the graph hangs together.
-    let sources = names(&events[0], "inputs");
-    assert_eq!(sources.len(), 3, "{sources:?}");
-    assert_eq!(
-        names(of(&events, "rakuten-catalogue.ingest", "START"), "inputs"),
-        sources
-    );
-    for event in &events {
-        for name in names(event, "inputs") {
-            assert!(made.contains(&name) || sources.contains(&name), "{name}");
-        }
-    }
-    let ended = of(&events, "rakuten-catalogue.clean_text", "COMPLETE");
-    let root = space.path("checkpoints").canonicalize().unwrap();
-    let labelled = format!("file {}/clean_text/labelled", root.display());
-    assert!(names(ended, "outputs").contains(&labelled), "{ended:#}");
-    let outputs = ended["outputs"].as_array().unwrap();
-    let output = outputs
-        .iter()
-        .find(|output| text(output, "/name").ends_with("/labelled"))
-        .unwrap();
-    let statistics = &output["outputFacets"]["outputStatistics"];
-    assert_eq!(
-        statistics["rowCount"],
-        stage(&record, "clean_text").rows["labelled"]
-    );
-    assert!(statistics["size"].as_u64() > Some(1000));
-    let manifest = space.checkpoint("clean_text").manifest().clone();
-    assert_eq!(
-        text(output, "/facets/version/datasetVersion"),
-        manifest.datasets["labelled"].content.as_str()
-    );
-    let columns = output["facets"]["schema"]["fields"].as_array().unwrap();
-    assert_eq!(columns.len(), manifest.datasets["labelled"].schema.len());
-    assert_eq!(
-        columns[0],
-        serde_json::json!({ "name": "id", "type": "Utf8" })
-    );
-    let sql = text(
-        of(&events, "rakuten-catalogue.translate", "START"),
-        "/job/facets/sql/query",
-    );
-    assert!(sql.contains(&space.read("sql/translate.sql")), "{sql}");
-    // What consumers read comes out of the whole.
-    let published = of(&events, pipeline, "COMPLETE");
-    let sink = space.path("out").canonicalize().unwrap();
-    let expected = format!("file {}/predictions", sink.display());
-    assert_eq!(
-        names(published, "outputs"),
-        BTreeSet::from([expected.clone()])
-    );
+    hangs_together(&events);
+    let statement = of(&events, "rakuten-catalogue.translate", "START");
+    let statement = text(statement, "/job/facets/sql/query");
     assert!(
-        names(
-            of(&events, "rakuten-catalogue.publish", "COMPLETE"),
-            "outputs"
-        )
-        .contains(&expected)
+        statement.contains(&space.read("sql/translate.sql")),
+        "{statement}"
     );
-    assert_eq!(
-        published["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"],
-        30
-    );
+    // What consumers read comes out of the whole.
+    let published = of(&events, PIPELINE, "COMPLETE");
+    let sink = space.path("out").canonicalize().unwrap();
+    let expected = BTreeSet::from([format!("file {}/predictions", sink.display())]);
+    assert_eq!(names(published, "outputs"), expected);
+    let of_stage = of(&events, "rakuten-catalogue.publish", "COMPLETE");
+    assert!(names(of_stage, "outputs").is_superset(&expected));
+    let statistics = &published["outputs"][0]["outputFacets"]["outputStatistics"];
+    assert_eq!(statistics["rowCount"], 30);
 
     // Nothing to do: the run alone, which finds what is published.
     let record = space.run(&[]);
@@ -163,8 +109,55 @@ fn a_night_is_a_run_with_its_stages_as_children_and_what_one_makes_another_reads
     let again = self::events(&space);
     let new = &again[events.len()..];
     assert_eq!(new.len(), 2);
-    assert_eq!(names(&new[1], "outputs"), BTreeSet::from([expected]));
+    assert_eq!(names(&new[1], "outputs"), expected);
     assert_ne!(text(&new[0], "/run/runId"), run);
+}
+
+/// Every dataset that a stage reads is of the source, or was made by another stage.
+#[track_caller]
+fn hangs_together(events: &[Value]) {
+    let sources = names(&events[0], "inputs");
+    assert_eq!(sources.len(), 3, "{sources:?}");
+    let ingest = of(events, "rakuten-catalogue.ingest", "START");
+    assert_eq!(names(ingest, "inputs"), sources);
+    let ended = events
+        .iter()
+        .filter(|event| text(event, "/eventType") == "COMPLETE");
+    let mut known: BTreeSet<String> = ended.flat_map(|event| names(event, "outputs")).collect();
+    known.extend(sources);
+    for event in events {
+        let read = names(event, "inputs");
+        assert!(read.is_subset(&known), "{read:?} of {event:#}");
+    }
+}
+
+#[test]
+fn datasets_are_named_and_described() {
+    let mut space = TestSpace::new();
+    space.set(SETTING);
+    let record = space.run(&["--until", "clean_text"]);
+    let events = events(&space);
+    let ended = of(&events, "rakuten-catalogue.clean_text", "COMPLETE");
+    let root = space.path("checkpoints").canonicalize().unwrap();
+    let labelled = format!("{}/clean_text/labelled", root.display());
+    let outputs = ended["outputs"].as_array().unwrap();
+    let mut found = outputs
+        .iter()
+        .filter(|output| text(output, "/name") == labelled);
+    let output = found.next().unwrap_or_else(|| panic!("{ended:#}"));
+    assert_eq!(text(output, "/namespace"), "file");
+    let statistics = &output["outputFacets"]["outputStatistics"];
+    let rows = stage(&record, "clean_text").rows["labelled"];
+    assert_eq!(statistics["rowCount"], rows);
+    assert!(statistics["size"].as_u64() > Some(1000));
+    let manifest = space.checkpoint("clean_text").manifest().clone();
+    let dataset = &manifest.datasets["labelled"];
+    let version = text(output, "/facets/version/datasetVersion");
+    assert_eq!(version, dataset.content.as_str());
+    let columns = output["facets"]["schema"]["fields"].as_array().unwrap();
+    assert_eq!(columns.len(), dataset.schema.len());
+    let id = serde_json::json!({ "name": "id", "type": "Utf8" });
+    assert_eq!(columns[0], id);
 }
 
 #[test]

@@ -223,7 +223,7 @@ fn receivers_that_fail_hang_or_are_not_there_cost_no_run_and_little_time() {
     let (outcome, elapsed) = run(&space, &hanging.url(), &[]);
     outcome.expect(0, &["no answer in time", "lost=6"]);
     assert_eq!(course(&hanging.requests()), ["START", "COMPLETE"]);
-    assert!(elapsed < Duration::from_secs(60), "{elapsed:?}");
+    assert!(elapsed < Duration::from_mins(1), "{elapsed:?}");
 
     // A port that nobody listens at any more.
     let gone = TcpListener::bind(("127.0.0.1", 0))

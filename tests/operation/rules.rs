@@ -1,9 +1,15 @@
-//! What OpenLineage 2-0-2 and its facets ask of an event, written down anew: which fields there have to be, of which type, and that
+//! What `OpenLineage` 2-0-2 and its facets ask of an event, written down anew: which fields there have to be, of which type, and that
 //! there are no others.
 //!
-//! `make check-operation` holds the events to the classes of OpenLineage's own Python client, too.
+//! `make check-operation` holds the events to the classes of `OpenLineage`'s own Python client, too.
 
 use serde_json::{Map, Value};
+
+/// Names and types; a name that ends in `?` may be missing.
+type Fields = &'static [(&'static str, Kind)];
+
+/// Key of a facet, version and name of its schema, and its fields.
+type Facet = (&'static str, &'static str, Fields);
 
 /// The type of a field.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,11 +21,11 @@ enum Kind {
     Uuid,
     Uri,
     OneOf(&'static [&'static str]),
-    /// An object with these fields; those that end in `?` may be missing.
-    Object(&'static [(&'static str, Kind)]),
+    /// An object with these fields.
+    Object(Fields),
     ListOf(&'static Kind),
-    /// Facets by their key, and the name and the version of the schema of each.
-    Facets(&'static [(&'static str, &'static str, &'static [(&'static str, Kind)])]),
+    /// Facets by their key.
+    Facets(&'static [Facet]),
 }
 
 const JOB: Kind = Kind::Object(&[("namespace", Kind::Text), ("name", Kind::Text)]);
@@ -208,12 +214,7 @@ fn check_object(value: &Value, fields: &[(&str, Kind)], path: &str, faults: &mut
     }
 }
 
-fn check_facets(
-    value: &Value,
-    known: &[(&str, &str, &[(&str, Kind)])],
-    path: &str,
-    faults: &mut Vec<String>,
-) {
+fn check_facets(value: &Value, known: &[Facet], path: &str, faults: &mut Vec<String>) {
     let Some(facets) = value.as_object() else {
         faults.push(format!("{path} is {value}"));
         return;
