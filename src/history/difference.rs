@@ -211,6 +211,9 @@ fn products(before: &Predictions, after: &Predictions) -> Vec<ProductChange> {
     products
 }
 
+/// A group of columns that differs, with its place among all that are compared.
+type Differing = (usize, usize, &'static str);
+
 /// Says of each product that changed what differs in it.
 fn explain(
     store: &SharedStore,
@@ -218,8 +221,7 @@ fn explain(
     before: &Predictions,
     after: &Predictions,
 ) -> Result<(), HistoryError> {
-    let mut differs_in: HashMap<(&str, String), BTreeSet<(usize, usize, &'static str)>> =
-        HashMap::new();
+    let mut differs_in: HashMap<(&str, String), BTreeSet<Differing>> = HashMap::new();
     if difference.of(Change::Changed).next().is_some() {
         difference.old.require_ancestors()?;
         difference.new.require_ancestors()?;
