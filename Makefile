@@ -112,6 +112,11 @@ check-tensorboard: ## open the learning curves of a run on the sample (or DATA=�
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	PYTHONPATH=$$packages python3 scripts/check-tensorboard.py "$(RAYONNAGE)" "$(or $(DATA),$(SAMPLE))" "$$work"
 
+.PHONY: check-schema
+check-schema: ## hold scripts/pipeline.schema.json against the reference library of JSON Schema
+	@packages=$$(scripts/setup-python.sh scripts/schema-requirements.txt) || { echo 'check-schema: skipped, since the Python packages cannot be had'; exit 0; }; \
+	PYTHONPATH=$$packages python3 scripts/check-schema.py scripts/pipeline.schema.json pipeline.yaml
+
 .PHONY: text-fixture
 text-fixture: ## make tests/fixtures/text_*.json again, with the Python libraries
 	@$(WITH_LIBTORCH) \
@@ -210,6 +215,21 @@ bench-stores: ## images from a bucket on this machine, 20 ms away, against the d
 	data="$(DATA)"; \
 	if [ -z "$$data" ]; then data=$(CARGO_TARGET)/bench-stores-sample; "$(RAYONNAGE)" sample "$$data" --rows 2000; fi; \
 	cargo bench --locked --bench stores -- --data "$$data" --report "$(REPORT)" $(ARGS)
+
+.PHONY: bench-noop
+bench-noop: REPORT = $(CARGO_TARGET)/bench-noop.md
+bench-noop: ## plan, status and a run with nothing to do, on 85,000 products with as many image files: ARGS='--rows 85000 --rounds 5' REPORT=…
+	@$(WITH_LIBTORCH) cargo build --release --locked; \
+	cargo bench --locked --bench noop -- --report "$(REPORT)" $(ARGS)
+
+.PHONY: check-operation
+check-operation: ## hold the metrics and the lineage events of runs on the sample (or DATA=…) to the Python clients of Prometheus and OpenLineage
+	@$(WITH_LIBTORCH) \
+	packages=$$(scripts/setup-python.sh scripts/operation-requirements.txt) || { echo 'check-operation: skipped, since the Python packages cannot be had'; exit 0; }; \
+	cargo build --release --locked; \
+	if [ -z "$(DATA)" ]; then "$(RAYONNAGE)" sample $(SAMPLE); fi; \
+	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	PYTHONPATH=$$packages python3 scripts/check-operation.py "$(RAYONNAGE)" "$(or $(DATA),$(SAMPLE))" "$$work"
 
 .PHONY: lint
 lint: ## rustfmt and clippy, warnings are errors

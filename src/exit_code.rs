@@ -20,3 +20,19 @@ pub const LOCKED: u8 = 14;
 pub const LOST_RACE: u8 = 15;
 /// Added to the number of the signal that stopped the run: 130 for SIGINT, 143 for SIGTERM.
 pub const SIGNAL_BASE: u8 = 128;
+
+/// Each code with its meaning in a few words.
+pub const MEANINGS: [(u8, &str); 12] = [
+    (OK, "ok"),
+    (INTERNAL, "internal error"),
+    (USAGE, "usage"),
+    (CONFIG, "configuration"),
+    (STAGE_FAILED, "stage failed"),
+    (CORRUPT_CHECKPOINT, "corrupt checkpoint"),
+    (TOO_MANY_REJECTS, "too many rejects or image faults"),
+    (LOCKED, "locked"),
+    (LOST_RACE, "lost the race to publish"),
+    (SIGNAL_BASE + 2, "stopped by SIGINT"),
+    (SIGNAL_BASE + 9, "killed"),
+    (SIGNAL_BASE + 15, "stopped by SIGTERM"),
+];

@@ -1,7 +1,5 @@
 //! The `rayonnage` program.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
+fn main() {
     rayonnage::cli::main()
 }

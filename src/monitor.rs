@@ -256,6 +256,15 @@ impl StageMonitor {
     }
 }
 
+/// Target of the spans that say in log lines for machines which stage a thread works for.
+pub const STAGE_TARGET: &str = "stage";
+
+/// The span of a stage at work. Whoever starts a thread for it enters the current span there.
+#[must_use]
+pub fn stage_span(stage: &str) -> tracing::Span {
+    tracing::debug_span!(target: STAGE_TARGET, "stage", stage)
+}
+
 /// Peak resident set size of this process in bytes; 0 where the system does not tell.
 #[must_use]
 pub fn peak_rss_bytes() -> u64 {

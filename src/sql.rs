@@ -5,8 +5,12 @@
 //! the fingerprint of the stage that uses it.
 
 mod ad_hoc;
+mod check;
+mod report_query;
 
 pub use ad_hoc::AdHocQuery;
+pub use check::{Check, Severity};
+pub use report_query::ReportQuery;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -33,10 +37,20 @@ pub enum SqlError {
         source: std::io::Error,
     },
     /// The text is not one `SELECT` over checkpoints.
-    #[error("query {name}: {reason}")]
+    #[error("{file}: {reason}")]
     Refused {
-        /// Name of the query.
-        name: String,
+        /// The file of the query.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The head of a check is wrong.
+    #[error("{file} line {line}: {reason}")]
+    Head {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
         /// What is wrong with it.
         reason: String,
     },
@@ -47,51 +61,42 @@ pub enum SqlError {
         name: String,
     },
     /// Polars refused the query.
-    #[error("query {name} failed")]
+    #[error("{file} failed")]
     Run {
-        /// Name of the query.
-        name: String,
+        /// The file of the query.
+        file: String,
+        /// The tables that it may read, with their columns.
+        tables: String,
         /// Why.
         source: polars::error::PolarsError,
     },
     /// Rows could not be handed over.
-    #[error("cannot hand rows over to query {name}")]
+    #[error("cannot hand rows over to {file}")]
     Exchange {
-        /// Name of the query.
-        name: String,
+        /// The file of the query.
+        file: String,
         /// Why not.
         source: arrow::error::ArrowError,
     },
 }
 
-/// What a check does when it finds rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// The stage fails.
-    Fail,
-    /// A warning is logged and recorded.
-    Warn,
-}
-
-/// A query that returns the rows that break a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// File name without `.sql`.
-    pub name: String,
-    /// Stage after which it runs.
-    pub stage: String,
-    /// What it does when it finds rows.
-    pub severity: Severity,
-    /// The query.
-    pub text: String,
-}
-
 /// The queries and checks of a folder; shipped ones stand in for those that it lacks.
 #[derive(Debug, Clone)]
 pub struct Queries {
-    queries: BTreeMap<String, String>,
+    queries: BTreeMap<String, QueryText>,
     checks: Vec<Check>,
+    report: Vec<ReportQuery>,
 }
+
+/// The text of a query, and the file that it stands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct QueryText {
+    file: String,
+    text: String,
+}
+
+/// Texts by name.
+type Texts = BTreeMap<String, QueryText>;
 
 const SHIPPED: [(&str, &str); 4] = [
     ("merge_text", include_str!("../sql/merge_text.sql")),
@@ -127,8 +132,12 @@ impl Queries {
     /// Never: the tests parse every shipped query.
     #[must_use]
     pub fn shipped() -> Self {
-        Self::parse(owned(&SHIPPED), owned(&SHIPPED_CHECKS))
-            .expect("the shipped queries are tested")
+        Self::parse(
+            shipped("sql", &SHIPPED),
+            shipped_checks(),
+            report_query::shipped(),
+        )
+        .expect("the shipped queries are tested")
     }
 
     /// Reads a folder; without it, the shipped ones. Checks are those of the folder alone, where there is one.
@@ -140,7 +149,7 @@ impl Queries {
         if !folder.is_dir() {
             return Ok(Self::shipped());
         }
-        let mut queries = owned(&SHIPPED);
+        let mut queries = shipped("sql", &SHIPPED);
         queries.extend(read_folder(folder)?);
         let checks = folder.join("checks");
         let checks = if checks.is_dir() {
@@ -148,23 +157,37 @@ impl Queries {
         } else {
             BTreeMap::new()
         };
-        Self::parse(queries, checks)
+        let checks = checks
+            .into_iter()
+            .map(|(name, query)| Check::parse(&name, &query.file, query.text, false));
+        let report = report_query::load(&folder.join("report"))?;
+        Self::parse(queries, checks.collect(), report)
     }
 
     fn parse(
-        queries: BTreeMap<String, String>,
-        checks: BTreeMap<String, String>,
+        queries: Texts,
+        checks: Result<Vec<Check>, SqlError>,
+        report: Vec<ReportQuery>,
     ) -> Result<Self, SqlError> {
-        for (name, text) in &queries {
-            validate(name, text)?;
+        for query in queries.values() {
+            validate(&query.file, &query.text)?;
         }
-        let checks = checks
-            .into_iter()
-            .map(|(name, text)| parse_check(name, text));
+        let checks = checks?;
         Ok(Self {
             queries,
-            checks: checks.collect::<Result<_, _>>()?,
+            checks,
+            report,
         })
+    }
+
+    /// Refuses checks of the folder whose stage is none of those that are `known`.
+    ///
+    /// # Errors
+    ///
+    /// [`SqlError::Head`].
+    pub fn require_stages(&self, known: &[&str]) -> Result<(), SqlError> {
+        let mut checks = self.checks.iter();
+        checks.try_for_each(|check| check.require_stage(known))
     }
 
     /// The text of a query.
@@ -173,8 +196,11 @@ impl Queries {
     ///
     /// [`SqlError::Unknown`].
     pub fn text(&self, name: &str) -> Result<&str, SqlError> {
-        let found = self.queries.get(name).map(String::as_str);
-        found.ok_or_else(|| SqlError::Unknown {
+        Ok(&self.query(name)?.text)
+    }
+
+    fn query(&self, name: &str) -> Result<&QueryText, SqlError> {
+        self.queries.get(name).ok_or_else(|| SqlError::Unknown {
             name: name.to_owned(),
         })
     }
@@ -190,6 +216,12 @@ impl Queries {
         &self.checks
     }
 
+    /// The tables of the report, by name.
+    #[must_use]
+    pub fn of_report(&self) -> &[ReportQuery] {
+        &self.report
+    }
+
     /// Runs a query over tables.
     ///
     /// # Errors
@@ -200,18 +232,29 @@ impl Queries {
         name: &str,
         tables: &[(&str, &RecordBatch)],
     ) -> Result<RecordBatch, SqlError> {
-        run(name, self.text(name)?, tables)
+        let query = self.query(name)?;
+        run(&query.file, &query.text, tables)
     }
 }
 
-fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-        .collect()
+fn shipped(folder: &str, pairs: &[(&str, &str)]) -> Texts {
+    let query = |(name, text): &(&str, &str)| {
+        let query = QueryText {
+            file: format!("{folder}/{name}.sql (as shipped)"),
+            text: (*text).to_owned(),
+        };
+        ((*name).to_owned(), query)
+    };
+    pairs.iter().map(query).collect()
 }
 
-fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, SqlError> {
+fn shipped_checks() -> Result<Vec<Check>, SqlError> {
+    let checks = shipped("sql/checks", &SHIPPED_CHECKS).into_iter();
+    let checks = checks.map(|(name, query)| Check::parse(&name, &query.file, query.text, true));
+    checks.collect()
+}
+
+fn read_folder(folder: &Path) -> Result<Texts, SqlError> {
     let failed = |path: &Path, source| SqlError::Read {
         path: path.display().to_string(),
         source,
@@ -226,48 +269,18 @@ fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, SqlError> {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            texts.insert(name, text);
+            let file = path.display().to_string();
+            texts.insert(name, QueryText { file, text });
         }
     }
     Ok(texts)
 }
 
-/// Reads `-- stage:` and `-- severity:` from the head of a check.
-fn parse_check(name: String, text: String) -> Result<Check, SqlError> {
-    validate(&name, &text)?;
-    let refuse = |reason: &str| SqlError::Refused {
-        name: name.clone(),
-        reason: reason.to_owned(),
-    };
-    let header = |key: &str| {
-        text.lines().find_map(|line| {
-            Some(
-                line.strip_prefix("-- ")?
-                    .strip_prefix(key)?
-                    .trim()
-                    .to_owned(),
-            )
-        })
-    };
-    let stage = header("stage:").ok_or_else(|| refuse("its head lacks `-- stage: NAME`"))?;
-    let severity = match header("severity:").as_deref() {
-        None | Some("fail") => Severity::Fail,
-        Some("warn") => Severity::Warn,
-        Some(_) => return Err(refuse("`-- severity:` is `fail` or `warn`")),
-    };
-    Ok(Check {
-        name,
-        stage,
-        severity,
-        text,
-    })
-}
-
 /// Refuses what is not one query over the tables it is handed.
-fn validate(name: &str, text: &str) -> Result<(), SqlError> {
+fn validate(file: &str, text: &str) -> Result<(), SqlError> {
     let refuse = |reason: &str| {
         Err(SqlError::Refused {
-            name: name.to_owned(),
+            file: file.to_owned(),
             reason: reason.to_owned(),
         })
     };
@@ -277,7 +290,7 @@ fn validate(name: &str, text: &str) -> Result<(), SqlError> {
         return refuse("one query per file");
     }
     if !code.starts_with("select") && !code.starts_with("with") {
-        return refuse("a query is one SELECT");
+        return refuse("a query is one SELECT, or WITH … SELECT, and begins so");
     }
     let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
     if words
@@ -314,28 +327,43 @@ fn without_comments_and_strings(text: &str) -> String {
 ///
 /// [`SqlError::Run`] with what Polars says.
 pub fn run(
-    name: &str,
+    file: &str,
     text: &str,
     tables: &[(&str, &RecordBatch)],
 ) -> Result<RecordBatch, SqlError> {
     let failed = |source| SqlError::Run {
-        name: name.to_owned(),
+        file: file.to_owned(),
+        tables: describe(tables),
         source,
     };
     let mut context = SQLContext::new();
     for (table, rows) in tables {
-        context.register(table, to_polars(name, rows)?.lazy());
+        context.register(table, to_polars(file, rows)?.lazy());
     }
     let frame = context
         .execute(text)
         .and_then(polars::prelude::LazyFrame::collect)
         .map_err(failed)?;
-    from_polars(name, frame)
+    from_polars(file, frame)
 }
 
-fn to_polars(name: &str, rows: &RecordBatch) -> Result<DataFrame, SqlError> {
+/// Tables with their columns: `products (id, title)`.
+fn describe(tables: &[(&str, &RecordBatch)]) -> String {
+    let table = |(name, rows): &(&str, &RecordBatch)| {
+        let schema = rows.schema();
+        let columns: Vec<&str> = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
+        format!("{name} ({})", columns.join(", "))
+    };
+    tables.iter().map(table).collect::<Vec<_>>().join(", ")
+}
+
+fn to_polars(file: &str, rows: &RecordBatch) -> Result<DataFrame, SqlError> {
     let failed = |source| SqlError::Exchange {
-        name: name.to_owned(),
+        file: file.to_owned(),
         source,
     };
     let mut bytes = Vec::new();
@@ -347,14 +375,15 @@ fn to_polars(name: &str, rows: &RecordBatch) -> Result<DataFrame, SqlError> {
     drop(writer);
     let reader = IpcStreamReader::new(Cursor::new(bytes));
     reader.finish().map_err(|source| SqlError::Run {
-        name: name.to_owned(),
+        file: file.to_owned(),
+        tables: describe(&[("it", rows)]),
         source,
     })
 }
 
-fn from_polars(name: &str, mut frame: DataFrame) -> Result<RecordBatch, SqlError> {
+fn from_polars(file: &str, mut frame: DataFrame) -> Result<RecordBatch, SqlError> {
     let failed = |source| SqlError::Exchange {
-        name: name.to_owned(),
+        file: file.to_owned(),
         source,
     };
     let mut bytes = Vec::new();
@@ -362,7 +391,8 @@ fn from_polars(name: &str, mut frame: DataFrame) -> Result<RecordBatch, SqlError
         .with_compat_level(CompatLevel::oldest())
         .finish(&mut frame)
         .map_err(|source| SqlError::Run {
-            name: name.to_owned(),
+            file: file.to_owned(),
+            tables: String::new(),
             source,
         })?;
     let reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(failed)?;
@@ -462,17 +492,11 @@ mod tests {
     }
 
     #[test]
-    fn checks_say_when_and_how() {
-        let check = parse_check(
-            "c".into(),
-            "-- stage: ingest\n-- severity: warn\nSELECT 1".into(),
-        )
-        .unwrap();
-        assert_eq!(
-            (check.stage.as_str(), check.severity),
-            ("ingest", Severity::Warn)
-        );
-        assert!(parse_check("c".into(), "SELECT 1".into()).is_err());
-        assert_eq!(Queries::shipped().checks_of("ingest").count(), 2);
+    fn shipped_checks_say_what_they_are_for() {
+        let shipped = Queries::shipped();
+        assert_eq!(shipped.checks_of("ingest").count(), 2);
+        for check in shipped.checks() {
+            assert!(check.description.ends_with('.'), "{check:?}");
+        }
     }
 }

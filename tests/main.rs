@@ -3,6 +3,10 @@
 //! | module | what it holds to account |
 //! |---|---|
 //! | `cli` | what commands do and leave alone |
+//! | `mistakes` | the mistakes of new users: each names its place and what to do |
+//! | `printed` | what commands print for people, help and colours included |
+//! | `json` | what commands print for programs |
+//! | `shells` | completions and the manual page |
 //! | `input` | bad tables, images and configurations: rejects, faults or a clear error, never a panic |
 //! | `crash` | a run that stops at the k-th store operation, for every k |
 //! | `gc` | what is deleted, what never is, and a deletion that stops at the k-th operation |
@@ -22,7 +26,9 @@
 //! | `determinism` | the same bytes whatever the threads and the folder |
 //! | `loader` | networks of images that are read as the training goes: threads, augmentation, signals |
 //! | `sources` | a catalogue in shards or on a web server; dates and copies in the sink |
+//! | `schema` | the JSON Schema of the configuration: what the program takes it takes |
 //! | `stores` | the same on real servers, with faults on the line; `make test-stores` |
+//! | `operation` | log lines, metrics, lineage events, and the files for the nightly start |
 //! | `pixels` | classical models of grey pixels: scores, samples, rows without image |
 //! | `parity` | tokens and TF-IDF values of the Python libraries |
 //! | `architecture` | who may name whom in `src/` |
@@ -39,19 +45,27 @@ mod embeddings;
 mod fine_tuned;
 mod fusions;
 mod gc;
+mod golden;
 mod history;
 mod images;
 mod input;
+mod json;
 mod kill;
 mod loader;
+mod mistakes;
 mod models;
+mod operation;
 mod parity;
 mod pixels;
+mod printed;
 mod publication;
 mod report;
+mod schema;
+mod shells;
 mod show;
 mod sources;
 mod space;
 mod stores;
 mod translation;
+mod validator;
 mod weights_file;

@@ -271,7 +271,7 @@ fn the_command_makes_it_again_or_elsewhere() {
     );
     space
         .rayonnage(&["report", "--run", "1999"])
-        .expect(2, &["no run \"1999\""]);
+        .expect(2, &["there is no run \"1999\""]);
     space
         .rayonnage(&["report", "--lang", "de"])
         .expect(2, &["must be en or fr"]);
@@ -282,16 +282,16 @@ fn without_any_run_there_is_no_report() {
     let space = TestSpace::new();
     space
         .rayonnage(&["report"])
-        .expect(2, &["no run has left a record yet"]);
+        .expect(2, &["there is no run yet in"]);
 }
 
 #[test]
 fn a_source_that_is_gone_costs_the_photos_alone() {
     let space = TestSpace::finished();
     for kind in ["image_train", "image_test"] {
-        fs::remove_dir_all(space.path(&format!("sample/images/{kind}"))).unwrap();
+        fs::remove_dir_all(space.path(&format!("catalogue/images/{kind}"))).unwrap();
     }
-    fs::remove_file(space.path("sample/Y_train_CVw08PX.csv")).unwrap();
+    fs::remove_file(space.path("catalogue/Y_train_CVw08PX.csv")).unwrap();
     let json = space.rayonnage(&["report", "--json"]);
     let report: ReportData = serde_json::from_str(&json.expect(0, &[]).stdout).unwrap();
     let catalogue = report.catalogue.unwrap();
@@ -345,7 +345,7 @@ fn a_run_that_failed_half_way_can_be_reported_on() {
 #[test]
 fn what_a_supplier_writes_cannot_run_in_the_page() {
     let mut space = TestSpace::with_sample(&options(120));
-    let table = space.read("sample/X_train_update.csv");
+    let table = space.read("catalogue/X_train_update.csv");
     let mut lines: Vec<String> = table.lines().map(str::to_owned).collect();
     let bad = "<script>alert(1)</script><img src=x onerror=alert(2)>";
     // Titles stand in the second column; those that are quoted are left alone.
@@ -356,7 +356,7 @@ fn what_a_supplier_writes_cannot_run_in_the_page() {
             *line = columns.join(",");
         }
     }
-    space.write("sample/X_train_update.csv", lines.join("\n") + "\n");
+    space.write("catalogue/X_train_update.csv", lines.join("\n") + "\n");
     space.set("report.after_run=true");
     let record = space.run(&[]);
     let page = space.read(&format!("checkpoints/_report/{}/report.html", record.run));

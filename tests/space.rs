@@ -209,10 +209,21 @@ impl TestSpace {
 
     /// The program with arguments, ready to be started.
     pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.bare_command(arguments);
+        for setting in &self.settings {
+            command.args(["--set", setting]);
+        }
+        command
+    }
+
+    /// As [`Self::command`], with the configuration as it stands in the file.
+    pub fn bare_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rayonnage"));
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("RAYONNAGE_") {
-                command.env_remove(name);
+            let name_text = name.to_string_lossy();
+            let is_ours = ["RAYONNAGE_", "OPENLINEAGE_"];
+            if is_ours.iter().any(|start| name_text.starts_with(start)) {
+                command.env_remove(&name);
             }
         }
         command
@@ -222,9 +233,6 @@ impl TestSpace {
             .env("OMP_WAIT_POLICY", "passive")
             .stdin(Stdio::null())
             .args(arguments);
-        for setting in &self.settings {
-            command.args(["--set", setting]);
-        }
         command
     }
 

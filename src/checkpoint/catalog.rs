@@ -7,21 +7,27 @@ use crate::fingerprint::{FORMAT_VERSION, Fields, Fingerprint};
 use crate::plan::{Contents, Manifests};
 use crate::store::{SharedStore, StoreError};
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Looks manifests up by stage and fingerprint.
+/// Looks manifests up by stage and fingerprint. It remembers those that it read: a run asks for each three times.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     store: SharedStore,
     last: BTreeMap<String, Fingerprint>,
+    read: Arc<Mutex<Read>>,
 }
+
+/// Manifests by stage and fingerprint.
+type Read = HashMap<(String, Fingerprint), Arc<Manifest>>;
 
 impl Catalog {
     /// Opens the checkpoints below a root; `last` is the fingerprint that the latest run with
     /// each stage used.
     #[must_use]
     pub fn new(store: SharedStore, last: BTreeMap<String, Fingerprint>) -> Self {
-        Self { store, last }
+        let read = Arc::default();
+        Self { store, last, read }
     }
 
     /// The store.
@@ -42,6 +48,40 @@ impl Catalog {
     ///
     /// [`CheckpointError::Damaged`] for one that cannot be read as such.
     pub fn manifest(
+        &self,
+        stage: &str,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<Manifest>, CheckpointError> {
+        let manifest = self.shared_manifest(stage, fingerprint)?;
+        Ok(manifest.map(Arc::unwrap_or_clone))
+    }
+
+    fn shared_manifest(
+        &self,
+        stage: &str,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<Arc<Manifest>>, CheckpointError> {
+        let key = (stage.to_owned(), fingerprint.clone());
+        if let Some(manifest) = self.remembered().get(&key) {
+            return Ok(Some(Arc::clone(manifest)));
+        }
+        let read = self.read_manifest(stage, fingerprint)?.map(Arc::new);
+        if let Some(manifest) = &read {
+            self.remembered().insert(key, Arc::clone(manifest));
+        }
+        Ok(read)
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Read> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets the manifests of a stage, which is about to write one.
+    pub fn forget(&self, stage: &str) {
+        self.remembered().retain(|(known, _), _| known != stage);
+    }
+
+    fn read_manifest(
         &self,
         stage: &str,
         fingerprint: &Fingerprint,
@@ -114,6 +154,7 @@ impl Catalog {
     ///
     /// Those of the store.
     pub fn withdraw(&self, stage: &str, fingerprint: &Fingerprint) -> Result<(), CheckpointError> {
+        self.forget(stage);
         Ok(self.store.delete(&manifest_path(stage, fingerprint))?)
     }
 
@@ -147,9 +188,9 @@ impl Catalog {
 impl Manifests for Catalog {
     fn contents(&self, stage: &str, fingerprint: &Fingerprint) -> Result<Option<Contents>, String> {
         let manifest = self
-            .manifest(stage, fingerprint)
+            .shared_manifest(stage, fingerprint)
             .map_err(|error| error.to_string())?;
-        Ok(manifest.as_ref().map(contents_of))
+        Ok(manifest.as_deref().map(contents_of))
     }
 
     fn last_fields(&self, stage: &str) -> Option<Fields> {

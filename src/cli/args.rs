@@ -1,12 +1,15 @@
 //! The arguments, as clap parses them.
 
+use super::{completions, style};
+use crate::exit_code;
 use crate::report::Lang;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::engine::ArgValueCandidates;
 use std::path::PathBuf;
 
 /// Learns the categories of a product catalogue and predicts those that are missing, resumably.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(version, about, max_term_width = 100, after_help = exit_codes(), styles = style::HELP)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) common: Common,
@@ -14,28 +17,40 @@ pub(super) struct Arguments {
     pub(super) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 ok, 1 internal error, 2 usage, 10 configuration, 11 stage failed, \
-12 corrupt checkpoint, 13 too many rejects or image faults, 14 locked, 15 lost the race to publish, \
-130 and 143 stopped by a signal";
+/// The configuration, where none is named.
+pub(super) const DEFAULT_CONFIG: &str = "pipeline.yaml";
+
+fn exit_codes() -> String {
+    let codes = exit_code::MEANINGS.map(|(code, meaning)| format!("{code} {meaning}"));
+    format!("Exit codes: {}", codes.join(", "))
+}
 
 /// Arguments of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(super) struct Common {
     /// The configuration
     #[arg(
         short,
         long,
         global = true,
-        default_value = "pipeline.yaml",
+        default_value = DEFAULT_CONFIG,
         env = "RAYONNAGE_CONFIG",
-        value_name = "FILE"
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath
     )]
     pub(super) config: PathBuf,
     /// Set a value of the configuration, such as `clean_text.params.max_words=300`
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
     /// Where models run: auto, cpu, cuda or cuda:N
-    #[arg(long, global = true, default_value = "auto", env = "RAYONNAGE_DEVICE")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "auto",
+        env = "RAYONNAGE_DEVICE",
+        add = ArgValueCandidates::new(completions::devices)
+    )]
     pub(super) device: String,
     /// How log lines are written
     #[arg(
@@ -63,16 +78,13 @@ pub(super) enum Command {
     /// Bring every stage up to date and publish
     Run(RunArguments),
     /// Say which stages would run, and why
-    Plan(SelectionArguments),
+    Plan(PlanArguments),
     /// Say what there is of each stage
-    Status,
+    Status(FormatArguments),
     /// Say what a stage depends on, and what of it has changed
-    Explain {
-        /// The stage
-        stage: String,
-    },
+    Explain(ExplainArguments),
     /// Check the configuration and the queries
-    Validate,
+    Validate(FormatArguments),
     /// Print schema and rows of a checkpoint, statistics of them, or what a query makes of several
     Show(ShowArguments),
     /// Draw who needs whom, and what there is to do
@@ -87,19 +99,87 @@ pub(super) enum Command {
     Report(ReportArguments),
     /// Write a synthetic catalogue
     Sample(SampleArguments),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
+    /// Print the script of a shell that completes commands, options and stages
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// A shell that completes what is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+impl Shell {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Bash => "bash",
+            Self::Elvish => "elvish",
+            Self::Fish => "fish",
+            Self::Powershell => "powershell",
+            Self::Zsh => "zsh",
+        }
+    }
+}
+
+/// For whom a command prints.
+#[derive(Debug, Args)]
+pub(super) struct FormatArguments {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub(super) struct PlanArguments {
+    #[command(flatten)]
+    pub(super) selection: SelectionArguments,
+    #[command(flatten)]
+    pub(super) format: FormatArguments,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// The stage
+    #[arg(add = ArgValueCandidates::new(completions::stages))]
+    pub(super) stage: String,
+    #[command(flatten)]
+    pub(super) format: FormatArguments,
 }
 
 /// Which stages a command is about.
 #[derive(Debug, Args)]
 pub(super) struct SelectionArguments {
     /// Run this stage and all that need it again
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", add = ArgValueCandidates::new(completions::stages))]
     pub(super) from: Option<String>,
     /// Stop after this stage
-    #[arg(long, value_name = "STAGE", conflicts_with = "only")]
+    #[arg(
+        long,
+        value_name = "STAGE",
+        conflicts_with = "only",
+        add = ArgValueCandidates::new(completions::stages)
+    )]
     pub(super) until: Option<String>,
     /// Run only this stage; what it needs must be complete
-    #[arg(long, value_name = "STAGE", conflicts_with = "from")]
+    #[arg(
+        long,
+        value_name = "STAGE",
+        conflicts_with = "from",
+        add = ArgValueCandidates::new(completions::stages)
+    )]
     pub(super) only: Option<String>,
     /// Run again even what is fresh
     #[arg(long)]
@@ -114,13 +194,15 @@ pub(super) struct RunArguments {
     /// Threads, and parts and stages in work at once [default: one for each core]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(super) format: FormatArguments,
 }
 
 /// Arguments of `show`.
 #[derive(Debug, Args)]
 pub(super) struct ShowArguments {
     /// The stage
-    #[arg(required_unless_present = "sql")]
+    #[arg(required_unless_present = "sql", add = ArgValueCandidates::new(completions::stages))]
     pub(super) stage: Option<String>,
     /// The dataset [default: the first one]
     pub(super) dataset: Option<String>,
@@ -243,7 +325,7 @@ pub(super) struct GcArguments {
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArguments {
-    /// The run, or the beginning of its id [default: the latest]
+    /// The run: its id, the beginning of it, or latest~1 [default: latest]
     #[arg(long, value_name = "RUN")]
     pub(super) run: Option<String>,
     /// Language of the page: en or fr [default: `report.lang`]
@@ -265,7 +347,7 @@ fn parse_lang(code: &str) -> Result<Lang, String> {
 #[derive(Debug, Args)]
 pub(super) struct SampleArguments {
     /// The folder to write
-    #[arg(default_value = "data/sample")]
+    #[arg(default_value = "data/sample", value_hint = ValueHint::DirPath)]
     pub(super) folder: PathBuf,
     /// How many products; 80 % of them are labelled
     #[arg(long, default_value_t = 1000)]

@@ -1,35 +1,42 @@
 //! The command line: arguments in, text and exit code out.
 
 mod args;
+mod completions;
 mod diagram;
 mod diff;
 mod drawing;
 mod explain;
 mod gc;
 mod graph;
+mod log;
+mod man;
 mod output;
 mod plan;
+mod remedy;
 mod report;
 mod run;
 mod runs;
 mod sample;
+mod schema;
 mod setup;
 mod show;
+mod status;
+mod style;
+mod validate;
 
 use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::exit_code;
 use crate::history::HistoryError;
 use crate::model::ModelError;
+use crate::query::QueryError;
 use crate::report::ReportError;
 use crate::runner::RunError;
 use crate::sample::SampleError;
 use crate::sql::SqlError;
 use crate::store::StoreError;
-use args::{Arguments, Command};
+use args::{Arguments, Command, LogFormat};
 use clap::Parser;
-use std::fmt::Write as _;
-use std::process::ExitCode;
 use thiserror::Error;
 
 /// Why a command failed.
@@ -41,7 +48,15 @@ enum CommandError {
     /// The queries cannot be used.
     #[error(transparent)]
     Sql(#[from] SqlError),
-    /// A store cannot be opened or read.
+    /// One of the three stores cannot be opened.
+    #[error("{key} cannot be used")]
+    Root {
+        /// Where the configuration names it.
+        key: &'static str,
+        /// Why not.
+        source: StoreError,
+    },
+    /// A store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The run failed.
@@ -71,13 +86,8 @@ enum CommandError {
     #[error("{0}")]
     Usage(String),
     /// The query of `--sql` fails.
-    #[error("{source}")]
-    Query {
-        /// The columns that there are, by table.
-        columns: String,
-        /// Why.
-        source: SqlError,
-    },
+    #[error(transparent)]
+    Query(#[from] QueryError),
     /// A signal stopped it before its end.
     #[error("stopped by signal {signal}")]
     Interrupted {
@@ -87,81 +97,96 @@ enum CommandError {
     /// Standard output is closed or full.
     #[error("cannot write to standard output")]
     Output(#[from] std::io::Error),
+    /// A run failed, and what is said of it at the end.
+    #[error(transparent)]
+    Failed(Box<FailedRun>),
+}
+
+/// Why a run failed, and its summary on one line.
+#[derive(Debug)]
+struct FailedRun {
+    error: CommandError,
+    summary: String,
+}
+
+impl std::fmt::Display for FailedRun {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(formatter)
+    }
+}
+
+impl std::error::Error for FailedRun {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.error)
+    }
 }
 
 impl CommandError {
+    fn failed(error: Self, summary: String) -> Self {
+        Self::Failed(Box::new(FailedRun { error, summary }))
+    }
+
     fn exit_code(&self) -> u8 {
         match self {
+            Self::Failed(run) => run.error.exit_code(),
             Self::Config(_)
             | Self::Sql(_)
-            | Self::Store(
-                StoreError::Url { .. }
-                | StoreError::NoConditions { .. }
-                | StoreError::ReadOnly { .. },
-            ) => exit_code::CONFIG,
+            | Self::Store(StoreError::NoConditions { .. } | StoreError::ReadOnly { .. })
+            | Self::Root {
+                source:
+                    StoreError::Url { .. }
+                    | StoreError::NoConditions { .. }
+                    | StoreError::ReadOnly { .. },
+                ..
+            } => exit_code::CONFIG,
             Self::History(error) if error.is_usage() => exit_code::USAGE,
             Self::History(HistoryError::Checkpoint(CheckpointError::Damaged { .. })) => {
                 exit_code::CORRUPT_CHECKPOINT
             }
-            Self::Store(_)
+            Self::Root { .. }
+            | Self::Store(_)
             | Self::Sample(_)
             | Self::History(_)
             | Self::Report(_)
             | Self::WriteFile { .. } => exit_code::STAGE_FAILED,
             Self::Run(error) => error.exit_code(),
-            Self::Device(_) | Self::Usage(_) | Self::Query { .. } => exit_code::USAGE,
+            Self::Device(_) | Self::Usage(_) | Self::Query(_) => exit_code::USAGE,
             Self::Interrupted { signal } => {
                 exit_code::SIGNAL_BASE.saturating_add(u8::try_from(*signal).unwrap_or(0))
             }
             Self::Output(_) => exit_code::INTERNAL,
         }
     }
-
-    fn remedy(&self) -> Option<String> {
-        match self {
-            Self::Run(error) => error.remedy(),
-            Self::Store(StoreError::NotFound { .. }) => Some(
-                "name the catalogue with RAYONNAGE_SOURCE (DUMP with make), or write a sample one: rayonnage sample"
-                    .to_owned(),
-            ),
-            Self::Store(StoreError::NoConditions { .. }) => Some(
-                "use a store that honours If-None-Match and If-Match, or set single_writer: true where no two runs ever write there at a time"
-                    .to_owned(),
-            ),
-            Self::Query { columns, .. } if !columns.is_empty() => Some(columns.clone()),
-            Self::History(error) => error.remedy().map(str::to_owned),
-            Self::Interrupted { .. } => {
-                Some("what is not deleted yet goes with the next call".to_owned())
-            }
-            _ => None,
-        }
-    }
 }
 
-/// Runs the program.
-#[must_use]
-pub fn main() -> ExitCode {
+/// Runs the program and ends the process.
+///
+/// Everything is written and flushed by then. The process ends at once: the libraries that it has loaded would take a tenth of a
+/// second to put themselves away first.
+pub fn main() -> ! {
+    completions::answer();
     let arguments = Arguments::parse();
-    match dispatch(&arguments) {
-        Ok(()) => ExitCode::from(exit_code::OK),
+    let exit_code = match dispatch(&arguments) {
+        Ok(()) => exit_code::OK,
         // A reader that has seen enough (`| head`) is no failure of ours.
         Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            ExitCode::from(exit_code::OK)
+            exit_code::OK
         }
         Err(error) => {
-            report(&error);
-            ExitCode::from(error.exit_code())
+            report(&error, arguments.common.log_format);
+            error.exit_code()
         }
-    }
+    };
+    signal_hook::low_level::exit(exit_code.into())
 }
 
 fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
     match &arguments.command {
         Command::Run(options) => run::run(&arguments.common, options),
         Command::Plan(options) => plan::plan(&arguments.common, options),
-        Command::Status => plan::status(&arguments.common),
-        Command::Explain { stage } => explain::explain(&arguments.common, stage),
-        Command::Validate => plan::validate(&arguments.common),
+        Command::Status(format) => status::status(&arguments.common, format),
+        Command::Explain(options) => explain::explain(&arguments.common, options),
+        Command::Validate(format) => validate::validate(&arguments.common, format),
         Command::Show(options) => show::show(&arguments.common, options),
         Command::Graph(options) => graph::graph(&arguments.common, options),
         Command::Runs(options) => runs::runs(&arguments.common, options),
@@ -169,25 +194,34 @@ fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
         Command::Gc(options) => gc::gc(&arguments.common, options),
         Command::Report(options) => report::report(&arguments.common, options),
         Command::Sample(options) => sample::sample(options),
+        Command::Schema => schema::schema(),
+        Command::Completions { shell } => completions::completions(*shell),
+        Command::Man => man::man(),
     }
 }
 
 /// Prints an error with its causes, and what to do where that can be said.
-fn report(error: &CommandError) {
-    let mut text = format!("error: {error}\n");
+fn report(error: &CommandError, format: LogFormat) {
+    let mut causes = Vec::new();
     let mut cause = std::error::Error::source(error);
     let mut shown = error.to_string();
     while let Some(error) = cause {
         let message = error.to_string();
         if !shown.ends_with(&message) {
-            let _ = writeln!(text, "  because: {message}");
+            causes.push(message.clone());
         }
         shown = message;
         cause = error.source();
     }
-    if let Some(remedy) = error.remedy() {
-        let _ = writeln!(text, "  remedy: {remedy}");
-    }
-    // Where standard error cannot be written, the exit code still tells.
-    let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes());
+    let failure = log::Failure {
+        exit_code: error.exit_code(),
+        error: error.to_string(),
+        causes,
+        remedy: remedy::remedy(error),
+        summary: match error {
+            CommandError::Failed(run) => run.summary.clone(),
+            _ => String::new(),
+        },
+    };
+    failure.print(format);
 }

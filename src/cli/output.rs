@@ -1,11 +1,14 @@
 //! What commands print on standard output.
 
+use super::style::{self, Paint};
+use crate::exit_code;
 use crate::graph::StageId;
 use crate::runner::{Pipeline, RunRecord, StageRecord, StageStatus};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
+use std::iter::repeat_n;
 
 /// Prints a text; a closed pipe is an error that the caller knows how to take.
 pub(super) fn print(text: &str) -> std::io::Result<()> {
@@ -43,13 +46,14 @@ impl fmt::Display for Table {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+            cells.map(|cell| style::width(cell)).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         for row in &self.rows {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(&widths) {
-                let _ = write!(line, "{cell:width$}  ");
+                line.push_str(cell);
+                line.extend(repeat_n(' ', width - style::width(cell) + 2));
             }
             writeln!(formatter, "{}", line.trim_end())?;
         }
@@ -90,9 +94,10 @@ pub(super) fn print_record(
             .filter(|stage| stage.status == status)
             .count()
     };
+    let paint = Paint::stdout();
     let mut text = String::new();
     if ran(StageStatus::Ran) > 0 {
-        let _ = writeln!(text, "{}", stage_table(record));
+        let _ = writeln!(text, "{}", stage_table(record, paint));
     }
     text.push_str(&model_table(record));
     text.push_str(&skipped(&record.skipped));
@@ -122,14 +127,49 @@ pub(super) fn print_record(
     let _ = writeln!(text, "record: {root}/_runs/{}.json", record.run);
     let _ = writeln!(
         text,
-        "run {} ok: {} stages ran, {} fresh, {}, peak memory {}",
+        "run {} {}: {} stages ran, {} fresh, {}, peak memory {}",
         record.run,
+        paint.state("ok"),
         ran(StageStatus::Ran),
         ran(StageStatus::Fresh),
         seconds(record.elapsed_ms),
         bytes(record.peak_rss_bytes),
     );
     print(&text)
+}
+
+/// What became of a run that failed, on one line; `resume` is the command that goes on.
+pub(super) fn failure_line(
+    run: &str,
+    exit_code: u8,
+    record: Option<&RunRecord>,
+    elapsed_ms: u64,
+    resume: &str,
+) -> String {
+    let ended = match exit_code.checked_sub(exit_code::SIGNAL_BASE) {
+        Some(signal) if signal > 0 => format!("stopped by signal {signal}"),
+        _ => "failed".to_owned(),
+    };
+    let stage = record.and_then(|record| record.failed_stage.as_deref());
+    let at = stage.map_or_else(String::new, |stage| format!(" at stage {stage}"));
+    let elapsed = seconds(elapsed_ms);
+    let done = match record {
+        None => "nothing ran".to_owned(),
+        Some(record) => {
+            let (ran, fresh) = (
+                record.count(StageStatus::Ran),
+                record.count(StageStatus::Fresh),
+            );
+            format!("{ran} stages ran, {fresh} fresh")
+        }
+    };
+    let is_mistake = [exit_code::USAGE, exit_code::CONFIG].contains(&exit_code);
+    let then = if is_mistake {
+        String::new()
+    } else {
+        format!(", resume with: {resume}")
+    };
+    format!("run {run} {ended} (exit {exit_code}){at} after {elapsed}: {done}{then}\n")
 }
 
 /// The stages that are left out, a line each.
@@ -141,7 +181,7 @@ pub(super) fn skipped(stages: &BTreeMap<StageId, String>) -> String {
     text
 }
 
-fn stage_table(record: &RunRecord) -> Table {
+fn stage_table(record: &RunRecord, paint: Paint) -> Table {
     let mut table = Table::new(&["stage", "state", "time", "work", "parts made", "taken over"]);
     for stage in &record.stages {
         let is_fresh = stage.status == StageStatus::Fresh;
@@ -153,11 +193,7 @@ fn stage_table(record: &RunRecord) -> Table {
         };
         table.row([
             stage.stage.clone(),
-            if is_fresh {
-                "fresh".to_owned()
-            } else {
-                "ran".to_owned()
-            },
+            paint.state(if is_fresh { "fresh" } else { "ran" }),
             if is_fresh {
                 dash()
             } else {
@@ -229,6 +265,29 @@ mod tests {
         let mut table = Table::new(&["a", "long name"]);
         table.row(["wide value", "é"]);
         assert_eq!(table.to_string(), "a           long name\nwide value  é\n");
+    }
+
+    #[test]
+    fn colours_do_not_widen_columns() {
+        let mut table = Table::new(&["a", "b"]);
+        table.row(["\u{1b}[32mfresh\u{1b}[0m", "x"]);
+        assert_eq!(table.to_string(), "a      b\n\u{1b}[32mfresh\u{1b}[0m  x\n");
+    }
+
+    #[test]
+    fn a_run_that_failed_says_how_to_go_on() {
+        assert_eq!(
+            failure_line("r", 14, None, 1234, "rayonnage run"),
+            "run r failed (exit 14) after 1.2 s: nothing ran, resume with: rayonnage run\n"
+        );
+        assert_eq!(
+            failure_line("r", 143, None, 0, "x"),
+            "run r stopped by signal 15 (exit 143) after 0.0 s: nothing ran, resume with: x\n"
+        );
+        assert_eq!(
+            failure_line("r", 10, None, 0, "x"),
+            "run r failed (exit 10) after 0.0 s: nothing ran\n"
+        );
     }
 
     #[test]

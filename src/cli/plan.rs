@@ -1,19 +1,67 @@
-//! `rayonnage plan`, `status` and `validate`.
+//! `rayonnage plan`: which stages would run, and why.
 
-use super::args::{Common, SelectionArguments};
-use super::output::{Table, bytes, print, skipped};
+use super::args::{Common, PlanArguments};
+use super::output::{Table, print, print_json, skipped};
+use super::style::Paint;
 use super::{CommandError, run, setup};
 use crate::cancel::CancelToken;
 use crate::checkpoint::Catalog;
+use crate::fingerprint::{DirtyReason, Fingerprint};
+use crate::graph::StageId;
 use crate::monitor::Monitor;
 use crate::plan::{Plan, Status, plan as make_plan};
 use crate::runner::{
-    Pipeline, RunError, SelectionOptions, gather_facts, last_fingerprints, latest_record, select,
+    Pipeline, RunError, SelectionOptions, gather_facts, last_fingerprints, select,
 };
-use std::fmt::Write as _;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A stage as programs read it.
+#[derive(Debug, Serialize)]
+pub(super) struct StageState<'a> {
+    stage: &'a str,
+    kind: &'a str,
+    /// `fresh` or `dirty`.
+    pub(super) state: &'static str,
+    /// Of its inputs, where all of them are known.
+    fingerprint: Option<&'a Fingerprint>,
+    /// Why it is dirty.
+    reason: Option<&'a DirtyReason>,
+    /// The same in words.
+    pub(super) why: Option<String>,
+}
+
+impl<'a> StageState<'a> {
+    pub(super) fn of(pipeline: &'a Pipeline, stage: &'a str, status: &'a Status) -> Self {
+        let (fingerprint, reason) = match status {
+            Status::Fresh { fingerprint } => (Some(fingerprint), None),
+            Status::Dirty {
+                fingerprint,
+                reason,
+            } => (fingerprint.as_ref(), Some(reason)),
+        };
+        Self {
+            stage,
+            kind: pipeline.kind(stage),
+            state: if status.is_fresh() { "fresh" } else { "dirty" },
+            fingerprint,
+            reason,
+            why: reason.map(ToString::to_string),
+        }
+    }
+}
+
+/// A plan as programs read it.
+#[derive(Debug, Serialize)]
+struct PlanDocument<'a> {
+    stages: Vec<StageState<'a>>,
+    /// How many stages would run, or may have to.
+    dirty: usize,
+    skipped: &'a BTreeMap<StageId, String>,
+}
 
 /// Prints which stages would run, and why.
-pub(super) fn plan(common: &Common, arguments: &SelectionArguments) -> Result<(), CommandError> {
+pub(super) fn plan(common: &Common, arguments: &PlanArguments) -> Result<(), CommandError> {
     setup::logging(common, &Monitor::default());
     let pipeline = setup::pipeline(
         common,
@@ -21,26 +69,38 @@ pub(super) fn plan(common: &Common, arguments: &SelectionArguments) -> Result<()
         setup::cores(),
         CancelToken::default(),
     )?;
-    let (plan, _) = planned(&pipeline, &run::selection(arguments))?;
-    let mut table = Table::new(&["stage", "state", "why"]);
-    for (stage, status) in &plan.stages {
-        match status {
-            Status::Fresh { .. } => table.row([stage.as_str(), "fresh", ""]),
-            Status::Dirty { reason, .. } => {
-                table.row([stage.as_str(), "dirty", &reason.to_string()]);
-            }
-        }
+    let (plan, _) = planned(&pipeline, &run::selection(&arguments.selection))?;
+    let states = plan.stages.iter();
+    let states = states.map(|(stage, status)| StageState::of(&pipeline, stage, status));
+    let document = PlanDocument {
+        stages: states.collect(),
+        dirty: plan.dirty_count(),
+        skipped: &pipeline.environment.config.skipped,
+    };
+    if arguments.format.json {
+        print_json(&document)?;
+    } else {
+        print(&text_of(&document))?;
     }
-    let summary = match plan.dirty_count() {
+    setup::leave(pipeline);
+    Ok(())
+}
+
+fn text_of(document: &PlanDocument<'_>) -> String {
+    let paint = Paint::stdout();
+    let mut table = Table::new(&["stage", "state", "why"]);
+    for state in &document.stages {
+        let why = state.why.as_deref().unwrap_or_default();
+        table.row([state.stage, &paint.state(state.state), why]);
+    }
+    let summary = match document.dirty {
         0 => "nothing to do".to_owned(),
         dirty => format!(
             "{dirty} of {} stages would run, or may have to",
-            plan.stages.len()
+            document.stages.len()
         ),
     };
-    let skipped = skipped(&pipeline.environment.config.skipped);
-    print(&format!("{table}\n{skipped}{summary}\n"))?;
-    Ok(())
+    format!("{table}\n{}{summary}\n", skipped(document.skipped))
 }
 
 /// Plans without touching anything.
@@ -56,91 +116,4 @@ pub(super) fn planned(
     let plan = make_plan(pipeline.dag(), &facts, &selection, &catalog);
     pipeline.environment.save_digests();
     Ok((plan, catalog))
-}
-
-/// Prints what there is of each stage.
-pub(super) fn status(common: &Common) -> Result<(), CommandError> {
-    setup::logging(common, &Monitor::default());
-    let pipeline = setup::pipeline(
-        common,
-        setup::Access::Read,
-        setup::cores(),
-        CancelToken::default(),
-    )?;
-    let (plan, catalog) = planned(&pipeline, &SelectionOptions::default())?;
-    let mut table = Table::new(&["stage", "state", "rows", "size", "parts", "checkpoint"]);
-    for (stage, status) in &plan.stages {
-        let state = if status.is_fresh() { "fresh" } else { "dirty" };
-        let fingerprint = match status {
-            Status::Fresh { fingerprint } => Some(fingerprint),
-            Status::Dirty { .. } => catalog.last(stage),
-        };
-        let manifest = fingerprint.and_then(|known| catalog.manifest(stage, known).ok().flatten());
-        let Some(manifest) = manifest else {
-            table.row([stage.as_str(), state, "-", "-", "-", "-"]);
-            continue;
-        };
-        let parts = || {
-            manifest
-                .datasets
-                .values()
-                .flat_map(|dataset| &dataset.parts)
-        };
-        let files: u64 = manifest.files.iter().map(|file| file.bytes).sum();
-        let rows: Vec<String> = manifest
-            .datasets
-            .iter()
-            .map(|(name, dataset)| format!("{name} {}", dataset.rows))
-            .collect();
-        table.row([
-            stage.as_str(),
-            state,
-            &rows.join(", "),
-            &bytes(files + parts().map(|part| part.bytes).sum::<u64>()),
-            &parts().count().to_string(),
-            manifest.fingerprint.as_str().get(..12).unwrap_or_default(),
-        ]);
-    }
-    let mut text = table.to_string();
-    let skipped = skipped(&pipeline.environment.config.skipped);
-    if !skipped.is_empty() {
-        let _ = write!(text, "\n{skipped}");
-    }
-    let last = latest_record(catalog.store()).map_err(RunError::from)?;
-    if let Some(record) = last {
-        let _ = write!(
-            text,
-            "\nlast run {} began {}, exit code {}",
-            record.run, record.started, record.exit_code
-        );
-        if let Some(error) = record.error {
-            let _ = write!(text, ": {error}");
-        }
-        text.push('\n');
-    }
-    print(&text)?;
-    Ok(())
-}
-
-/// Checks the configuration and the queries.
-pub(super) fn validate(common: &Common) -> Result<(), CommandError> {
-    setup::logging(common, &Monitor::default());
-    let (config, queries) = setup::configuration(common)?;
-    for check in queries.checks() {
-        if !config.skipped.contains_key(&check.stage) && !config.stages.contains_key(&check.stage) {
-            tracing::warn!(
-                check = check.name,
-                stage = check.stage,
-                "check of a stage that is not there"
-            );
-        }
-    }
-    print(&format!(
-        "{}{}: {} stages, {} checks, no mistakes\n",
-        skipped(&config.skipped),
-        common.config.display(),
-        config.stages.len(),
-        queries.checks().len()
-    ))?;
-    Ok(())
 }

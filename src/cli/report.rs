@@ -4,9 +4,10 @@ use super::args::{Common, ReportArguments};
 use super::output::{print, print_json};
 use super::{CommandError, setup};
 use crate::cancel::CancelToken;
+use crate::history::History;
 use crate::monitor::Monitor;
 use crate::report::{Lang, ReportFiles, latest, make};
-use crate::runner::{Pipeline, RunError, RunRecord, StageStatus, latest_records};
+use crate::runner::{Pipeline, RunRecord, StageStatus};
 use std::time::Instant;
 
 /// Run records that are read: what a stage took stands in that of the run that made it.
@@ -22,11 +23,14 @@ pub(super) fn report(common: &Common, arguments: &ReportArguments) -> Result<(),
     };
     let pipeline = setup::pipeline(common, access, setup::cores(), CancelToken::default())?;
     let store = &pipeline.environment.checkpoints;
-    let records = latest_records(store, RECORDS).map_err(RunError::from)?;
-    let record = find(&records, arguments.run.as_deref())?;
+    let history = History::open(store.clone())?;
+    let record = history
+        .named(&[arguments.run.as_deref().unwrap_or("latest")])?
+        .remove(0);
+    let records = latest_records(&history);
     let configured = configured_lang(&pipeline);
     let lang = arguments.lang.unwrap_or(configured);
-    let report = make(&pipeline, &records, record, lang)?;
+    let report = make(&pipeline, &records, &record, lang)?;
     if arguments.json {
         return Ok(print_json(&report.data)?);
     }
@@ -37,27 +41,14 @@ pub(super) fn report(common: &Common, arguments: &ReportArguments) -> Result<(),
         })?;
         return Ok(print(&format!("report: {}\n", path.display()))?);
     }
-    let files = report.write(&**store, record, lang)?;
+    let files = report.write(&**store, &record, lang)?;
     Ok(print(&line(&pipeline, &files))?)
 }
 
-/// The run that somebody named, or the latest one.
-fn find<'a>(records: &'a [RunRecord], run: Option<&str>) -> Result<&'a RunRecord, CommandError> {
-    let Some(run) = run else {
-        let none = || CommandError::Usage("no run has left a record yet".to_owned());
-        return records.first().ok_or_else(none);
-    };
-    let mut named = records.iter().filter(|record| record.run.starts_with(run));
-    match (named.next(), named.next()) {
-        (Some(record), None) => Ok(record),
-        (Some(_), Some(_)) => Err(CommandError::Usage(format!(
-            "more than one run begins with {run:?}"
-        ))),
-        _ => Err(CommandError::Usage(format!(
-            "no run {run:?} among the latest {}",
-            records.len()
-        ))),
-    }
+/// The latest records that can be read, newest first.
+fn latest_records(history: &History) -> Vec<RunRecord> {
+    let records = history.newest(RECORDS).into_iter();
+    records.filter_map(|(_, record)| record.ok()).collect()
 }
 
 /// Makes the report of a run that has just ended, unless the latest one shows the same. A report that cannot be made is a warning: the
@@ -98,7 +89,7 @@ fn write(
     if !has_run && let Some(files) = latest(store, record, lang)? {
         return Ok((files, false));
     }
-    let records = latest_records(store, RECORDS).map_err(RunError::from)?;
+    let records = latest_records(&History::open(store.clone())?);
     let files = make(pipeline, &records, record, lang)?.write(&**store, record, lang)?;
     Ok((files, true))
 }

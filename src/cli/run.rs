@@ -1,37 +1,162 @@
 //! `rayonnage run`.
 
 use super::args::{Common, RunArguments, SelectionArguments};
-use super::{CommandError, output, report, setup};
+use super::{CommandError, log, output, report, setup};
 use crate::cancel::CancelToken;
+use crate::config::PipelineConfig;
 use crate::monitor::Monitor;
-use crate::runner::{RunOptions, SelectionOptions, new_run_id, run as run_pipeline, select};
+use crate::operation::Operation;
+use crate::runner::{
+    Ended, Pipeline, RunOptions, RunRecord, SelectionOptions, new_run_id, run_observed, select,
+};
+use crate::sql::Queries;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 /// Runs the pipeline and prints what came out.
 pub(super) fn run(common: &Common, options: &RunArguments) -> Result<(), CommandError> {
-    let monitor = Monitor::new(std::io::stderr().is_terminal());
+    let started = Instant::now();
+    let run = new_run_id();
+    log::begin_run(&run);
+    let monitor = Monitor::new(log::shows_bars(common));
     setup::logging(common, &monitor);
-    let jobs = options.jobs.map_or_else(setup::cores, usize::from);
-    // A pool that is there already (in tests of the library) is as good.
-    let _ = rayon::ThreadPoolBuilder::new()
-        .num_threads(jobs)
-        .build_global();
     let cancel = CancelToken::default();
     listen(&cancel)?;
-    let pipeline = setup::pipeline(common, setup::Access::Write, jobs, cancel)?;
-    let selection = select(&pipeline, &selection(&options.selection))?;
-    let options = RunOptions {
-        run_id: new_run_id(),
-        stages_at_once: jobs,
+    let (config, queries) = setup::configuration(common)?;
+    let lookup = |name: &str| std::env::var(name).ok();
+    let mut operation = Operation::begin(&config, &run, &lookup);
+    let attempt = Attempt {
+        common,
+        options,
+        monitor: &monitor,
+        run: &run,
     };
-    let record = run_pipeline(&pipeline, &selection, &options, &monitor)?;
-    let report = report::after_run(&pipeline, &record);
-    output::print_record(&record, &pipeline, report.as_deref())?;
-    Ok(())
+    let (pipeline, ended) = match attempt.open(config, queries, cancel) {
+        Ok(pipeline) => {
+            let ended = attempt.run(&pipeline, &mut operation);
+            (Some(pipeline), ended)
+        }
+        Err(error) => (None, Err(error)),
+    };
+    let (record, failure) = match ended {
+        Ok(Ended { record, failure }) => (record, failure.map(CommandError::from)),
+        Err(error) => (None, Some(error)),
+    };
+    let exit_code = failure.as_ref().map_or(0, CommandError::exit_code);
+    // Before anything is printed: a closed pipe is no reason to tell nobody.
+    operation.finish(exit_code);
+    match (failure, pipeline, record) {
+        (Some(error), _, record) => {
+            if options.format.json
+                && let Some(record) = &record
+            {
+                output::print_json(record)?;
+            }
+            let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let summary = attempt.summary_of_failure(&error, record.as_ref(), elapsed_ms);
+            Err(CommandError::failed(error, summary))
+        }
+        (None, Some(pipeline), Some(record)) => {
+            let report = report::after_run(&pipeline, &record);
+            if options.format.json {
+                output::print_json(&record)?;
+            } else {
+                output::print_record(&record, &pipeline, report.as_deref())?;
+            }
+            setup::leave(pipeline);
+            Ok(())
+        }
+        (None, ..) => unreachable!("a run without failure has a record"),
+    }
+}
+
+/// One call of `run`, once the configuration is known.
+struct Attempt<'a> {
+    common: &'a Common,
+    options: &'a RunArguments,
+    monitor: &'a Monitor,
+    run: &'a str,
+}
+
+impl Attempt<'_> {
+    fn open(
+        &self,
+        config: PipelineConfig,
+        queries: Queries,
+        cancel: CancelToken,
+    ) -> Result<Pipeline, CommandError> {
+        let jobs = self.jobs();
+        // A pool that is there already (in tests of the library) is as good.
+        let _ = rayon::ThreadPoolBuilder::new()
+            .num_threads(jobs)
+            .build_global();
+        let access = setup::Access::Write;
+        setup::open(self.common, config, queries, access, jobs, cancel)
+    }
+
+    fn jobs(&self) -> usize {
+        self.options.jobs.map_or_else(setup::cores, usize::from)
+    }
+
+    fn run(&self, pipeline: &Pipeline, operation: &mut Operation) -> Result<Ended, CommandError> {
+        let selection = select(pipeline, &selection(&self.options.selection))?;
+        let options = RunOptions {
+            run_id: self.run.to_owned(),
+            stages_at_once: self.jobs(),
+        };
+        let monitor = self.monitor;
+        Ok(run_observed(
+            pipeline, &selection, &options, monitor, operation,
+        ))
+    }
+
+    /// What became of a run that failed, on one line.
+    fn summary_of_failure(
+        &self,
+        error: &CommandError,
+        record: Option<&RunRecord>,
+        elapsed_ms: u64,
+    ) -> String {
+        output::failure_line(
+            self.run,
+            error.exit_code(),
+            record,
+            elapsed_ms,
+            &self.command_to_resume(),
+        )
+    }
+
+    /// The command that goes on where this one stopped: without what would force everything anew.
+    fn command_to_resume(&self) -> String {
+        let mut words = vec!["rayonnage".to_owned(), "run".to_owned()];
+        let config = self.common.config.display().to_string();
+        if config != "pipeline.yaml" {
+            words.extend(["--config".to_owned(), config]);
+        }
+        for setting in &self.common.set {
+            words.extend(["--set".to_owned(), setting.clone()]);
+        }
+        let selection = &self.options.selection;
+        for (option, stage) in [("--until", &selection.until), ("--only", &selection.only)] {
+            if let Some(stage) = stage {
+                words.extend([option.to_owned(), stage.clone()]);
+            }
+        }
+        let words = words.iter().map(|word| quoted(word));
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 pub(super) fn selection(arguments: &SelectionArguments) -> SelectionOptions {
@@ -53,4 +178,18 @@ pub(super) fn listen(cancel: &CancelToken) -> Result<(), CommandError> {
         flag::register_usize(signal, cancel.cell(), number)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_the_shell() {
+        assert_eq!(quoted("--set"), "--set");
+        assert_eq!(quoted("seed=7"), "seed=7");
+        assert_eq!(quoted("x={a: 1}"), "'x={a: 1}'");
+        assert_eq!(quoted("l'an"), "'l'\\''an'");
+        assert_eq!(quoted(""), "''");
+    }
 }

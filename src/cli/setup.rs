@@ -1,10 +1,10 @@
 //! From arguments to a pipeline ready to be planned.
 
-use super::CommandError;
-use super::args::{Common, LogFormat};
+use super::args::Common;
+use super::{CommandError, log};
 use crate::cancel::CancelToken;
 use crate::checkpoint::is_named_by_content;
-use crate::config::{ConfigError, Issue, PipelineConfig, parse, resolve, set_value};
+use crate::config::{ConfigError, Issue, PipelineConfig, parse, resolve, set_value, with_origins};
 use crate::model::DeviceChoice;
 use crate::monitor::Monitor;
 use crate::runner::Pipeline;
@@ -14,10 +14,9 @@ use crate::stages::{Environment, Stores, check_stages, kinds};
 use crate::store::{
     self, CacheOptions, CachedStore, OpenOptions, ShardedStore, SharedStore, StoreError,
 };
-use std::io::IsTerminal;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
 
 /// What a command does to the stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +36,19 @@ pub(super) fn pipeline(
     workers: usize,
     cancel: CancelToken,
 ) -> Result<Pipeline, CommandError> {
-    let (mut config, queries) = configuration(common)?;
+    let (config, queries) = configuration(common)?;
+    open(common, config, queries, access, workers, cancel)
+}
+
+/// Opens the stores and the device of a configuration.
+pub(super) fn open(
+    common: &Common,
+    mut config: PipelineConfig,
+    queries: Queries,
+    access: Access,
+    workers: usize,
+    cancel: CancelToken,
+) -> Result<Pipeline, CommandError> {
     let device: DeviceChoice = common.device.parse().map_err(CommandError::Device)?;
     let stores = stores(&config, access)?;
     if config.dump_date.is_none() && stores.source.head(sample::MARKER)?.is_some() {
@@ -51,17 +62,23 @@ pub(super) fn pipeline(
     Ok(Pipeline::new(environment))
 }
 
+/// Leaves a pipeline to the system, now that the process is about to end: to give back what is known of each image of a catalogue, piece
+/// by piece, takes longer than a glance.
+pub(super) fn leave(pipeline: Pipeline) {
+    std::mem::forget(pipeline);
+}
+
 /// Opens the three stores.
-fn stores(config: &PipelineConfig, access: Access) -> Result<Stores, StoreError> {
-    let source = store::open_existing(&config.source.root)?;
+fn stores(config: &PipelineConfig, access: Access) -> Result<Stores, CommandError> {
+    let source = store::open_existing(&config.source.root).map_err(failed("source.root"))?;
     let sink = match access {
-        Access::Read | Access::Collect => store::open_for_reading(&config.sink.root)?,
-        Access::Write => store::open_with(&config.sink.root, &open_options(config))?,
+        Access::Read | Access::Collect => store::open_for_reading(&config.sink.root),
+        Access::Write => store::open_with(&config.sink.root, &open_options(config)),
     };
     Ok(Stores {
         checkpoints: checkpoints(config, access)?,
         source: Arc::new(ShardedStore::new(source)),
-        sink,
+        sink: sink.map_err(failed("sink.root"))?,
     })
 }
 
@@ -69,13 +86,14 @@ fn stores(config: &PipelineConfig, access: Access) -> Result<Stores, StoreError>
 pub(super) fn checkpoints(
     config: &PipelineConfig,
     access: Access,
-) -> Result<SharedStore, StoreError> {
-    let mut checkpoints = match access {
-        Access::Read => store::open_for_reading(&config.checkpoints)?,
+) -> Result<SharedStore, CommandError> {
+    let opened = match access {
+        Access::Read => store::open_for_reading(&config.checkpoints),
         Access::Collect | Access::Write => {
-            store::open_with(&config.checkpoints, &open_options(config))?
+            store::open_with(&config.checkpoints, &open_options(config))
         }
     };
+    let mut checkpoints = opened.map_err(failed("checkpoints"))?;
     if checkpoints.local_root().is_none() && config.cache.max_bytes > 0 {
         let options = CacheOptions {
             folder: config.cache.folder.clone().into(),
@@ -97,6 +115,11 @@ fn open_options(config: &PipelineConfig) -> OpenOptions {
     }
 }
 
+/// An error of the store that the configuration names at a key.
+fn failed(key: &'static str) -> impl Fn(StoreError) -> CommandError {
+    move |source| CommandError::Root { key, source }
+}
+
 /// Reads and checks the configuration and the queries.
 pub(super) fn configuration(common: &Common) -> Result<(PipelineConfig, Queries), CommandError> {
     let path = common.config.display().to_string();
@@ -108,23 +131,28 @@ pub(super) fn configuration(common: &Common) -> Result<(PipelineConfig, Queries)
     for argument in &common.set {
         set_value(&mut tree, argument)?;
     }
-    let config = resolve(&tree, &path, &kinds(), issues)?;
+    let told = |error| with_origins(error, &text, &common.set);
+    let config = resolve(&tree, &path, &kinds(), issues).map_err(told)?;
     let folder = common.config.parent().map_or_else(
         || config.sql.clone().into(),
         |folder| folder.join(&config.sql),
     );
     if !folder.is_dir() && config.sql != DEFAULT_SQL {
         let issue = Issue::new("sql", format!("there is no folder {}", folder.display()));
-        return Err(ConfigError::Invalid {
-            path,
-            issues: vec![issue],
-        }
-        .into());
+        let issues = vec![issue];
+        return Err(told(ConfigError::Invalid { path, issues }).into());
     }
     let queries = Queries::load(&folder)?;
+    let stages = tree.get("stages").and_then(Value::as_object);
+    let stages: Vec<&str> = stages
+        .into_iter()
+        .flat_map(Map::keys)
+        .map(String::as_str)
+        .collect();
+    queries.require_stages(&stages)?;
     let issues = check_stages(&config);
     if !issues.is_empty() {
-        return Err(ConfigError::Invalid { path, issues }.into());
+        return Err(told(ConfigError::Invalid { path, issues }).into());
     }
     Ok((config, queries))
 }
@@ -132,27 +160,9 @@ pub(super) fn configuration(common: &Common) -> Result<(PipelineConfig, Queries)
 /// Folder of the queries that may be absent: the shipped ones then stand in.
 const DEFAULT_SQL: &str = "sql";
 
-/// Starts logging to standard error: warnings beside progress bars, everything of note elsewhere.
+/// Starts logging to standard error.
 pub(super) fn logging(common: &Common, monitor: &Monitor) {
-    let default = if monitor.has_bars() {
-        "warn"
-    } else {
-        // Requests that are repeated are everyday.
-        "info,object_store=warn"
-    };
-    let filter =
-        EnvFilter::try_from_env("RAYONNAGE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let writer = monitor.clone();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .with_writer(move || writer.log_writer());
-    // A second subscriber in one process (tests of the library) is no reason to fail.
-    let _ = match common.log_format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
+    log::start(common, monitor);
 }
 
 /// Threads to use where the command line does not say.

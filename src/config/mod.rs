@@ -5,7 +5,10 @@
 
 mod interpolate;
 mod issue;
+mod json_schema;
 mod needs;
+mod operation;
+mod origin;
 mod profile;
 mod raw;
 mod resolved;
@@ -13,9 +16,13 @@ mod skipped;
 mod stages;
 mod tree;
 mod weights;
+mod wording;
 
 pub use issue::{ConfigError, Issue};
+pub use json_schema::{KindSchema, json_schema};
 pub use needs::NeedRule;
+pub use operation::{LineageConfig, MetricsConfig};
+pub use origin::with_origins;
 pub use raw::{parse, set_value};
 pub use resolved::{
     ColumnsConfig, ImagesConfig, PipelineConfig, ReportConfig, SinkConfig, SourceConfig,

@@ -1,6 +1,8 @@
 //! The text of a configuration as a tree of values, before anything is known of its meaning.
 
+use super::resolved::top_level_keys;
 use super::{ConfigError, Issue, interpolate};
+use crate::suggest::suggestion;
 use serde_json::{Map, Value};
 
 /// Parses YAML and fills in the environment; returns the tree and what could not be filled in.
@@ -15,7 +17,7 @@ pub fn parse(
 ) -> Result<(Value, Vec<Issue>), ConfigError> {
     let mut tree: Value = serde_saphyr::from_str(text).map_err(|error| ConfigError::Yaml {
         path: path.to_owned(),
-        message: error.to_string(),
+        message: describe(&error, path),
     })?;
     if tree.is_null() {
         tree = Value::Object(Map::new());
@@ -23,6 +25,16 @@ pub fn parse(
     let mut issues = Vec::new();
     interpolate::interpolate(&mut tree, "", lookup, &mut issues);
     Ok((tree, issues))
+}
+
+/// What is wrong with a text, with the lines around it.
+fn describe(error: &serde_saphyr::Error, name: &str) -> String {
+    let options = serde_saphyr::render_options! {
+        formatter: &serde_saphyr::UserMessageFormatter,
+        source_name: Some(name),
+    };
+    let text = error.render_with_options(options);
+    text.trim_start_matches("error: ").to_owned()
 }
 
 /// Sets one value by `key.path=value`; the value is YAML. A path that begins with the name of a stage
@@ -43,7 +55,10 @@ pub fn set_value(tree: &mut Value, argument: &str) -> Result<(), ConfigError> {
     let value: Value = if text.is_empty() {
         Value::String(String::new())
     } else {
-        serde_saphyr::from_str(text).map_err(|error| refuse(error.to_string()))?
+        serde_saphyr::from_str(text).map_err(|error| {
+            let message = describe(error.without_snippet(), argument);
+            refuse(format!("the value is not YAML: {message}"))
+        })?
     };
     let mut keys: Vec<&str> = path.split('.').collect();
     let is_stage = |name: &str| {
@@ -53,6 +68,8 @@ pub fn set_value(tree: &mut Value, argument: &str) -> Result<(), ConfigError> {
     };
     if tree.get(keys[0]).is_none() && is_stage(keys[0]) {
         keys.insert(0, "stages");
+    } else if let Some(hint) = neither_key_nor_stage(tree, keys[0]) {
+        return Err(refuse(hint));
     }
     let mut place = tree;
     for key in keys {
@@ -66,6 +83,22 @@ pub fn set_value(tree: &mut Value, argument: &str) -> Result<(), ConfigError> {
     }
     *place = value;
     Ok(())
+}
+
+/// What to say of a name that the file cannot have at its top; `None` where it can.
+fn neither_key_nor_stage(tree: &Value, name: &str) -> Option<String> {
+    let keys = top_level_keys();
+    if keys.iter().any(|key| key == name) || tree.get(name).is_some() {
+        return None;
+    }
+    let stages = tree.get("stages").and_then(Value::as_object);
+    let stages = stages.into_iter().flat_map(|stages| stages.keys());
+    let known = keys.iter().chain(stages).map(String::as_str);
+    let hint = suggestion(name, known).map(|meant| format!("; did you mean {meant:?}?"));
+    let hint = hint.unwrap_or_default();
+    Some(format!(
+        "{name:?} is neither a key of the file nor a stage{hint}"
+    ))
 }
 
 #[cfg(test)]
@@ -87,6 +120,20 @@ mod tests {
         let mut tree = serde_json::json!({"seed": 1});
         assert!(set_value(&mut tree, "seed").is_err());
         assert!(set_value(&mut tree, "seed.x=1").is_err());
+        let mut tree = serde_json::json!({"stages": {"clean_text": {}}});
+        let refused = |argument: &str| {
+            set_value(&mut tree.clone(), argument)
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(refused("clean_txt.params.max_words=3").contains("did you mean \"clean_text\"?"));
+        assert!(refused("sead=3").contains("did you mean \"seed\"?"));
+        assert!(
+            refused("max_words=3")
+                .ends_with("\"max_words\" is neither a key of the file nor a stage")
+        );
+        set_value(&mut tree, "sql=other").unwrap();
+        assert_eq!(tree["sql"], "other");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The validated configuration, and how a tree becomes one.
 
 use super::issue::{ConfigError, Issue};
+use super::operation::{LineageConfig, MetricsConfig, checks as check_operation};
 use super::profile::Profile;
 use super::stages::{KindInfo, ResolvedStages, resolve_stages};
 use super::tree::check;
 use super::weights::{WeightsConfig, resolve_weights};
 use crate::graph::{Dag, StageId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -45,6 +47,10 @@ pub struct PipelineConfig {
     pub source: SourceConfig,
     /// Where predictions go.
     pub sink: SinkConfig,
+    /// Metrics of the last run.
+    pub metrics: MetricsConfig,
+    /// Events for a receiver of `OpenLineage`.
+    pub lineage: LineageConfig,
     /// Weights of frozen networks by name.
     pub weights: BTreeMap<String, WeightsConfig>,
     /// The page that is made after a run.
@@ -69,33 +75,35 @@ pub struct StageConfig {
 }
 
 /// The source catalogue.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SourceConfig {
-    /// Path or URL below which everything lies.
+    /// Path or URL, also `http(s)://`, below which everything lies.
+    #[schemars(length(min = 1), extend("x-required" = true))]
     pub root: String,
-    /// Table of labelled products.
+    /// Table of labelled products: `.csv`, `.ndjson` (`.jsonl`) or `.parquet`.
+    #[schemars(length(min = 1), extend("x-required" = true))]
     pub products: String,
     /// Table of their labels; empty where the products table holds them.
     pub labels: String,
     /// Table of products to predict; empty where there is none.
     pub unlabelled: String,
-    /// Where the images lie.
+    /// Where the images lie: paths with columns in braces, also into `.tar` and `.zip` shards.
     pub images: ImagesConfig,
     /// Which column is what.
     pub columns: ColumnsConfig,
 }
 
 /// Paths of images, with columns in braces.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ImagesConfig {
-    /// Of the labelled products; empty for none.
+    /// Of the labelled products, such as `images/image_{imageid}.jpg`; empty for none.
     pub labelled: String,
-    /// Of the unlabelled products; empty for none.
+    /// Of the unlabelled products, such as `images/image_{imageid}.jpg`; empty for none.
     pub unlabelled: String,
 }
 
 /// Column names in the source tables.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ColumnsConfig {
     /// Identity of a row, unique in its table; the empty name is a column without one.
     pub id: String,
@@ -110,25 +118,27 @@ pub struct ColumnsConfig {
 }
 
 /// Where predictions are published.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SinkConfig {
-    /// Path or URL.
+    /// Path or URL; `predictions/` goes below it.
+    #[schemars(length(min = 1))]
     pub root: String,
     /// Dates of which publications are kept, the newest; 0 for all.
     pub retain: usize,
 }
 
 /// The page that is made after a run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ReportConfig {
     /// Language of the page, `en` or `fr`.
+    #[schemars(extend("enum" = ["en", "fr"]))]
     pub lang: String,
     /// Whether a run makes it at its end.
     pub after_run: bool,
 }
 
 /// A cache on this machine's disk.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct CacheConfig {
     /// Its folder.
     pub folder: String,
@@ -137,27 +147,62 @@ pub struct CacheConfig {
 }
 
 /// The top of the file as it is written; `weights` and `stages` are taken apart by hand.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct RawPipeline {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
+pub(super) struct RawPipeline {
+    /// Name of the pipeline in run records.
     name: String,
+    /// Seed of everything random; each stage adds its name.
     seed: u64,
+    /// Where checkpoints are kept: a path, or a `file://`, `s3://`, `az://` or `gs://` URL.
+    #[schemars(length(min = 1))]
     checkpoints: String,
+    /// Date of the dump, `YYYY-MM-DD`; required to publish, but for the sample catalogue.
+    #[schemars(regex(pattern = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$"))]
     dump_date: String,
+    /// Most rows in one Parquet file.
+    #[schemars(range(min = 1, max = 65_536))]
     rows_per_part: usize,
+    /// The profile to run, one of `profiles`.
     profile: String,
+    /// Names of sets of stages; a stage that names none of them is in all.
     profiles: Vec<String>,
+    /// Whether nobody else writes to these stores, so that one that ignores conditional writes will do.
     single_writer: bool,
+    /// Seconds that the run that holds the checkpoints of a bucket may be silent before it is taken for dead.
+    #[schemars(range(min = 1.0, max = 86_400.0))]
     lock_timeout_s: f64,
+    /// Cache on this machine of checkpoints in a bucket.
     cache: CacheConfig,
+    /// Least seconds between two epoch snapshots of a training; 0 for each epoch.
+    #[schemars(range(min = 0.0, max = 86_400.0))]
     snapshot_every_s: f64,
+    /// Batches of images made ahead beside the network that reads them; 0 for none.
+    #[schemars(range(max = 256))]
     prefetch_batches: usize,
+    /// Share of bad rows past which a run fails (exit code 13).
+    #[schemars(range(min = 0.0, max = 1.0))]
     max_reject_ratio: f64,
+    /// Share of broken images past which a run fails (exit code 13).
+    #[schemars(range(min = 0.0, max = 1.0))]
     max_image_fault_ratio: f64,
+    /// Folder of the queries and checks, relative to this file.
     sql: String,
+    /// The source catalogue: where its tables and images lie.
+    #[schemars(extend("x-required" = true))]
     source: SourceConfig,
+    /// Where predictions are published.
     sink: SinkConfig,
+    /// Metrics of each run, for Prometheus.
+    metrics: MetricsConfig,
+    /// Lineage events of each run.
+    lineage: LineageConfig,
+    /// The page that a run makes at its end.
     report: ReportConfig,
+    /// Files of frozen image networks, by name; without a path, what loads the weights is skipped.
     weights: Value,
+    /// The stages by name.
+    #[schemars(extend("x-required" = true))]
     stages: Value,
 }
 
@@ -207,6 +252,8 @@ impl Default for RawPipeline {
                 root: text("out"),
                 retain: 0,
             },
+            metrics: MetricsConfig::default(),
+            lineage: LineageConfig::default(),
             report: ReportConfig {
                 lang: text("en"),
                 after_run: true,
@@ -215,6 +262,13 @@ impl Default for RawPipeline {
             stages: Value::Null,
         }
     }
+}
+
+/// The keys that a file may have at its top.
+pub(super) fn top_level_keys() -> Vec<String> {
+    let raw = serde_json::to_value(RawPipeline::default()).unwrap_or_default();
+    let keys = raw.as_object().into_iter().flat_map(|raw| raw.keys());
+    keys.cloned().collect()
 }
 
 /// Resolves a tree; `issues` are those found so far.
@@ -274,6 +328,8 @@ pub fn resolve(
         sql: raw.sql,
         source: raw.source,
         sink: raw.sink,
+        metrics: raw.metrics,
+        lineage: raw.lineage,
         report: raw.report,
         weights,
         stages,
@@ -355,8 +411,11 @@ fn check_top(raw: &RawPipeline, issues: &mut Vec<Issue>) {
     require(
         raw.dump_date.is_empty() || is_date(&raw.dump_date),
         "dump_date",
-        "must be a date, YYYY-MM-DD",
+        &format!("must be a date, YYYY-MM-DD, not {:?}", raw.dump_date),
     );
+    for (holds, path, message) in check_operation(&raw.metrics, &raw.lineage) {
+        require(holds, path, message);
+    }
 }
 
 /// Whether a text is a date of the calendar, `YYYY-MM-DD`.

@@ -242,11 +242,12 @@ fn list_of_strings<'a>(
         Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
             items.iter().filter_map(Value::as_str).collect()
         }
-        Some(_) => {
-            issues.push(Issue::new(
-                format!("{path}.{key}"),
-                "expected a list of names",
-            ));
+        Some(other) => {
+            let message = match other {
+                Value::Array(_) => "expected a list of names".to_owned(),
+                other => format!("expected a list of names, found {}", name_of(other)),
+            };
+            issues.push(Issue::new(format!("{path}.{key}"), message));
             Vec::new()
         }
     }

@@ -4,6 +4,7 @@
 //! go, each with its own path, while the types stay plain serde types.
 
 use super::Issue;
+use super::wording::plain;
 use crate::suggest::suggestion;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -80,34 +81,42 @@ fn merge<T: DeserializeOwned>(
                 if let Value::Object(given) = value {
                     let level = Value::Object(below.clone());
                     merge::<T>(given, &level, defaults, keys, path, merged, issues);
+                } else if value.is_array() {
+                    // Serde would take its items for the values of the keys in order.
+                    let message = format!("expected a mapping, found {}", name_of(value));
+                    issues.push(Issue::new(full, message));
                 } else if let Err(message) = try_leaf::<T>(defaults, keys, value) {
                     issues.push(Issue::new(full, message));
                 } else {
                     place(merged, keys, value.clone());
                 }
             }
-            Some(default) => {
-                let value = retype(value, default);
-                match try_leaf::<T>(defaults, keys, &value) {
-                    Ok(()) => place(merged, keys, value),
-                    Err(message) => issues.push(Issue::new(full, message)),
-                }
-            }
+            Some(_) => match typed_leaf::<T>(defaults, keys, value) {
+                Ok(value) => place(merged, keys, value),
+                Err(message) => issues.push(Issue::new(full, message)),
+            },
         }
         keys.pop();
     }
 }
 
-/// Environment variables are strings; where a number or a truth value is expected, reads one.
-fn retype(value: &Value, default: &Value) -> Value {
-    let Value::String(text) = value else {
-        return value.clone();
-    };
-    let typed = match default {
-        Value::Number(_) | Value::Bool(_) => serde_json::from_str(text).ok(),
+/// Environment variables are strings; where a string does not do, takes the number, truth value or `null` that it spells.
+fn typed_leaf<T: DeserializeOwned>(
+    defaults: &Value,
+    keys: &[String],
+    value: &Value,
+) -> Result<Value, String> {
+    let spelt = || match value {
+        Value::String(text) => serde_json::from_str::<Value>(text).ok(),
         _ => None,
     };
-    typed.unwrap_or_else(|| value.clone())
+    match (try_leaf::<T>(defaults, keys, value), spelt()) {
+        (Ok(()), _) => Ok(value.clone()),
+        (Err(_), Some(typed)) if !typed.is_object() && !typed.is_array() => {
+            try_leaf::<T>(defaults, keys, &typed).map(|()| typed)
+        }
+        (Err(message), _) => Err(message),
+    }
 }
 
 fn try_leaf<T: DeserializeOwned>(
@@ -119,7 +128,7 @@ fn try_leaf<T: DeserializeOwned>(
     place(&mut tree, keys, value.clone());
     serde_json::from_value::<T>(tree)
         .map(drop)
-        .map_err(|error| error.to_string())
+        .map_err(|error| plain(&error.to_string()))
 }
 
 fn place(tree: &mut Value, keys: &[String], value: Value) {
@@ -159,6 +168,7 @@ mod tests {
     struct Params {
         max_words: u32,
         stem: Option<String>,
+        most: Option<u32>,
         stopping: Stopping,
     }
 
@@ -172,6 +182,7 @@ mod tests {
             Self {
                 max_words: 500,
                 stem: None,
+                most: None,
                 stopping: Stopping { patience: 5 },
             }
         }
@@ -203,7 +214,7 @@ mod tests {
             "stages.x.params.max_wrods: unknown key; did you mean \"max_words\"?"
         );
         assert!(
-            issues[1].starts_with("stages.x.params.max_words: invalid type"),
+            issues[1].starts_with("stages.x.params.max_words: expected a whole number"),
             "{issues:?}"
         );
         assert!(
@@ -221,6 +232,18 @@ mod tests {
         let mut issues = Vec::new();
         let params: Params = check(&serde_json::json!({"max_words": "12"}), "p", &mut issues);
         assert_eq!(params.max_words, 12);
+    }
+
+    #[test]
+    fn what_a_string_spells_counts_only_where_a_string_does_not_do() {
+        let mut issues = Vec::new();
+        let given = serde_json::json!({"stem": "12", "most": "12"});
+        let params: Params = check(&given, "p", &mut issues);
+        assert_eq!(params.stem.as_deref(), Some("12"));
+        assert_eq!(params.most, Some(12));
+        let none: Params = check(&serde_json::json!({"most": "null"}), "p", &mut issues);
+        assert_eq!(none.most, None);
+        assert!(issues.is_empty(), "{issues:?}");
     }
 
     #[test]

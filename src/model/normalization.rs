@@ -1,9 +1,10 @@
 //! Features of images, scaled for a linear model.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How the features of an image are scaled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalization {
     /// To length 1, so that an image whose features are large does not outweigh the next.

@@ -1,12 +1,13 @@
 //! In which numbers a training multiplies.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Runtime;
 
 /// In which numbers the products of dense layers and convolutions are computed in training. Weights, losses and the optimiser are
 /// `f32` in either way, and so is all of evaluation and prediction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// `f32`.

@@ -37,7 +37,17 @@ const ROWS_PER_TASK: usize = 256;
 /// `Dense` is Adam of Kingma and Ba (2015), algorithm 1, as PyTorch's and Burn's `Adam`. Keras' takes the form before
 /// section 2.1, whose ε is not corrected by √(1 − β₂ᵗ): as if ours were 3·10⁻⁶ in the first step and 10⁻⁷ in the end.
 /// `Lazy` is `LazyAdam` of TensorFlow Addons and `SparseAdam` of PyTorch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum EmbeddingOptimizer {
     /// The rows of the words in the batch and of padding. In a row that the batch lacks nothing

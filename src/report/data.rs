@@ -601,4 +601,6 @@ pub struct QueryTable {
     pub rows: Vec<Vec<String>>,
     /// How many rows more there are.
     pub more_rows: usize,
+    /// Why there are none.
+    pub error: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! Where the report's data come from: the checkpoints that a run made or found, the records of runs, and the source.
 
 use super::ReportError;
-use crate::checkpoint::{Catalog, CheckpointReader};
+use crate::checkpoint::{Catalog, CheckpointReader, Manifest};
 use crate::fingerprint::Fingerprint;
 use crate::graph::StageId;
 use crate::runner::{Pipeline, RunRecord, StageRecord, StageStatus};
@@ -79,6 +79,14 @@ impl<'a> Sources<'a> {
     pub(super) fn main<'b>(&'b self, kind: &'b str) -> Option<(&'b str, &'b CheckpointReader)> {
         let named = self.of_kind(kind).find(|(stage, _)| *stage == kind);
         named.or_else(|| self.of_kind(kind).next())
+    }
+
+    /// What every checkpoint consists of.
+    pub(super) fn manifests(&self) -> BTreeMap<String, Manifest> {
+        let readers = self.readers.iter();
+        readers
+            .map(|(stage, reader)| (stage.clone(), reader.manifest().clone()))
+            .collect()
     }
 
     /// Name of a category; empty where it has none.

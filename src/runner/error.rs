@@ -2,6 +2,8 @@
 
 use crate::checkpoint::CheckpointError;
 use crate::exit_code;
+use crate::source::SourceError;
+use crate::sql::SqlError;
 use crate::stages::StageError;
 use crate::store::StoreError;
 use thiserror::Error;
@@ -34,10 +36,12 @@ pub enum RunError {
         need: String,
     },
     /// A stage that was named on the command line is not there.
-    #[error("there is no stage {stage:?}; there are {known}")]
+    #[error("there is no stage {stage:?}{}", unless_known(suggestion.as_deref(), known))]
     UnknownStage {
         /// The name.
         stage: String,
+        /// The stage that was probably meant.
+        suggestion: Option<String>,
         /// The stages there are.
         known: String,
     },
@@ -62,6 +66,14 @@ pub enum RunError {
     Checkpoint(#[from] CheckpointError),
 }
 
+/// What was meant, or where nothing is near what there is.
+fn unless_known(suggestion: Option<&str>, known: &str) -> String {
+    match suggestion {
+        Some(meant) => format!("; did you mean {meant:?}?"),
+        None => format!("; there are {known}"),
+    }
+}
+
 impl From<StoreError> for RunError {
     fn from(error: StoreError) -> Self {
         Self::Checkpoint(error.into())
@@ -73,6 +85,15 @@ impl RunError {
         match error {
             StoreError::Locked { url, owner } => Self::Locked { url, owner },
             error => error.into(),
+        }
+    }
+
+    /// The stage that it is about.
+    #[must_use]
+    pub fn stage(&self) -> Option<&str> {
+        match self {
+            Self::Stage { stage, .. } | Self::NotSelected { stage, .. } => Some(stage),
+            _ => None,
         }
     }
 
@@ -101,6 +122,26 @@ impl RunError {
         }
     }
 
+    /// The error of a store that is at the bottom of it, if one is.
+    #[must_use]
+    pub fn store(&self) -> Option<&StoreError> {
+        let error = match self {
+            Self::Stage { source, .. } => match &**source {
+                StageError::Store(error) | StageError::Source(SourceError::Store(error)) => {
+                    return Some(error);
+                }
+                StageError::Checkpoint(error) => error,
+                _ => return None,
+            },
+            Self::Checkpoint(error) => error,
+            _ => return None,
+        };
+        match error {
+            CheckpointError::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// What to do about it, where that can be said.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
@@ -109,11 +150,27 @@ impl RunError {
             Self::UnreadableRecord { .. } => {
                 Some("move it away, if what that run made may go".to_owned())
             }
-            Self::NotSelected { need, .. } => Some(format!("run without --only, or with --until {need} first")),
+            Self::NotSelected { stage, .. } => Some(format!("--until {stage} brings what it needs up to date, too")),
+            Self::UnknownStage { .. } => Some("`rayonnage status` lists the stages of the profile".to_owned()),
+            Self::SkippedStage { reason, .. } if reason.contains("weights") => {
+                Some("name the file of weights in the section weights of pipeline.yaml".to_owned())
+            }
+            Self::SkippedStage { .. } => Some("`rayonnage plan` says why each stage is skipped".to_owned()),
             Self::Stage { stage, source } => match &**source {
                 StageError::Interrupted { .. } => {
                     Some("run again, without --force and --from: it goes on at the first missing part, a training after its last epoch snapshot".to_owned())
                 }
+                StageError::NoDumpDate => Some(
+                    "say of which day the dump is: RAYONNAGE_DATE=YYYY-MM-DD (DATE with make), or dump_date in pipeline.yaml".to_owned(),
+                ),
+                StageError::Source(error) => of_source(error),
+                StageError::Sql(error) => of_query(error),
+                StageError::WrongWeights { .. } => Some(
+                    "fetch the file again, or put the SHA-256 of this one where the section weights of pipeline.yaml has the other".to_owned(),
+                ),
+                StageError::NoWeights { .. } => Some(
+                    "the section weights of pipeline.yaml names the file; without a path, the stages that load it are skipped".to_owned(),
+                ),
                 StageError::TooManyRejects { .. } => Some(
                     "look at the rows named by reason; raise max_reject_ratio only if they may be left out".to_owned(),
                 ),
@@ -140,6 +197,37 @@ impl RunError {
             _ => None,
         }
     }
+}
+
+/// What to do about a query that fails.
+fn of_query(error: &SqlError) -> Option<String> {
+    match error {
+        SqlError::Run { file, tables, .. } if !tables.is_empty() => {
+            Some(format!("correct {file}; what it may read: {tables}"))
+        }
+        SqlError::Run { file, .. } | SqlError::Refused { file, .. } => {
+            Some(format!("correct {file}"))
+        }
+        _ => None,
+    }
+}
+
+/// What to do about a source that cannot be read.
+fn of_source(error: &SourceError) -> Option<String> {
+    let remedy = match error {
+        SourceError::MissingColumn { .. } => {
+            "name the column that the table has instead: under source.columns, or between the braces of source.images"
+        }
+        SourceError::Store(StoreError::NotFound { .. }) => {
+            "source in pipeline.yaml names the tables, relative to source.root; labels and unlabelled may be empty"
+        }
+        SourceError::Empty { .. } => "look at the dump: was it copied whole?",
+        SourceError::Template { .. } => {
+            "source.images takes paths with columns in braces: images/{imageid}.jpg"
+        }
+        _ => return None,
+    };
+    Some(remedy.to_owned())
 }
 
 fn of_checkpoint(error: &CheckpointError) -> u8 {

@@ -6,6 +6,7 @@ use crate::fingerprint::Fields;
 use crate::graph::{Dag, StageId};
 use crate::plan::StageFacts;
 use crate::stages::{Environment, Stage, StageError, build};
+use crate::suggest::suggestion;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,6 +72,15 @@ impl Pipeline {
         &self.environment.config.stages[stage].params
     }
 
+    /// The queries that a stage runs, checks not among them: name and text.
+    #[must_use]
+    pub fn queries(&self, stage: &str) -> Vec<(&str, &str)> {
+        let names = self.stage(stage).queries().iter();
+        names
+            .filter_map(|name| Some((*name, self.environment.queries.text(name).ok()?)))
+            .collect()
+    }
+
     pub(super) fn stage(&self, stage: &str) -> &dyn Stage {
         &*self.stages[stage]
     }
@@ -93,10 +103,17 @@ pub fn require_stage(config: &PipelineConfig, stage: &str) -> Result<(), RunErro
             stage,
         },
         None => RunError::UnknownStage {
+            suggestion: similar(config, &stage),
             known: known.join(", "),
             stage,
         },
     })
+}
+
+/// The stage that a misspelt name was probably meant to be.
+fn similar(config: &PipelineConfig, name: &str) -> Option<String> {
+    let known = config.dag.order().iter().chain(config.skipped.keys());
+    suggestion(name, known.map(String::as_str)).map(str::to_owned)
 }
 
 /// Gathers the facts about some stages.

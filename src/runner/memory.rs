@@ -17,58 +17,73 @@ type Peaks = BTreeMap<StageId, u64>;
 
 /// Looks on until it is dropped.
 pub(super) struct MemoryWatch {
-    peaks: Arc<Mutex<Peaks>>,
+    watched: Arc<Watched>,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// What the thread shares.
+struct Watched {
+    /// What the process holds now, in bytes.
+    held_bytes: Box<dyn Fn() -> u64 + Send + Sync>,
+    peaks: Mutex<Peaks>,
+}
+
+impl Watched {
+    fn peaks(&self) -> MutexGuard<'_, Peaks> {
+        self.peaks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look(&self) {
+        let mut peaks = self.peaks();
+        if peaks.is_empty() {
+            return;
+        }
+        let now = (self.held_bytes)();
+        for peak in peaks.values_mut() {
+            *peak = now.max(*peak);
+        }
+    }
+}
+
 impl MemoryWatch {
+    /// Watches this process.
     pub(super) fn start() -> Self {
-        let peaks = Arc::new(Mutex::new(Peaks::new()));
+        Self::of(rss_bytes)
+    }
+
+    fn of(held_bytes: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        let watched = Arc::new(Watched {
+            held_bytes: Box::new(held_bytes),
+            peaks: Mutex::default(),
+        });
         let (stop, stopped) = channel::<()>();
-        let shared = Arc::clone(&peaks);
+        let shared = Arc::clone(&watched);
         let watch = move || {
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                let mut peaks = locked(&shared);
-                if !peaks.is_empty() {
-                    raise(&mut peaks);
-                }
+                shared.look();
             }
         };
-        // Without a thread there are only the looks at the beginning and the end of a stage.
-        let thread = std::thread::Builder::new()
-            .name("memory".to_owned())
-            .spawn(watch)
-            .ok();
+        let thread = std::thread::Builder::new().name("memory".to_owned());
         Self {
-            peaks,
+            watched,
             stop: Some(stop),
-            thread,
+            // Without a thread there are only the looks at the beginning and the end of a stage.
+            thread: thread.spawn(watch).ok(),
         }
     }
 
     /// A stage begins.
     pub(super) fn begin(&self, stage: &str) {
-        locked(&self.peaks).insert(stage.to_owned(), rss_bytes());
+        self.watched.peaks().insert(stage.to_owned(), 0);
+        self.watched.look();
     }
 
     /// A stage ends: the most that was seen since it began.
     pub(super) fn end(&self, stage: &str) -> u64 {
-        let mut peaks = locked(&self.peaks);
-        raise(&mut peaks);
-        peaks.remove(stage).unwrap_or(0)
+        self.watched.look();
+        self.watched.peaks().remove(stage).unwrap_or(0)
     }
-}
-
-fn raise(peaks: &mut Peaks) {
-    let now = rss_bytes();
-    for peak in peaks.values_mut() {
-        *peak = now.max(*peak);
-    }
-}
-
-fn locked(peaks: &Mutex<Peaks>) -> MutexGuard<'_, Peaks> {
-    peaks.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for MemoryWatch {
@@ -83,18 +98,37 @@ impl Drop for MemoryWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
-    fn a_block_that_was_held_for_a_while_is_seen() {
+    fn a_peak_belongs_to_the_stages_that_ran_then() {
+        let held = Arc::new(AtomicU64::new(10));
+        let probe = Arc::clone(&held);
+        // Every look tells what is held, and how often it was looked.
+        let looks = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&looks);
+        let watch = MemoryWatch::of(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            probe.load(Ordering::SeqCst)
+        });
+        watch.begin("early");
+        held.store(500, Ordering::SeqCst);
+        let before = looks.load(Ordering::SeqCst);
+        // The thread looks by itself while nothing begins or ends.
+        while looks.load(Ordering::SeqCst) < before + 2 {
+            std::thread::yield_now();
+        }
+        held.store(20, Ordering::SeqCst);
+        watch.begin("late");
+        assert_eq!(watch.end("early"), 500);
+        assert_eq!(watch.end("late"), 20);
+        assert_eq!(watch.end("late"), 0, "it has ended");
+    }
+
+    #[test]
+    fn this_process_holds_something() {
         let watch = MemoryWatch::start();
         watch.begin("a");
-        let before = rss_bytes();
-        assert!(before > 0);
-        let block = vec![1_u8; 96 << 20];
-        std::thread::sleep(EVERY * 4);
-        assert_eq!(block[block.len() - 1], 1);
-        drop(block);
-        assert!(watch.end("a") >= before + (90 << 20));
-        assert_eq!(watch.end("a"), 0, "it has ended");
+        assert!(watch.end("a") > 1 << 20);
     }
 }

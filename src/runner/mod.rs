@@ -8,15 +8,17 @@ mod error;
 mod facts;
 mod gc;
 mod memory;
+mod observer;
 mod record;
 mod selection;
 
 pub use error::RunError;
 pub use facts::{Pipeline, gather_facts, require_stage};
 pub use gc::{Collected, GcOptions, collect_garbage};
+pub use observer::{Ended, Observer, RunStart, Unobserved};
 pub use record::{
-    DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, StoreRecord, last_fingerprints,
-    latest_record, latest_records, new_run_id,
+    DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, StoreRecord, chain,
+    last_fingerprints, latest_record, new_run_id,
 };
 pub use selection::{SelectionOptions, select};
 
@@ -25,16 +27,16 @@ use memory::MemoryWatch;
 use crate::checkpoint::{Catalog, CheckpointWriter, LOCK_FILE, Manifest, contents_of};
 use crate::fingerprint::{DirtyReason, Fields, Fingerprint};
 use crate::graph::StageId;
-use crate::monitor::{Monitor, StageMonitor, peak_rss_bytes};
+use crate::monitor::{Monitor, StageMonitor, peak_rss_bytes, stage_span};
 use crate::plan::{Contents, Selection, StageFacts, Status, complete_fields, judge, plan};
-use crate::stages::{Input, StageError, StageOutput, StageRun, run_checks};
+use crate::stages::{Input, StageError, StageOutput, StageRun, keep_checks, run_checks, verdict};
 use crate::store::LockGuard;
 use serde_json::{Map, Value};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// How a run goes about it.
 #[derive(Debug, Clone)]
@@ -57,20 +59,41 @@ pub fn run(
     options: &RunOptions,
     monitor: &Monitor,
 ) -> Result<RunRecord, RunError> {
-    let store = pipeline.environment.checkpoints.clone();
-    let owner = format!("run {} (process {})", options.run_id, std::process::id());
-    let lock = store.lock(LOCK_FILE, &owner).map_err(RunError::from_lock)?;
-    if store.local_root().is_none() {
-        // What killed runs left, of any stage; on a disk every stage sweeps its own folder.
-        store.sweep("")?;
-    }
-    let catalog = Catalog::new(store.clone(), last_fingerprints(&store)?);
+    run_observed(pipeline, selection, options, monitor, &mut Unobserved).into_result()
+}
+
+/// As [`run`], with somebody who is told of it as it goes; returns the record of a failed run, too.
+pub fn run_observed(
+    pipeline: &Pipeline,
+    selection: &Selection,
+    options: &RunOptions,
+    monitor: &Monitor,
+    observer: &mut dyn Observer,
+) -> Ended {
+    let (lock, catalog) = match begin(pipeline, options) {
+        Ok(begun) => begun,
+        Err(failure) => {
+            return Ended {
+                record: None,
+                failure: Some(failure),
+            };
+        }
+    };
     let started = Instant::now();
     let mut record = RunRecord::begin(&options.run_id, &pipeline.environment.config);
-    for (stage, reason) in &pipeline.environment.config.skipped {
-        tracing::info!(stage, reason, "stage is skipped");
-    }
-    let (records, mut failure) = match facts_to_run(pipeline, selection, &catalog) {
+    let order = pipeline.dag().order().iter();
+    let stages: Vec<StageId> = order
+        .filter(|stage| selection.stages.contains(*stage))
+        .cloned()
+        .collect();
+    log_start(&record, stages.len());
+    observer.run_started(&RunStart {
+        run: &options.run_id,
+        pipeline,
+        stages: &stages,
+        started: SystemTime::now(),
+    });
+    let (mut records, mut failure) = match facts_to_run(pipeline, selection, &catalog) {
         Ok(facts) => {
             let mut execution = Execution {
                 pipeline,
@@ -78,6 +101,7 @@ pub fn run(
                 facts: &facts,
                 selection,
                 monitor,
+                observer,
                 lock: &lock,
                 done: BTreeMap::new(),
                 records: BTreeMap::new(),
@@ -90,11 +114,9 @@ pub fn run(
     };
     record.stores = StoreRecord::of_all(&pipeline.environment);
     record.finish(
-        pipeline
-            .dag()
-            .order()
+        stages
             .iter()
-            .filter_map(|stage| records.get(stage).cloned())
+            .filter_map(|stage| records.remove(stage))
             .collect(),
         started.elapsed(),
         failure.as_ref(),
@@ -102,15 +124,63 @@ pub fn run(
         peak_rss_bytes(),
     );
     pipeline.environment.save_digests();
-    if let Err(error) = record.write(&store) {
+    if let Err(error) = record.write(&pipeline.environment.checkpoints) {
         tracing::error!(%error, "cannot write the run record");
         // The first failure is the one that matters.
         failure.get_or_insert(error);
     }
-    match failure {
-        Some(failure) => Err(failure),
-        None => Ok(record),
+    log_end(&record, stages.len());
+    observer.run_ended(&record);
+    Ended {
+        record: Some(record),
+        failure,
     }
+}
+
+/// Takes the checkpoints, and finds out what runs before this one left there.
+fn begin(pipeline: &Pipeline, options: &RunOptions) -> Result<(LockGuard, Catalog), RunError> {
+    let store = pipeline.environment.checkpoints.clone();
+    let owner = format!("run {} (process {})", options.run_id, std::process::id());
+    let lock = store.lock(LOCK_FILE, &owner).map_err(RunError::from_lock)?;
+    if store.local_root().is_none() {
+        // What killed runs left, of any stage; on a disk every stage sweeps its own folder.
+        store.sweep("")?;
+    }
+    let last = last_fingerprints(&store)?;
+    Ok((lock, Catalog::new(store, last)))
+}
+
+fn log_start(record: &RunRecord, stages: usize) {
+    let RunRecord {
+        run,
+        pipeline,
+        version,
+        ..
+    } = record;
+    tracing::info!(run, pipeline, version, stages, "run begins");
+    for (stage, reason) in &record.skipped {
+        tracing::info!(stage, reason, "stage is skipped");
+    }
+}
+
+fn log_end(record: &RunRecord, stages: usize) {
+    let count = |status| record.count(status);
+    tracing::info!(
+        run = record.run,
+        status = record.status.as_str(),
+        exit_code = record.exit_code,
+        failed_stage = record.failed_stage,
+        elapsed_ms = record.elapsed_ms,
+        stages,
+        stages_ran = count(StageStatus::Ran),
+        stages_fresh = count(StageStatus::Fresh),
+        stages_failed = count(StageStatus::Failed),
+        peak_rss_bytes = record.peak_rss_bytes,
+        text_rows_per_s = record.text_rows_per_s,
+        images_per_s = record.images_per_s,
+        published_rows = record.published().map(|(_, rows)| rows),
+        "run ended"
+    );
 }
 
 /// Gathers the facts, once every stage says that nothing is missing.
@@ -152,6 +222,7 @@ struct Execution<'a> {
     facts: &'a BTreeMap<StageId, StageFacts>,
     selection: &'a Selection,
     monitor: &'a Monitor,
+    observer: &'a mut dyn Observer,
     lock: &'a LockGuard,
     done: BTreeMap<StageId, Done>,
     records: BTreeMap<StageId, StageRecord>,
@@ -186,6 +257,7 @@ impl Execution<'_> {
                             let (pipeline, sender) = (self.pipeline, sender.clone());
                             let lock = self.lock;
                             let shown = self.monitor.stage(&stage);
+                            self.observer.stage_started(&stage, &work.inputs);
                             let is_forced = self.selection.forced.contains(&stage);
                             scope.spawn(move || {
                                 memory.begin(&stage);
@@ -279,6 +351,7 @@ impl Execution<'_> {
             }
             Status::Dirty { reason, .. } => {
                 tracing::info!(stage, reason = reason.to_string(), "stage runs");
+                self.catalog.forget(stage);
                 let inputs = self.inputs(stage)?;
                 Ok(Some(Work {
                     fields,
@@ -317,6 +390,8 @@ impl Execution<'_> {
     }
 
     fn settle(&mut self, (stage, fields, record, result): Outcome) {
+        log_stage_end(&record, result.as_ref().err());
+        self.observer.stage_ended(&record, result.as_ref());
         self.records.insert(stage.clone(), record);
         match result {
             Ok(manifest) => {
@@ -354,6 +429,51 @@ impl Execution<'_> {
     }
 }
 
+fn log_stage_end(record: &StageRecord, error: Option<&StageError>) {
+    let StageRecord {
+        stage,
+        elapsed_ms,
+        done,
+        unit,
+        done_per_s,
+        parts_made,
+        parts_taken_over,
+        ..
+    } = record;
+    match error {
+        None => tracing::info!(
+            stage,
+            elapsed_ms,
+            done,
+            unit,
+            done_per_s,
+            parts_made,
+            parts_taken_over,
+            "stage ended"
+        ),
+        Some(StageError::Interrupted { signal }) => tracing::warn!(
+            stage,
+            elapsed_ms,
+            done,
+            unit,
+            parts_made,
+            parts_taken_over,
+            signal,
+            "stage was stopped"
+        ),
+        Some(error) => tracing::error!(
+            stage,
+            elapsed_ms,
+            done,
+            unit,
+            parts_made,
+            parts_taken_over,
+            error = chain(error),
+            "stage failed"
+        ),
+    }
+}
+
 /// Runs one stage up to its manifest, and writes that.
 fn execute(
     pipeline: &Pipeline,
@@ -363,6 +483,7 @@ fn execute(
     is_forced: bool,
     lock: &LockGuard,
 ) -> Outcome {
+    let _in_stage = stage_span(&stage).entered();
     let started = Instant::now();
     let mut record = StageRecord::begin(&stage, &work.fields.fingerprint(), &work.reason);
     // A panic is a bug, but it must not take the run with it: the lock, the record and the exit code depend on this thread.
@@ -424,8 +545,14 @@ fn make(
         monitor,
         is_forced,
     };
-    let StageOutput { writer, summary } = built.run(&run)?;
+    let StageOutput {
+        writer,
+        mut summary,
+    } = built.run(&run)?;
+    // In the record first: it tells of the check that failed the stage, too.
     record.checks = run_checks(&run, &writer)?;
+    verdict(&record.checks)?;
+    keep_checks(&record.checks, &mut summary);
     // In a bucket a process that slept for long may have been taken for dead: then the checkpoints are somebody else's.
     lock.check()?;
     built.deliver(&run, &run.read_back(&writer))?;

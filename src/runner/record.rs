@@ -9,7 +9,7 @@ use crate::config::PipelineConfig;
 use crate::fingerprint::{DirtyReason, Fingerprint};
 use crate::model::Runtime;
 use crate::monitor::StageMonitor;
-use crate::stages::{CheckResult, Environment, StageError};
+use crate::stages::{CheckResult, Environment, StageError, take_checks};
 use crate::store::{Conditions, SharedStore, create_idempotent};
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -28,6 +28,18 @@ pub enum RunStatus {
     Failed,
     /// A signal stopped it.
     Interrupted,
+}
+
+impl RunStatus {
+    /// As records spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
 }
 
 /// The record of one run.
@@ -49,6 +61,9 @@ pub struct RunRecord {
     pub exit_code: u8,
     /// What went wrong.
     pub error: Option<String>,
+    /// The stage that it went wrong in.
+    #[serde(default)]
+    pub failed_stage: Option<String>,
     /// The device that models ran on, if any did.
     pub device: Option<DeviceRecord>,
     /// Rows that all text stages together cleaned and vectorised per second, where they made any.
@@ -178,7 +193,7 @@ pub struct StageRecord {
     pub rows: BTreeMap<String, u64>,
     /// What it says of itself.
     pub summary: Map<String, Value>,
-    /// What its checks found.
+    /// What its checks found; of a fresh stage, when it ran.
     pub checks: Vec<CheckResult>,
 }
 
@@ -220,6 +235,13 @@ impl StageRecord {
         record
     }
 
+    /// What it published, or found published: the path below the sink, and the rows.
+    #[must_use]
+    pub fn published(&self) -> Option<(&str, u64)> {
+        let path = self.summary.get("path").and_then(Value::as_str)?;
+        Some((path, self.summary.get("rows")?.as_u64()?))
+    }
+
     fn describe(&mut self, manifest: &Manifest) {
         let rows = manifest
             .datasets
@@ -227,6 +249,7 @@ impl StageRecord {
             .map(|(name, dataset)| (name.clone(), dataset.rows));
         self.rows = rows.collect();
         self.summary.clone_from(&manifest.summary);
+        self.checks = take_checks(&mut self.summary);
     }
 
     pub(super) fn finish(
@@ -270,6 +293,7 @@ impl RunRecord {
             status: RunStatus::Ok,
             exit_code: crate::exit_code::OK,
             error: None,
+            failed_stage: None,
             device: None,
             text_rows_per_s: None,
             images_per_s: None,
@@ -297,12 +321,26 @@ impl RunRecord {
         if let Some(failure) = failure {
             self.exit_code = failure.exit_code();
             self.error = Some(chain(failure));
+            self.failed_stage = failure.stage().map(str::to_owned);
             self.status = if self.exit_code > crate::exit_code::SIGNAL_BASE {
                 RunStatus::Interrupted
             } else {
                 RunStatus::Failed
             };
         }
+    }
+
+    /// How many stages ended so.
+    #[must_use]
+    pub fn count(&self, status: StageStatus) -> usize {
+        let stages = self.stages.iter();
+        stages.filter(|stage| stage.status == status).count()
+    }
+
+    /// What was published, or was there already: the path below the sink, and the rows.
+    #[must_use]
+    pub fn published(&self) -> Option<(&str, u64)> {
+        self.stages.iter().find_map(StageRecord::published)
     }
 
     /// Rows cleaned over the time of cleaning, fitting and vectorising.
@@ -349,7 +387,8 @@ pub(super) fn path_of(run: &str) -> String {
 }
 
 /// An error with all its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -395,29 +434,26 @@ pub fn last_fingerprints(
     store: &SharedStore,
 ) -> Result<BTreeMap<String, Fingerprint>, CheckpointError> {
     Catalog::last_fingerprints(store, |bytes| {
-        let Ok(record) = serde_json::from_slice::<RunRecord>(bytes) else {
-            return BTreeMap::new();
-        };
-        record
-            .stages
+        let record = serde_json::from_slice::<UsedFingerprints>(bytes);
+        let stages = record.map(|record| record.stages).unwrap_or_default();
+        stages
             .into_iter()
             .map(|stage| (stage.stage, stage.fingerprint))
             .collect()
     })
 }
 
-/// The records of the latest runs, newest first; those that cannot be read are passed over.
-///
-/// # Errors
-///
-/// Those of the store.
-pub fn latest_records(store: &SharedStore, most: usize) -> Result<Vec<RunRecord>, CheckpointError> {
-    let found = store.list(RUNS_FOLDER)?;
-    let paths = found.iter().rev().take(most).map(|info| info.path.as_str());
-    let paths: Vec<&str> = paths.collect();
-    let records = store.get_all(&paths).into_iter().flatten();
-    let parsed = records.map(|bytes| serde_json::from_slice::<RunRecord>(&bytes));
-    Ok(parsed.filter_map(Result::ok).collect())
+/// The little of a record that planning needs. Every command reads the latest twenty, whose summaries are long.
+#[derive(Deserialize)]
+struct UsedFingerprints {
+    stages: Vec<UsedFingerprint>,
+}
+
+/// See [`StageRecord`].
+#[derive(Deserialize)]
+struct UsedFingerprint {
+    stage: String,
+    fingerprint: Fingerprint,
 }
 
 /// The record of the latest run, if there was one.

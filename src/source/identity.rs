@@ -6,12 +6,11 @@
 //! no machine downloads an image to learn that it is unchanged.
 
 use super::SourceError;
+use super::known_digests::{KnownDigests, NOWHERE};
 use crate::fingerprint::Digest;
 use crate::store::{ObjectInfo, Store, StoreError};
 use rayon::prelude::*;
-use std::collections::HashMap;
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Identity and size of one file.
@@ -23,8 +22,36 @@ pub struct FileIdentity {
     pub size_bytes: u64,
 }
 
-/// Identities of the files of a folder by path.
-pub type Identities = HashMap<String, FileIdentity>;
+/// Identities of the files of a folder, in the order of their paths.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identities(Vec<(String, FileIdentity)>);
+
+impl Identities {
+    /// That of one file; `None` where there is no such file.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&FileIdentity> {
+        let place = self
+            .0
+            .binary_search_by(|(known, _)| known.as_str().cmp(path));
+        place.ok().map(|place| &self.0[place].1)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &FileIdentity)> {
+        self.0
+            .iter()
+            .map(|(path, identity)| (path.as_str(), identity))
+    }
+}
+
+impl FromIterator<(String, FileIdentity)> for Identities {
+    fn from_iter<T: IntoIterator<Item = (String, FileIdentity)>>(files: T) -> Self {
+        let mut files: Vec<_> = files.into_iter().collect();
+        // Stores list in this order, so it is looked at and left.
+        files.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Self(files)
+    }
+}
 
 /// What the identity of a file begins with that is listed but cannot be read.
 pub const UNREADABLE: &str = "unreadable:";
@@ -37,8 +64,7 @@ const RACY_NS: i128 = 2_000_000_000;
 #[derive(Debug, Default)]
 pub struct DigestTable {
     path: Option<PathBuf>,
-    known: HashMap<String, (String, String)>,
-    is_changed: bool,
+    known: KnownDigests,
 }
 
 impl DigestTable {
@@ -48,28 +74,23 @@ impl DigestTable {
         let text = path
             .as_deref()
             .and_then(|path| std::fs::read_to_string(path).ok());
-        let known = text.as_deref().map(parse).unwrap_or_default();
-        Self {
-            path,
-            known,
-            is_changed: false,
-        }
+        let known = text.map(KnownDigests::parse).unwrap_or_default();
+        Self { path, known }
     }
 
     /// Writes the table, aside and then renamed; a failure costs only time in the next run.
     pub fn save(&self) {
-        let Some(path) = self.path.as_deref().filter(|_| self.is_changed) else {
+        let Some(path) = self.path.as_deref().filter(|_| self.known.is_changed()) else {
             return;
         };
-        if let Err(error) = write_aside(path, &self.known) {
+        if let Err(error) = self.known.write(path) {
             tracing::warn!(path = %path.display(), %error, "cannot keep the table of file digests");
         }
     }
 
     /// Forgets a file whose content is not what the table says: the next run reads it again.
     pub fn forget(&mut self, store: &dyn Store, path: &str) {
-        let key = format!("{}/{path}", store.url());
-        self.is_changed |= self.known.remove(&key).is_some();
+        self.known.remove(store.url(), path);
     }
 
     /// Identifies one file.
@@ -115,21 +136,19 @@ impl DigestTable {
         let root = store.url();
         let found: Vec<(ObjectInfo, String, bool)> = infos
             .into_par_iter()
-            .map(|info| {
-                let key = format!("{root}/{}", info.path);
-                match self.known.get(&key) {
-                    Some((stat, digest)) if *stat == info.identity => {
-                        Ok((info, digest.clone(), false))
+            .map_with(NOWHERE, |near, info| {
+                if let Some(digest) = self.known.find(root, &info.path, &info.identity, near) {
+                    let digest = digest.to_owned();
+                    return Ok((info, digest, false));
+                }
+                match digest_of(store, &info) {
+                    Ok(digest) => Ok((info, digest.as_str().to_owned(), true)),
+                    Err(error) if may_be_unreadable => {
+                        tracing::warn!(path = info.path, %error, "file cannot be read");
+                        let identity = format!("{UNREADABLE}{}", info.identity);
+                        Ok((info, identity, false))
                     }
-                    _ => match digest_of(store, &info) {
-                        Ok(digest) => Ok((info, digest.as_str().to_owned(), true)),
-                        Err(error) if may_be_unreadable => {
-                            tracing::warn!(path = info.path, %error, "file cannot be read");
-                            let identity = format!("{UNREADABLE}{}", info.identity);
-                            Ok((info, identity, false))
-                        }
-                        Err(error) => Err(error),
-                    },
+                    Err(error) => Err(error),
                 }
             })
             .collect::<Result<_, StoreError>>()?;
@@ -140,10 +159,9 @@ impl DigestTable {
         let mut identities = Vec::with_capacity(found.len());
         for (info, digest, is_new) in found {
             if is_new && now - i128::from(info.modified_ns) > RACY_NS {
-                let key = format!("{root}/{}", info.path);
+                let url = format!("{root}/{}", info.path);
                 self.known
-                    .insert(key, (info.identity.clone(), digest.clone()));
-                self.is_changed = true;
+                    .insert(url, info.identity.clone(), digest.clone());
             }
             let identity = FileIdentity {
                 identity: digest,
@@ -181,34 +199,12 @@ fn by_tag(info: ObjectInfo) -> (String, FileIdentity) {
     )
 }
 
-/// One line a file: identity on the disk, digest, URL.
-fn parse(text: &str) -> HashMap<String, (String, String)> {
-    let entry = |line: &str| {
-        let (stat, rest) = line.split_once('\t')?;
-        let (digest, url) = rest.split_once('\t')?;
-        (digest.len() == 64).then(|| (url.to_owned(), (stat.to_owned(), digest.to_owned())))
-    };
-    text.lines().filter_map(entry).collect()
-}
-
-fn write_aside(path: &Path, known: &HashMap<String, (String, String)>) -> std::io::Result<()> {
-    let mut lines: Vec<_> = known.iter().collect();
-    lines.sort();
-    let mut text = String::new();
-    for (url, (stat, digest)) in lines {
-        let _ = writeln!(text, "{stat}\t{digest}\t{url}");
-    }
-    // A reading command may write it beside a run: each has an aside of its own, and the last rename stands.
-    let aside = path.with_extension(format!("{}.tmp", std::process::id()));
-    std::fs::write(&aside, text)?;
-    std::fs::rename(aside, path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::ObjectBackedStore;
     use std::fs::File;
+    use std::path::Path;
     use std::time::Duration;
 
     fn age(path: &Path, seconds: u64) {
@@ -232,19 +228,25 @@ mod tests {
         let table = folder.path().join("table");
         let mut first = DigestTable::load(Some(table.clone()));
         let identities = first.folder(&store, "a").unwrap();
-        assert_eq!(identities["a/x.jpg"].identity, Digest::of(b"one").as_str());
+        assert_eq!(
+            identities.get("a/x.jpg").unwrap().identity,
+            Digest::of(b"one").as_str()
+        );
         first.save();
 
         let mut again = DigestTable::load(Some(table.clone()));
         assert_eq!(again.folder(&store, "a").unwrap(), identities);
-        assert!(!again.is_changed);
+        assert!(!again.known.is_changed());
 
         std::fs::write(&file, b"two").unwrap();
         let mut changed = DigestTable::load(Some(table));
         let identities = changed.folder(&store, "a").unwrap();
-        assert_eq!(identities["a/x.jpg"].identity, Digest::of(b"two").as_str());
+        assert_eq!(
+            identities.get("a/x.jpg").unwrap().identity,
+            Digest::of(b"two").as_str()
+        );
         // Written a moment ago: not trusted to stay as it is.
-        assert!(!changed.is_changed);
+        assert!(!changed.known.is_changed());
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod chunked;
 mod csv;
 mod error;
 mod identity;
+mod known_digests;
 mod ndjson;
 mod parquet;
 mod table;

@@ -9,9 +9,6 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, Tokenizer, Word};
 use std::collections::BTreeSet;
 
-/// How errors call it.
-const NAME: &str = "--sql";
-
 /// A query that somebody typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdHocQuery {
@@ -26,15 +23,19 @@ pub struct AdHocQuery {
 }
 
 impl AdHocQuery {
-    /// Looks a query through; `is_dataset` says whether a stage has a dataset.
+    /// Looks a query through, which errors call `name`; `is_dataset` says whether a stage has a dataset.
     ///
     /// # Errors
     ///
     /// [`SqlError::Refused`] for what is not one `SELECT` over tables, [`SqlError::Run`] for what Polars cannot parse.
-    pub fn parse(text: &str, is_dataset: &dyn Fn(&str, &str) -> bool) -> Result<Self, SqlError> {
-        validate(NAME, text)?;
+    pub fn parse(
+        name: &str,
+        text: &str,
+        is_dataset: &dyn Fn(&str, &str) -> bool,
+    ) -> Result<Self, SqlError> {
+        validate(name, text)?;
         let refused = |reason: String| SqlError::Refused {
-            name: NAME.to_owned(),
+            file: name.to_owned(),
             reason,
         };
         let tokens = Tokenizer::new(&GenericDialect {}, text)
@@ -45,7 +46,8 @@ impl AdHocQuery {
         let text: String = tokens.iter().map(ToString::to_string).collect();
         let tables =
             extract_table_identifiers(&text, true, true).map_err(|source| SqlError::Run {
-                name: NAME.to_owned(),
+                file: name.to_owned(),
+                tables: String::new(),
                 source,
             })?;
         let tokens: Vec<Token> = tokens
@@ -142,7 +144,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> AdHocQuery {
-        AdHocQuery::parse(text, &|stage, dataset| {
+        AdHocQuery::parse("--sql", text, &|stage, dataset| {
             (stage, dataset) == ("ingest", "labelled")
         })
         .unwrap()
@@ -227,7 +229,10 @@ mod tests {
             "SELECT id FROM",
             "SELECT 'x",
         ] {
-            assert!(AdHocQuery::parse(bad, &|_, _| false).is_err(), "{bad}");
+            assert!(
+                AdHocQuery::parse("--sql", bad, &|_, _| false).is_err(),
+                "{bad}"
+            );
         }
     }
 }

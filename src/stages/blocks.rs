@@ -6,9 +6,11 @@
 use crate::config::{Issue, check};
 use crate::suggest::suggestion;
 use crate::text::{Analyzer, BlockOptions, LONGEST_NGRAM, TfidfOptions, TfidfVariant};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// Fields of a product, and the columns of `clean_text` with their tokens.
 const FIELDS: [(&str, &str); 3] = [
@@ -18,31 +20,40 @@ const FIELDS: [(&str, &str); 3] = [
 ];
 
 /// What a term is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum AnalyzerName {
+    /// Words.
     Word,
+    /// Characters within words.
     CharWb,
 }
 
 /// One block of columns.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Block {
-    /// `text`, `title` or `description`.
+    /// What it is made of: title and description as one (`text`), or one of them.
+    #[schemars(extend("enum" = FIELDS.map(|(field, _)| field)))]
     pub(super) field: String,
+    /// What a term is.
     analyzer: AnalyzerName,
-    /// Shortest and longest run of words or characters.
+    /// Shortest and longest run of words or characters, such as `[1, 2]`.
+    #[schemars(inner(range(min = 1, max = LONGEST_NGRAM)))]
     #[serde(deserialize_with = "lengths")]
     ngrams: (usize, usize),
     /// Most terms; `null` for all.
+    #[schemars(range(min = 1))]
     max_features: Option<usize>,
-    /// Documents that a term must occur in.
+    /// Fewest documents that a term must occur in.
     min_df: u64,
     /// Share of the documents that a term may occur in at most.
+    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1))]
     max_df: f64,
-    /// Whether counts weigh as `1 + ln(count)`.
+    /// Whether counts weigh as `1 + ln(count)`; with `variant: keras` they always do.
     sublinear_tf: bool,
-    /// What the values are multiplied by.
+    /// What the values of the block are multiplied by, beside the other blocks.
+    #[schemars(range(min = 1e-6, max = 1e6))]
     weight: f64,
 }
 
@@ -177,6 +188,22 @@ impl BlockList {
     }
 }
 
+impl JsonSchema for BlockList {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "BlockList".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = generator.subschema_for::<Vec<Block>>();
+        schema.insert("minItems".to_owned(), 1.into());
+        schema
+    }
+}
+
 impl Serialize for BlockList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.blocks.serialize(serializer)
@@ -247,7 +274,7 @@ mod tests {
         for (issue, start) in issues.iter().zip([
             "p.blocks[0]: expected a mapping, found a number",
             "p.blocks[1].analyser: unknown key; did you mean \"analyzer\"?",
-            "p.blocks[1].analyzer: unknown variant `char`",
+            "p.blocks[1].analyzer: unknown value \"char\"",
             "p.blocks[1].min_df: invalid value",
         ]) {
             assert!(issue.starts_with(start), "{issue:?}, not {start:?}");

@@ -9,12 +9,13 @@ use crate::text::{
 };
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use std::sync::Arc;
 
 /// Language of words, as the configuration names it.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Language {
     None,
@@ -43,22 +44,29 @@ impl Language {
 }
 
 /// Parameters of `clean_text`; every step can be switched off.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent switches, named as in the configuration"
 )]
 pub(super) struct Params {
+    /// Whether HTML tags are taken out.
     strip_html: bool,
+    /// Whether HTML entities are decoded: `&eacute;` to `é`.
     decode_entities: bool,
+    /// Whether letters become lower case.
     lowercase: bool,
+    /// Whether punctuation and special characters are taken out.
     remove_punctuation: bool,
+    /// Whether digits are taken out.
     remove_digits: bool,
-    /// Whose stop words are left out.
+    /// Language whose stop words are left out; `none` for no stop words.
     stop_words: Language,
-    /// Whose Snowball stemmer is applied.
+    /// Language whose Snowball stemmer is applied; `none` for no stemmer.
     stem: Language,
-    /// Words kept of the text and of each field.
+    /// Most words kept of the text and of each field, stop words counted.
+    #[schemars(range(min = 1))]
     max_words: usize,
 }
 
@@ -110,6 +118,7 @@ pub(super) struct CleanText {
 
 impl Kind for CleanText {
     const NAME: &'static str = "clean_text";
+    const SUMMARY: &'static str = "Makes tokens of texts and fields.";
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {

@@ -8,7 +8,7 @@ use super::{Environment, Kind, Stage, StageError, StageOutput, StageRun, one};
 use crate::config::{Issue, NeedRule};
 use crate::fingerprint::Digest;
 use crate::image::{
-    DecodeLimits, Filter, ImagePreparer, ImageStatistics, ImageStatus, PrepareOptions,
+    DecodeLimits, Filter, ImageError, ImagePreparer, ImageStatistics, ImageStatus, PrepareOptions,
 };
 use crate::schema::{self, IMAGE_SIZE, LABELLED, UNLABELLED};
 use crate::source::{SourceError, UNREADABLE};
@@ -20,21 +20,27 @@ use arrow::array::{
 use arrow::buffer::{Buffer, NullBuffer};
 use bytes::Bytes;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Parameters of `decode_images`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Params {
     /// Share of width and height cut off each side.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 0.5))]
     margin: f32,
     /// Height and width of the tensor in pixels.
+    #[schemars(range(min = 1, max = 4096))]
     size: u32,
     /// Kernel of the resize.
+    #[schemars(extend("enum" = Filter::ALL.map(Filter::as_str)))]
     filter: String,
-    /// Share of the images over which the variance of each pixel is computed.
+    /// Share of the images, chosen by a hash of their ids, over which the variance of each pixel is computed; 0 for none.
+    #[schemars(range(min = 0.0, max = 1.0))]
     variance_share: f64,
     /// Largest file in bytes.
     max_bytes: u64,
@@ -92,6 +98,7 @@ pub(super) struct DecodeImages {
 
 impl Kind for DecodeImages {
     const NAME: &'static str = "decode_images";
+    const SUMMARY: &'static str = "Makes tensors of one size of image files.";
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {
@@ -109,7 +116,12 @@ impl Kind for DecodeImages {
             issues.push(Issue::new(format!("{path}.variance_share"), message));
         }
         if let Err(error) = ImagePreparer::new(&params.options()) {
-            issues.push(Issue::new(path, error.to_string()));
+            let key = match error {
+                ImageError::Margin { .. } => ".margin",
+                ImageError::Size { .. } => ".size",
+                _ => "",
+            };
+            issues.push(Issue::new(format!("{path}{key}"), error.to_string()));
         }
     }
 
@@ -244,7 +256,8 @@ fn decode_part(
     for pixels in pixels.chunks_mut(width * at_once) {
         let coming = next(&mut rows);
         let (made, following) = std::thread::scope(|scope| {
-            let following = scope.spawn(|| fetch(environment, coming));
+            let stage = tracing::Span::current();
+            let following = scope.spawn(move || stage.in_scope(|| fetch(environment, coming)));
             let made = decode_all(environment, options, fetched, pixels, width);
             (made, following.join())
         });

@@ -17,6 +17,7 @@ use arrow::array::{
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::collections::{BTreeSet, HashMap};
@@ -26,9 +27,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 const IMAGES_AT_ONCE: usize = 64;
 
 /// Parameters of `embed_images`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Params {
     /// Name of an entry of the `weights` section.
+    #[schemars(length(min = 1), extend("x-required" = true))]
     weights: String,
 }
 
@@ -39,6 +42,7 @@ pub(super) struct EmbedImages {
 
 impl Kind for EmbedImages {
     const NAME: &'static str = "embed_images";
+    const SUMMARY: &'static str = "Asks a frozen network for the features of each image.";
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {

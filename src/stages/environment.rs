@@ -225,7 +225,7 @@ fn named_images(
         })?;
     }
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-    let mut found = Identities::new();
+    let mut found = Vec::new();
     for info in source.head_all(&paths) {
         let info = match info {
             // Some servers hide so that there is none.
@@ -237,10 +237,10 @@ fn named_images(
                 identity: info.identity,
                 size_bytes: info.size_bytes,
             };
-            found.insert(info.path, identity);
+            found.push((info.path, identity));
         }
     }
-    Ok(found)
+    Ok(found.into_iter().collect())
 }
 
 /// The three stores of a run.

@@ -102,6 +102,12 @@ pub enum StageError {
     /// There is nothing to learn from, or nothing to choose from.
     #[error("{0}")]
     Unusable(String),
+    /// A file of weights is not there.
+    #[error("there is no file of weights {path}")]
+    NoWeights {
+        /// The file.
+        path: String,
+    },
     /// A file of weights is not the one that the configuration names.
     #[error("{path} has the SHA-256 {found}, not {expected}")]
     WrongWeights {

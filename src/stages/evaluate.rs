@@ -9,13 +9,15 @@ use crate::model::{ClassScores, Confusion, LabelMap};
 use crate::schema::{self, CONFUSION, HELD_OUT, LABELLED, MODALITY_SCORES, SCORES};
 use arrow::array::{ArrayRef, Float64Array, StringArray, UInt64Array};
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// `evaluate` has no parameters: the metric is the weighted F1.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Params {}
 
 /// The stage.
@@ -23,6 +25,7 @@ pub(super) struct Evaluate;
 
 impl Kind for Evaluate {
     const NAME: &'static str = "evaluate";
+    const SUMMARY: &'static str = "Scores every model on the rows that it was not fitted on.";
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {

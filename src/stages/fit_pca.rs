@@ -11,19 +11,24 @@ use crate::model::{MOST_DIRECTIONS, ModelError, Pca};
 use crate::schema::{self, COMPONENTS, IMAGE_SIZE, LABELLED};
 use arrow::array::{Array, Float64Array, RecordBatch, StringArray, UInt32Array};
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Parameters of `fit_pca`; `pca` applies them.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Params {
     /// Height and width in pixels of the grey images; divides the size of the tensors.
+    #[schemars(range(min = 1))]
     size: usize,
     /// Most components.
+    #[schemars(range(min = 1))]
     components: usize,
-    /// Most images that the components are fitted on; none for all.
+    /// Most training images that the components are fitted on, drawn by a hash of their ids; `null` for all.
+    #[schemars(range(min = 2))]
     sample: Option<usize>,
 }
 
@@ -44,6 +49,7 @@ pub(super) struct FitPca {
 
 impl Kind for FitPca {
     const NAME: &'static str = "fit_pca";
+    const SUMMARY: &'static str = "Finds the principal components of grey training images.";
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {

@@ -11,22 +11,27 @@ use arrow::array::{
     Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Whose TF-IDF.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Variant {
+    /// As scikit-learn's `TfidfVectorizer`.
     Sklearn,
+    /// As Keras' `Tokenizer`.
     Keras,
 }
 
 /// Parameters of `fit_tfidf`; `tfidf` reads them from here.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Params {
+    /// Whose formulas and columns.
     variant: Variant,
     /// Blocks of columns, side by side in this order.
     blocks: BlockList,
@@ -57,6 +62,7 @@ pub(super) struct FitTfidf {
 
 impl Kind for FitTfidf {
     const NAME: &'static str = "fit_tfidf";
+    const SUMMARY: &'static str = "Counts the terms of the training rows.";
     type Params = Params;
 
     fn check(given: &Value, path: &str, issues: &mut Vec<Issue>) -> Params {

@@ -11,6 +11,7 @@ use crate::schema::{self, LABELLED, REJECTS, UNLABELLED};
 use crate::source::{BadRecord, FileIdentity, PathTemplate, Record, read_table, stays_inside};
 use crate::store::StoreError;
 use arrow::array::{ArrayRef, Int64Array, StringArray};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::collections::{BTreeMap, HashMap};
@@ -20,7 +21,8 @@ use std::sync::Arc;
 const SPILL_BYTES: usize = 64 << 20;
 
 /// `ingest` has no parameters: the source is described at the top of the configuration.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Params {}
 
 /// The stage.
@@ -28,6 +30,7 @@ pub(super) struct Ingest;
 
 impl Kind for Ingest {
     const NAME: &'static str = "ingest";
+    const SUMMARY: &'static str = "Reads tables and finds images; bad rows become rejects.";
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {
@@ -54,13 +57,9 @@ impl Stage for Ingest {
             fields.push((format!("source.{name}"), environment.identify(table)?));
         }
         for (folder, identities) in environment.images()? {
-            let mut files: Vec<(&String, &FileIdentity)> = identities.iter().collect();
-            files.sort_by_key(|(path, _)| *path);
-            let digest = Digest::of_strings(
-                files
-                    .iter()
-                    .flat_map(|(path, file)| [path.as_str(), file.identity.as_str()]),
-            );
+            let files = identities.iter();
+            let digest =
+                Digest::of_strings(files.flat_map(|(path, file)| [path, file.identity.as_str()]));
             fields.push((format!("source.images.{folder}"), digest.to_string()));
         }
         let columns = serde_json::to_string(&source.columns).unwrap_or_default();

@@ -37,15 +37,16 @@ mod train;
 mod translate;
 mod weights;
 
-pub use checks::{CheckResult, run_checks};
+pub use checks::{CheckResult, keep_checks, run_checks, take_checks, verdict};
 pub use consistency::check_stages;
 pub use environment::{Environment, Stores};
 pub use error::StageError;
 pub use run::{Input, StageOutput, StageRun};
 
 use crate::checkpoint::CheckpointReader;
-use crate::config::{Issue, KindInfo, NeedRule, check};
+use crate::config::{Issue, KindInfo, KindSchema, NeedRule, check};
 use crate::plan::Published;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -124,7 +125,9 @@ pub trait Stage: Send + Sync {
 /// A kind of stage, as the registry and the configuration need to know it.
 trait Kind: Stage + Sized + 'static {
     const NAME: &'static str;
-    type Params: Default + Serialize + DeserializeOwned;
+    /// What it does, as a sentence.
+    const SUMMARY: &'static str;
+    type Params: Default + Serialize + DeserializeOwned + JsonSchema;
 
     /// Checks what the configuration gives, key by key, and fills in the defaults.
     fn check(given: &Value, path: &str, issues: &mut Vec<Issue>) -> Self::Params {
@@ -146,6 +149,7 @@ trait Kind: Stage + Sized + 'static {
 
 struct Entry {
     info: KindInfo,
+    schema: fn() -> KindSchema,
     build: fn(Value) -> Option<Box<dyn Stage>>,
 }
 
@@ -176,6 +180,7 @@ fn entry<K: Kind>() -> Entry {
     };
     Entry {
         info,
+        schema: || KindSchema::of::<K::Params>(K::NAME, K::SUMMARY),
         build: build::<K>,
     }
 }
@@ -205,6 +210,13 @@ fn registry() -> Vec<Entry> {
 #[must_use]
 pub fn kinds() -> Vec<KindInfo> {
     registry().into_iter().map(|entry| entry.info).collect()
+}
+
+/// What an editor has to know of every kind of stage.
+#[must_use]
+pub fn kind_schemas() -> Vec<KindSchema> {
+    let entries = registry().into_iter();
+    entries.map(|entry| (entry.schema)()).collect()
 }
 
 /// Builds a stage from its kind and its checked parameters; `None` for an unknown kind.

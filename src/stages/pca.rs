@@ -13,12 +13,14 @@ use arrow::array::{
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::sync::Arc;
 
 /// `pca` has no parameters of its own: those of `fit_pca` hold.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Params {}
 
 /// The stage.
@@ -26,6 +28,7 @@ pub(super) struct ApplyPca;
 
 impl Kind for ApplyPca {
     const NAME: &'static str = "pca";
+    const SUMMARY: &'static str = "Places images along the principal components of fit_pca.";
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {

@@ -11,6 +11,7 @@ use crate::schema::{self, LABELLED, PREDICTIONS, UNLABELLED};
 use arrow::array::{ArrayRef, Float32Array, ListArray, RecordBatch, StringArray, StructArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::sync::Arc;
@@ -22,18 +23,22 @@ const RANKED: usize = 3;
 pub(super) const BEST: &str = "best";
 
 /// Which rows are predicted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum PredictedRows {
+    /// Those without a label.
     Unlabelled,
+    /// All of them.
     All,
 }
 
 /// Parameters of `predict`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Params {
     /// Name of a `train` stage, or `best` for the one with the best validation score.
     model: String,
+    /// Which rows are predicted.
     rows: PredictedRows,
 }
 
@@ -62,6 +67,7 @@ pub(super) struct Predict {
 
 impl Kind for Predict {
     const NAME: &'static str = "predict";
+    const SUMMARY: &'static str = "Predicts categories by the best model or a named one.";
     type Params = Params;
 
     fn needs(params: &Params) -> Vec<NeedRule> {

@@ -13,6 +13,7 @@ use crate::plan::Published;
 use crate::schema::{self, LABELLED, PREDICTIONS, UNLABELLED};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -22,9 +23,10 @@ use std::sync::Arc;
 const PUBLISHED: &str = "published";
 
 /// Parameters of `publish`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Params {
-    /// Names of the categories by label.
+    /// Names of the categories by label, for the column `predicted_name`.
     names: BTreeMap<String, String>,
     /// Fewest rows that are published: an empty table is more likely a broken dump than a quiet day.
     min_rows: u64,
@@ -46,6 +48,7 @@ pub(super) struct Publish {
 
 impl Kind for Publish {
     const NAME: &'static str = "publish";
+    const SUMMARY: &'static str = "Publishes predictions in the columns that consumers read.";
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {

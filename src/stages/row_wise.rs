@@ -113,7 +113,8 @@ pub(super) fn process(
     std::thread::scope(|scope| {
         let workers = run.environment.workers.min(spec.most_workers);
         for _ in 1..workers.min(units.len()) {
-            scope.spawn(work);
+            let stage = tracing::Span::current();
+            scope.spawn(move || stage.in_scope(work));
         }
         work();
     });

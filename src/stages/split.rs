@@ -8,6 +8,7 @@ use crate::config::{Issue, NeedRule};
 use crate::fingerprint::Digest;
 use crate::schema::{self, LABELLED};
 use arrow::array::{ArrayRef, StringArray};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::collections::{BTreeMap, HashMap};
@@ -21,11 +22,14 @@ pub(super) const VALIDATION: &str = "validation";
 pub(super) const TEST: &str = "test";
 
 /// Parameters of `split`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Params {
     /// Share of all rows that are for testing.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     test: f64,
     /// Share of the other rows that are for validation.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     validation: f64,
     /// Seed of the order within a category.
     seed: u64,
@@ -52,6 +56,8 @@ pub(super) struct Split {
 
 impl Kind for Split {
     const NAME: &'static str = "split";
+    const SUMMARY: &'static str =
+        "Assigns each labelled row to training, validation or test, the same for every model.";
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {

@@ -11,12 +11,14 @@ use arrow::array::{ArrayRef, Float32Array, ListArray, RecordBatch, StringArray, 
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::sync::Arc;
 
 /// `tfidf` has no parameters of its own: those of `fit_tfidf` hold.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Params {}
 
 /// The stage.
@@ -24,6 +26,7 @@ pub(super) struct Tfidf;
 
 impl Kind for Tfidf {
     const NAME: &'static str = "tfidf";
+    const SUMMARY: &'static str = "Makes sparse rows of tokens, with the terms of fit_tfidf.";
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {

@@ -12,16 +12,20 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use bytes::Bytes;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::sync::Arc;
 
 /// Parameters of `tokenize`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Params {
     /// Word numbers in all, those of padding and of unknown words included.
+    #[schemars(range(min = 3, max = 10_000_000))]
     vocabulary: usize,
     /// Words kept of each text.
+    #[schemars(range(min = 1))]
     length: usize,
 }
 
@@ -61,6 +65,7 @@ pub(super) struct Tokenize {
 
 impl Kind for Tokenize {
     const NAME: &'static str = "tokenize";
+    const SUMMARY: &'static str = "Makes sequences of word numbers of tokens.";
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {

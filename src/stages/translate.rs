@@ -17,6 +17,7 @@ use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray}
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 const MISSING: &str = "missing";
 
 /// What becomes of a foreign text without translation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum OnMissing {
     /// It stays as it is.
@@ -37,7 +38,8 @@ enum OnMissing {
 }
 
 /// Parameters of `translate`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Params {
     /// ISO 639-1 code of the language that the models read.
     target: String,
@@ -65,6 +67,7 @@ pub(super) struct Translate {
 
 impl Kind for Translate {
     const NAME: &'static str = "translate";
+    const SUMMARY: &'static str = "Looks texts of other languages up in a table of translations.";
     type Params = Params;
 
     fn needs(_: &Params) -> Vec<NeedRule> {

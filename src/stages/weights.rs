@@ -6,7 +6,7 @@ use crate::model::backbones::{
     Backbone, BackboneKind, Layout, Padding, Preprocessing, Pretrained, ResNetStride, WeightsSource,
 };
 use crate::model::{ModelError, Runtime};
-use crate::store::{SharedStore, open_existing};
+use crate::store::{SharedStore, StoreError, open_existing};
 use crate::suggest::suggestion;
 use bytes::Bytes;
 use serde::Serialize;
@@ -76,8 +76,10 @@ impl Weights {
         }
         let sha256 = config.sha256.to_ascii_lowercase();
         let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !config.path.is_empty() && !is_digest {
+        let is_given = !(config.path.is_empty() && config.sha256.is_empty());
+        if is_given && !is_digest {
             let message = match digest_of(&config.path) {
+                _ if config.path.is_empty() => "must be 64 hexadecimal digits".to_owned(),
                 Ok(found) => format!(
                     "must be the SHA-256 of the file, 64 hexadecimal digits; that of {} is {found}",
                     config.path
@@ -132,7 +134,12 @@ impl Weights {
 
     /// Reads the file, which must be the one that is meant.
     pub(super) fn read(&self) -> Result<Bytes, StageError> {
-        let bytes = read(&self.location)?;
+        let bytes = read(&self.location).map_err(|error| match error {
+            StageError::Store(StoreError::NotFound { .. }) => StageError::NoWeights {
+                path: self.location.clone(),
+            },
+            error => error,
+        })?;
         let found = hex(&bytes);
         if found == self.sha256 {
             return Ok(bytes);

@@ -6,10 +6,11 @@
 
 use super::{ObjectInfo, StoreError, Version};
 use bytes::Bytes;
-use std::fs::{File, Metadata};
+use rayon::prelude::*;
+use std::fs::{DirEntry, File, Metadata};
 use std::io::{Error, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Describes a file; `None` where there is none.
 pub(super) fn head(root: &Path, path: &str) -> Result<Option<ObjectInfo>, StoreError> {
@@ -24,25 +25,24 @@ pub(super) fn head(root: &Path, path: &str) -> Result<Option<ObjectInfo>, StoreE
 
 /// Lists every file below a folder, sorted by path; links are followed, dangling ones and what no path can name passed over.
 pub(super) fn list(root: &Path, prefix: &str) -> Result<Vec<ObjectInfo>, StoreError> {
-    let mut infos = Vec::new();
-    let mut odd_names = 0_u64;
-    walk(root, prefix, &mut |path, metadata| match path {
-        Some(path) if !is_staged(path) => infos.push(describe(path.to_owned(), metadata)),
-        Some(_) => {}
-        None => odd_names += 1,
+    let listed = walk(root, prefix, &|path, file| match path {
+        Some(path) if is_staged(&path) => Ok(None),
+        Some(path) => Ok(Some(Some(describe(path, &file.metadata()?)))),
+        None => Ok(Some(None)),
     })?;
+    let odd_names = listed.iter().filter(|listed| listed.is_none()).count();
     if odd_names > 0 {
         tracing::warn!(folder = %root.join(prefix).display(), odd_names, "file names that are not UTF-8 are passed over");
     }
-    infos.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut infos: Vec<ObjectInfo> = listed.into_iter().flatten().collect();
+    infos.par_sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(infos)
 }
 
 /// Deletes what `object_store` wrote aside below a folder and was killed before it published it, and folders without any file.
 pub(super) fn sweep(root: &Path, prefix: &str) -> Result<(), StoreError> {
-    let mut staged = Vec::new();
-    walk(root, prefix, &mut |path, _| {
-        staged.extend(path.filter(|path| is_staged(path)).map(str::to_owned));
+    let staged = walk(root, prefix, &|path, _| {
+        Ok(path.filter(|path| is_staged(path)))
     })?;
     for path in staged {
         let file = root.join(path);
@@ -117,36 +117,94 @@ fn version_of(bytes: &[u8]) -> Version {
     }
 }
 
-/// Visits every file below a folder, with its path relative to the root where that is UTF-8.
-fn walk(
-    root: &Path,
-    prefix: &str,
-    visit: &mut dyn FnMut(Option<&str>, &Metadata),
-) -> Result<(), StoreError> {
+/// A file that was found in a folder.
+struct Found<'a> {
+    entry: &'a DirEntry,
+    /// It is a link, and this is what it leads to.
+    target: Option<Metadata>,
+}
+
+impl Found<'_> {
+    /// Describes the file; asked of the open folder, which saves the system the way there.
+    fn metadata(&self) -> Result<Metadata, Error> {
+        self.target
+            .clone()
+            .map_or_else(|| self.entry.metadata(), Ok)
+    }
+}
+
+/// What is made of each file of a folder, by its path where that is UTF-8; `None` where it is of no interest.
+type Visit<'a, T> = dyn Fn(Option<String>, &Found<'_>) -> Result<Option<T>, Error> + Sync + 'a;
+
+/// What was found under one name.
+enum Entry<T> {
+    Folder(PathBuf),
+    File(T),
+    Nothing,
+}
+
+/// Visits every file below a folder, in no order.
+fn walk<T: Send>(root: &Path, prefix: &str, visit: &Visit<'_, T>) -> Result<Vec<T>, StoreError> {
+    let mut made = Vec::new();
     let mut folders = vec![root.join(prefix)];
     while let Some(folder) = folders.pop() {
-        let entries = match std::fs::read_dir(&folder) {
+        let mut entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if is_absent(&error) => continue,
             Err(error) => return Err(failed("list", &folder, error)),
         };
-        for entry in entries {
-            let path = entry
-                .map_err(|error| failed("list", &folder, error))?
-                .path();
-            match std::fs::metadata(&path) {
-                Ok(metadata) if metadata.is_dir() => folders.push(path),
-                Ok(metadata) => {
-                    let relative = path.strip_prefix(root).ok().and_then(Path::to_str);
-                    visit(relative, &metadata);
-                }
+        let relative = folder.strip_prefix(root).ok().and_then(Path::to_str);
+        let look = |entry: Result<DirEntry, Error>| {
+            let entry = entry.map_err(|error| failed("list", &folder, error))?;
+            match visit_entry(relative, &entry, visit) {
                 // Gone since it was listed, or a dangling link.
-                Err(error) if is_absent(&error) => {}
-                Err(error) => return Err(failed("list", &path, error)),
+                Err(error) if is_absent(&error) => Ok(Entry::Nothing),
+                Err(error) => Err(failed("list", &entry.path(), error)),
+                found => Ok(found.unwrap_or(Entry::Nothing)),
+            }
+        };
+        let first: Vec<_> = entries.by_ref().take(FEW_ENTRIES).collect();
+        let found: Vec<Entry<T>> = if first.len() < FEW_ENTRIES {
+            first.into_iter().map(look).collect::<Result<_, _>>()?
+        } else {
+            // A catalogue has a folder with all its images, and each has to be asked for: by all cores, while one goes on reading.
+            let all = first.into_iter().chain(entries).par_bridge();
+            all.map(look).collect::<Result<_, _>>()?
+        };
+        for entry in found {
+            match entry {
+                Entry::Folder(folder) => folders.push(folder),
+                Entry::File(file) => made.push(file),
+                Entry::Nothing => {}
             }
         }
     }
-    Ok(())
+    Ok(made)
+}
+
+/// So few are looked at sooner than handed to other threads.
+const FEW_ENTRIES: usize = 256;
+
+fn visit_entry<T>(
+    folder: Option<&str>,
+    entry: &DirEntry,
+    visit: &Visit<'_, T>,
+) -> Result<Entry<T>, Error> {
+    let kind = entry.file_type()?;
+    let target = kind.is_symlink().then(|| std::fs::metadata(entry.path()));
+    let target = target.transpose()?;
+    if kind.is_dir() || target.as_ref().is_some_and(Metadata::is_dir) {
+        return Ok(Entry::Folder(entry.path()));
+    }
+    let name = entry.file_name();
+    let path = folder
+        .zip(name.to_str())
+        .map(|(folder, name)| match folder {
+            "" => name.to_owned(),
+            folder => format!("{folder}/{name}"),
+        });
+    let made = visit(path, &Found { entry, target })?;
+    Ok(made.map_or(Entry::Nothing, Entry::File))
 }
 
 fn is_absent(error: &Error) -> bool {
@@ -173,12 +231,32 @@ fn describe(path: String, metadata: &Metadata) -> ObjectInfo {
     let modified_ns = metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec();
     let changed_ns = metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec();
     let (size_bytes, inode) = (metadata.len(), metadata.ino());
-    let identity = format!("{size_bytes:x}-{modified_ns:x}-{changed_ns:x}-{inode:x}");
+    let mut identity = String::with_capacity(4 * 17);
+    for number in [
+        size_bytes,
+        modified_ns.cast_unsigned(),
+        changed_ns.cast_unsigned(),
+        inode,
+    ] {
+        if !identity.is_empty() {
+            identity.push('-');
+        }
+        push_hex(&mut identity, number);
+    }
     ObjectInfo {
         path,
         size_bytes,
         identity,
         modified_ns,
+    }
+}
+
+/// Appends a number as `{:x}` has it, without the formatter's detours: a listing has four of them for each file.
+fn push_hex(text: &mut String, number: u64) {
+    let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(1);
+    for digit in (0..digits).rev() {
+        let value = (number >> (4 * digit)) & 0xf;
+        text.push(char::from(b"0123456789abcdef"[value as usize]));
     }
 }
 
@@ -206,6 +284,57 @@ mod tests {
         sweep(folder.path(), "images").unwrap();
         assert!(!images.join("b.jpg#1").exists());
         assert!(images.join("a.jpg").exists());
+    }
+
+    #[test]
+    fn large_folders_are_listed_as_small_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let count = 3 * FEW_ENTRIES;
+        for file in 0..count {
+            let name = format!("{file}.jpg");
+            std::fs::write(folder.path().join(&name), name.as_bytes()).unwrap();
+        }
+        std::fs::create_dir(folder.path().join("inner")).unwrap();
+        std::fs::write(folder.path().join("inner/x.jpg"), b"x").unwrap();
+        std::os::unix::fs::symlink("inner", folder.path().join("linked")).unwrap();
+        std::os::unix::fs::symlink("7.jpg", folder.path().join("link.jpg")).unwrap();
+        let listed = list(folder.path(), "").unwrap();
+        assert_eq!(listed.len(), count + 3);
+        assert!(listed.is_sorted_by(|a, b| a.path < b.path));
+        for info in &listed {
+            assert_eq!(
+                head(folder.path(), &info.path).unwrap().as_ref(),
+                Some(info)
+            );
+        }
+        let below: Vec<String> = list(folder.path(), "linked")
+            .unwrap()
+            .into_iter()
+            .map(|info| info.path)
+            .collect();
+        assert_eq!(below, ["linked/x.jpg"]);
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_formatter_has_them() {
+        for number in [
+            0,
+            1,
+            0xf,
+            0x10,
+            0xabc,
+            u64::MAX,
+            1 << 63,
+            0x0123_4567_89ab_cdef,
+        ] {
+            let mut text = String::new();
+            push_hex(&mut text, number);
+            assert_eq!(text, format!("{number:x}"));
+        }
+        // Before 1970, too: identities that were written down by the formatter still hold.
+        let mut text = String::new();
+        push_hex(&mut text, (-5_i64).cast_unsigned());
+        assert_eq!(text, format!("{:x}", -5_i64));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod local;
 mod lock;
 mod object;
 mod open;
+mod post;
 mod record;
 mod remote;
 mod runtime;
@@ -31,6 +32,7 @@ pub use fault::{Fault, FaultStore};
 pub use lock::LockGuard;
 pub use object::ObjectBackedStore;
 pub use open::{OpenOptions, open, open_existing, open_for_reading, open_with};
+pub use post::{PostClient, PostError, Prospect};
 pub use record::{Operation, RecordingStore};
 pub use shards::ShardedStore;
 

@@ -40,10 +40,10 @@ impl Prefetched {
         let mut threads = Vec::new();
         for _ in 0..shared.options.workers.clamp(1, places) {
             let (shared, taken) = (Arc::clone(shared), Arc::clone(&taken));
-            threads.push(std::thread::spawn(move || work(&shared, order, &taken)));
+            threads.push(spawn(move || work(&shared, order, &taken)));
         }
         let shared = Arc::clone(shared);
-        threads.push(std::thread::spawn(move || {
+        threads.push(spawn(move || {
             read(&shared, order, batch_size, &ahead, &jobs);
         }));
         Self {
@@ -84,6 +84,12 @@ impl Drop for Prefetched {
         // A panic that nobody waited for ends with what it panicked for.
         let _ = self.end();
     }
+}
+
+/// Starts a thread whose log lines say what the caller's do of what they are about.
+fn spawn(work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    let about = tracing::Span::current();
+    std::thread::spawn(move || about.in_scope(work))
 }
 
 /// Reads, and hands batches on; ends with the epoch, an error, or when nobody waits any longer.

@@ -10,6 +10,7 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dense_head::DenseHead;
@@ -19,7 +20,7 @@ use crate::model::backbones::{BackboneLayers, Preprocessing, WeightsSource};
 use crate::model::batch::{Images, Inputs, check};
 
 /// What a training changes of a network with a pretrained backbone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trained {
     /// The dense layers; the backbone is frozen.

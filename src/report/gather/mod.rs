@@ -9,6 +9,7 @@ mod models;
 mod networks;
 mod night;
 mod overview;
+mod queries;
 
 use super::ReportError;
 use super::attachments::Attachments;
@@ -28,7 +29,7 @@ pub(super) fn gather(
         images: images::images(sources, attachments)?,
         drift: drift::drift(sources)?,
         night: night::night(sources)?,
-        tables: Vec::new(),
+        tables: queries::queries(sources),
         catalogue,
         models,
         mistakes,

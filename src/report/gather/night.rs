@@ -7,9 +7,8 @@ use crate::report::data::{CheckLine, Counted, Night, Reject, StageTime};
 use crate::report::sources::{Sources, has_dataset, texts};
 use crate::runner::{StageRecord, StageStatus};
 use crate::schema::{self, REJECTS};
-use crate::stages::CheckResult;
+use crate::stages::take_checks;
 use arrow::array::{Array, Int64Array};
-use serde_json::Value;
 
 /// Rejects that are shown whole.
 const FIRST: usize = 20;
@@ -118,37 +117,31 @@ fn bytes(manifest: &Manifest) -> u64 {
     parts.map(|part| part.bytes).chain(files).sum()
 }
 
-/// The checks of each stage: of one that failed in this run from its record, of others from their checkpoints.
+/// What the checks of each stage found: in this run, or when its checkpoint was made.
 fn checks(sources: &Sources<'_>) -> Vec<CheckLine> {
     let mut lines = Vec::new();
     for stage in sources.pipeline.dag().order() {
-        let failed = sources
+        let record = sources
             .record
             .stages
             .iter()
-            .find(|record| record.stage == *stage && record.status == StageStatus::Failed);
+            .find(|record| record.stage == *stage);
         let kept = || {
-            let summary = &sources.stage(stage)?.manifest().summary;
-            summary.get("checks").cloned().map(|checks: Value| {
-                serde_json::from_value::<Vec<CheckResult>>(checks).unwrap_or_default()
-            })
+            let mut summary = sources.stage(stage)?.manifest().summary.clone();
+            Some(take_checks(&mut summary))
         };
-        let results = match failed {
+        let results = match record {
             Some(record) if !record.checks.is_empty() => record.checks.clone(),
             _ => kept().unwrap_or_default(),
         };
-        lines.extend(results.into_iter().map(|result| line(stage, result)));
+        lines.extend(results.into_iter().map(|result| CheckLine {
+            check: result.check,
+            stage: stage.clone(),
+            severity: result.severity.as_str().to_owned(),
+            description: result.description,
+            rows: result.rows as u64,
+            first: result.first,
+        }));
     }
     lines
-}
-
-fn line(stage: &str, result: CheckResult) -> CheckLine {
-    CheckLine {
-        check: result.check,
-        stage: stage.to_owned(),
-        severity: String::new(),
-        description: String::new(),
-        rows: result.rows as u64,
-        first: String::new(),
-    }
 }

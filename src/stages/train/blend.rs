@@ -12,11 +12,13 @@ use crate::model::Blend;
 use crate::stages::models::{Combination, Combiner, ModelFile, Takes};
 use crate::stages::split::{TEST, TRAIN, VALIDATION};
 use crate::stages::{StageError, StageRun};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// Of `blend`: nothing is to be set.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(in crate::stages) struct BlendParams {}
 
 impl BlendParams {

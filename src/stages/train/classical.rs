@@ -9,6 +9,7 @@ use crate::model::classical::{
 use crate::model::{Normalization, SparseRows};
 use crate::stages::sampling::stratified;
 use crate::stages::{StageError, StageRun};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 
 /// What a classical model is fitted with, beside what all of them take.
 pub(in crate::stages) trait ClassicalParams:
-    Default + Clone + Serialize + DeserializeOwned
+    Default + Clone + Serialize + DeserializeOwned + JsonSchema
 {
     /// The options of the kernel.
     fn options(&self, seed: u64) -> ClassicalOptions;
@@ -26,29 +27,36 @@ pub(in crate::stages) trait ClassicalParams:
 }
 
 /// Parameters of a classical model.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(default, bound = "P: ClassicalParams")]
 #[serde(bound = "P: ClassicalParams")]
 pub(in crate::stages) struct Classical<P> {
     #[serde(flatten)]
     model: P,
-    /// How features of images are scaled; none for not at all.
+    /// How the features that each stage made of an image are scaled; `null` for not at all.
     pub(super) normalization: Option<Normalization>,
     /// Whether rows weigh inversely to the number of rows of their class.
     class_weights: bool,
-    /// Most training rows that the model is fitted on; none for all.
+    /// Most training rows that the model is fitted and cross-validated on, of each class its share; `null` for all.
+    #[schemars(range(min = 2))]
     sample: Option<usize>,
-    /// Values to try, by cross-validation on the training rows.
+    /// Values to try by cross-validation on the training rows, such as `{ folds: 3, grid: { c: [0.3, 1, 3] } }`; `null` for not.
+    #[schemars(schema_with = "cross_validation_of::<P>")]
     cv: Optional<CrossValidation>,
-    /// In how many folds the training rows are answered for by models that did not see them, for fusions and blends; none
+    /// In how many folds the training rows are answered for by models that did not see them, for fusions and blends; `null`
     /// for not at all.
+    #[schemars(range(min = 2, max = MOST_FOLDS))]
     out_of_fold: Option<usize>,
 }
 
 /// A cross-validation over all combinations of some values.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 struct CrossValidation {
+    /// Folds of the training rows.
+    #[schemars(range(min = 2, max = MOST_FOLDS))]
     folds: usize,
-    /// Values to try of each parameter.
+    /// Values to try of each parameter; all combinations are tried, 1000 at most.
     grid: BTreeMap<String, Vec<Value>>,
 }
 
@@ -59,6 +67,35 @@ impl Default for CrossValidation {
             grid: BTreeMap::new(),
         }
     }
+}
+
+/// The schema of a cross-validation over the parameters of a model.
+fn cross_validation_of<P: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let params = generator.subschema_for::<P>();
+    let own = params.get("properties").and_then(Value::as_object);
+    let values = own.into_iter().flatten().map(|(key, schema)| {
+        let mut one = schema.clone();
+        let words = one.as_object_mut();
+        let description = words.and_then(|words| {
+            words.remove("default");
+            words.remove("description")
+        });
+        let values = json!({
+            "description": description,
+            "type": "array",
+            "minItems": 1,
+            "items": one,
+        });
+        (key.clone(), values)
+    });
+    let values: Map<String, Value> = values.collect();
+    let mut schema = generator.subschema_for::<Option<CrossValidation>>();
+    schema.insert("default".to_owned(), Value::Null);
+    if let Some(grid) = schema.pointer_mut("/properties/grid") {
+        grid["additionalProperties"] = Value::Bool(false);
+        grid["properties"] = Value::Object(values);
+    }
+    schema
 }
 
 /// The most combinations of a grid: each is fitted once for every fold.

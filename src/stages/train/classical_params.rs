@@ -7,17 +7,25 @@ use crate::model::classical::{
     BoostingOptions, ClassicalOptions, EarlyStopping, ForestOptions, LogisticOptions, MaxFeatures,
     Metric, NeighboursOptions, SvmOptions, TreeOptions,
 };
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroUsize;
 
 /// Of `logistic_regression`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(in crate::stages) struct LogisticParams {
     /// Weight of the loss against the penalty.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     c: f64,
+    /// Size of the gradient at which the solver ends.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     tolerance: f64,
+    /// Most iterations of the solver; the run record says whether it converged.
+    #[schemars(range(min = 1))]
     max_iterations: usize,
 }
 
@@ -44,13 +52,20 @@ impl ClassicalParams for LogisticParams {
 }
 
 /// Of `linear_svm`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(in crate::stages) struct SvmParams {
     /// Weight of the loss against the penalty.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     c: f64,
+    /// Change at which the solver ends.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     tolerance: f64,
+    /// Most iterations of the solver; the run record says whether it converged.
+    #[schemars(range(min = 1))]
     max_iterations: usize,
-    /// Folds whose held-out decision values calibrate the probabilities.
+    /// Folds whose held-out decision values calibrate the probabilities, 2 to 100; 0 for none.
+    #[schemars(extend("maximum" = 100, "not" = {"const": 1}))]
     calibration_folds: usize,
 }
 
@@ -79,17 +94,23 @@ impl ClassicalParams for SvmParams {
 }
 
 /// Of `k_nearest_neighbours`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(in crate::stages) struct NeighboursParams {
+    /// How many of the nearest training rows vote.
+    #[schemars(range(min = 1))]
     neighbours: usize,
+    /// What near means.
     metric: MetricName,
 }
 
 /// What near means.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum MetricName {
+    /// Straight distance; empty texts are near to everything.
     Euclidean,
+    /// Angle between rows.
     Cosine,
 }
 
@@ -117,6 +138,25 @@ impl ClassicalParams for NeighboursParams {
 /// Columns that each node of a tree tries: `all`, `sqrt` or a number.
 #[derive(Debug, Clone, Copy)]
 struct Columns(MaxFeatures);
+
+impl JsonSchema for Columns {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Columns".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "string", "enum": ["all", "sqrt"] },
+                { "type": "integer", "minimum": 1 },
+            ]
+        })
+    }
+}
 
 impl Serialize for Columns {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -159,11 +199,19 @@ impl Visitor<'_> for ColumnsVisitor {
 }
 
 /// Of `decision_tree`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(in crate::stages) struct TreeParams {
+    /// Most levels of the tree; `null` for no limit.
+    #[schemars(range(min = 1))]
     max_depth: Option<usize>,
+    /// Fewest rows of a node that is split.
+    #[schemars(range(min = 2))]
     min_split_rows: usize,
+    /// Fewest rows of a leaf.
+    #[schemars(range(min = 1))]
     min_leaf_rows: usize,
+    /// Columns tried at each node: `all`, `sqrt` or a number.
     max_features: Columns,
 }
 
@@ -192,14 +240,24 @@ impl ClassicalParams for TreeParams {
 }
 
 /// Of `random_forest`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(in crate::stages) struct ForestParams {
+    /// How many trees.
+    #[schemars(range(min = 1))]
     trees: usize,
     /// Whether each tree draws as many rows as there are, with replacement.
     bootstrap: bool,
+    /// Most levels of a tree; `null` for no limit.
+    #[schemars(range(min = 1))]
     max_depth: Option<usize>,
+    /// Fewest rows of a node that is split.
+    #[schemars(range(min = 2))]
     min_split_rows: usize,
+    /// Fewest rows of a leaf.
+    #[schemars(range(min = 1))]
     min_leaf_rows: usize,
+    /// Columns tried at each node: `all`, `sqrt` or a number.
     max_features: Columns,
 }
 
@@ -234,23 +292,43 @@ impl ClassicalParams for ForestParams {
 }
 
 /// Of `gradient_boosting`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(in crate::stages) struct BoostingParams {
+    /// Most iterations, each a tree for each class.
+    #[schemars(range(min = 1))]
     iterations: usize,
+    /// What each tree is multiplied by.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     learning_rate: f32,
+    /// Most leaves of a tree.
+    #[schemars(range(min = 2))]
     max_leaves: usize,
+    /// Most levels of a tree; `null` for no limit.
+    #[schemars(range(min = 1))]
     max_depth: Option<usize>,
+    /// Fewest rows of a leaf.
+    #[schemars(range(min = 1))]
     min_leaf_rows: usize,
+    /// Penalty on the values of the leaves.
+    #[schemars(range(min = 0.0))]
     l2: f32,
+    /// Bins of each column's values above 0.
+    #[schemars(range(min = 1))]
     bins: usize,
+    /// Stops where held-back rows get no better, such as `{ held_share: 0.1, patience: 10 }`; `null` for not.
     early_stopping: Optional<BoostingStop>,
 }
 
 /// When boosting stops early.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 struct BoostingStop {
     /// Share of the training rows that is held back to measure the loss.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     held_share: f64,
+    /// Iterations without a better loss, after which it stops.
+    #[schemars(range(min = 1))]
     patience: usize,
 }
 

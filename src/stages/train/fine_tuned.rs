@@ -11,21 +11,26 @@ use crate::schema::IMAGE_SIZE;
 use crate::stages::features::FeatureInputs;
 use crate::stages::weights::Weights;
 use crate::stages::{Environment, StageError, StageRun};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Smallest images in pixels that leave something after five halvings.
 const LEAST_SIZE: usize = 32;
 
 /// Of `fine_tuned`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(in crate::stages) struct FineTunedParams {
     /// Name of an entry of the `weights` section.
+    #[schemars(length(min = 1), extend("x-required" = true))]
     pub(super) weights: String,
-    /// Whether the backbone is trained too.
+    /// What a training changes.
     trained: Trained,
     /// Height and width in pixels that the network reads; divides the size of the tensors.
+    #[schemars(range(min = 32))]
     image_size: usize,
     /// Widths of the dense layers.
+    #[schemars(length(min = 1), inner(range(min = 1, max = 65_536)))]
     hidden: Vec<usize>,
     #[serde(flatten)]
     loading: LoadingParams,

@@ -20,20 +20,25 @@ use crate::stages::models::{
 };
 use crate::stages::split::{TEST, TRAIN, VALIDATION};
 use crate::stages::{Input, StageError, StageRun};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 
 /// Of `fusion`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(in crate::stages) struct FusionParams {
     /// Width of the dense layer.
+    #[schemars(range(min = 1, max = 65_536))]
     hidden: usize,
     /// Widths of trained dense layers on top of single models, by name.
+    #[schemars(inner(range(min = 1, max = 65_536)))]
     pub(in crate::stages) branch_dense: BTreeMap<String, usize>,
     /// Whether the dense layer is told which models know a row.
     mask: bool,
     /// Share of the rows with text and image that lose one of the two in a step of training.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     modality_dropout: f64,
     #[serde(flatten)]
     training: Training,

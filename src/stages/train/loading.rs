@@ -6,14 +6,17 @@ use crate::config::Issue;
 use crate::image::{AugmentOptions, Fill};
 use crate::stages::StageRun;
 use crate::stages::features::Loading;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How images are read.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct LoadingParams {
-    /// Images that are held to be handed out in random order.
+    /// Images held in memory to be shuffled; where there are no more, all are read once and kept.
+    #[schemars(range(min = 1))]
     shuffle_rows: usize,
-    /// How images are varied.
+    /// How the images of training rows are varied anew in each epoch; `null` for not.
     augmentation: Optional<AugmentationParams>,
 }
 
@@ -48,31 +51,39 @@ impl LoadingParams {
 }
 
 /// How images are varied: each number is how far, either way, and 0 not at all.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 struct AugmentationParams {
     /// Whether half of them change left and right.
     flip: bool,
-    /// Degrees.
+    /// Degrees that they are turned by at most.
+    #[schemars(range(min = 0.0, max = 180.0))]
     rotation: f64,
-    /// Share of width and height.
+    /// Share of width and height that they are moved by at most.
+    #[schemars(range(min = 0.0, max = 1.0))]
     shift: f64,
-    /// Share of the size, drawn for width and height.
+    /// Share of the size that they are larger or smaller by at most.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     zoom: f64,
-    /// Share of the brightness.
+    /// Share that they are lighter or darker by at most.
+    #[schemars(range(min = 0.0, max = 1.0))]
     brightness: f64,
     /// What comes from outside of the image.
     fill: FillMode,
-    /// The level of all colours where that is constant.
+    /// The level of all colours outside, for `fill: constant` alone.
     fill_value: u8,
 }
 
 /// What comes from outside of an image.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum FillMode {
+    /// The pixel at the border.
     #[default]
     Nearest,
+    /// The image, mirrored at its border.
     Reflect,
+    /// One colour, `fill_value`.
     Constant,
 }
 

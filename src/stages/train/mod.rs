@@ -54,6 +54,7 @@ pub(super) struct Train {
 
 impl Kind for Train {
     const NAME: &'static str = "train";
+    const SUMMARY: &'static str = "Fits one model on the training rows.";
     type Params = Params;
 
     fn check(given: &Value, path: &str, issues: &mut Vec<Issue>) -> Params {

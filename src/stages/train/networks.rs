@@ -10,12 +10,15 @@ use crate::schema::IMAGE_SIZE;
 use crate::stages::features::{FeatureInputs, embedding_width, text_width};
 use crate::stages::tokenize::SequenceSize;
 use crate::stages::{StageError, StageRun};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Of `neural_simple`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(in crate::stages) struct NeuralSimpleParams {
     /// Width of the dense layer.
+    #[schemars(range(min = 1, max = 65_536))]
     hidden: usize,
     #[serde(flatten)]
     training: Training,
@@ -39,11 +42,14 @@ impl NeuralSimpleParams {
 }
 
 /// Of `neural_embedder`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(in crate::stages) struct NeuralEmbedderParams {
     /// Width of the embedding.
+    #[schemars(range(min = 1, max = 65_536))]
     dimensions: usize,
     /// Width of the dense layer.
+    #[schemars(range(min = 1, max = 65_536))]
     hidden: usize,
     /// Whose rows of the embedding a step changes.
     embedding_optimizer: EmbeddingOptimizer,
@@ -97,9 +103,11 @@ impl NeuralEmbedderParams {
 }
 
 /// Of `lenet`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(in crate::stages) struct LenetParams {
     /// Height and width in pixels that the network reads; divides the size of the tensors.
+    #[schemars(range(min = 16))]
     image_size: usize,
     #[serde(flatten)]
     loading: LoadingParams,
@@ -128,9 +136,11 @@ impl LenetParams {
 }
 
 /// Of `dense_head`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(in crate::stages) struct DenseHeadParams {
     /// Widths of the dense layers.
+    #[schemars(length(min = 1), inner(range(min = 1, max = 65_536)))]
     hidden: Vec<usize>,
     /// Whether some of the features are dropped in training, too.
     drops_features: bool,

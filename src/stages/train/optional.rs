@@ -4,9 +4,11 @@
 //! fingerprint.
 
 use crate::config::{Issue, check};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// A mapping that may be `null`. The configuration takes a parameter whole where its default is `null`, and serde stops at the
 /// first mistake in it; so its keys are checked here, and what was found waits for [`Optional::report`].
@@ -38,6 +40,20 @@ impl<T> Optional<T> {
             let path = format!("{path}{dot}{}", issue.path);
             issues.push(Issue::new(path, issue.message.clone()));
         }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Optional<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Optional_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<Option<T>>()
     }
 }
 

@@ -14,17 +14,19 @@ use crate::config::{Issue, NeedRule, check};
 use crate::schema::{HELD_OUT, LABELLED};
 use crate::stages::{any, at_most_one, one};
 use crate::suggest::suggestion;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// Names each model once: the variant of [`Params`], what it takes, and its name in the configuration.
 macro_rules! models {
-    ($($(#[$doc:meta])* $name:literal => $variant:ident($params:ty),)+) => {
+    ($($(#[doc = $doc:literal])* $name:literal => $variant:ident($params:ty),)+) => {
         /// Parameters of `train`, by model.
         #[derive(Debug, Clone, Serialize, Deserialize)]
         #[serde(tag = "model")]
         pub(in crate::stages) enum Params {
-            $($(#[$doc])* #[serde(rename = $name)] $variant($params),)+
+            $($(#[doc = $doc])* #[serde(rename = $name)] $variant($params),)+
         }
 
         /// Names of all models.
@@ -43,6 +45,11 @@ macro_rules! models {
                     _ => None,
                 }
             }
+        }
+
+        /// Each model's name, what it is, and the schema of what it takes.
+        fn model_schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, &'static str, Schema)> {
+            vec![$(($name, concat!($($doc),*), generator.subschema_for::<$params>())),+]
         }
     };
 }
@@ -94,6 +101,46 @@ fn any_not_skipped(kind: &'static str, datasets: &[&'static str]) -> NeedRule {
     NeedRule {
         may_be_skipped: false,
         ..any(kind, datasets)
+    }
+}
+
+impl JsonSchema for Params {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "train".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let models = model_schemas(generator);
+        let names: Vec<&str> = models.iter().map(|(name, ..)| *name).collect();
+        let docs: Vec<&str> = models.iter().map(|(_, doc, _)| doc.trim()).collect();
+        let model = json!({
+            "description": "Which model: what else it takes and needs depends on it.",
+            "enum": names,
+            "enumDescriptions": docs,
+            "x-required": true,
+        });
+        let takes = models.iter().map(|(name, _, schema)| {
+            let mut schema = schema.clone();
+            // Names the key, so that it is none too many; what it may hold stands above.
+            schema
+                .pointer_mut("/properties")
+                .map(|keys| keys["model"] = true.into());
+            json!({
+                "if": { "properties": { "model": { "const": name } }, "required": ["model"] },
+                "then": schema,
+            })
+        });
+        let takes: Vec<Value> = takes.collect();
+        json_schema!({
+            "description": "Parameters of `train`.",
+            "type": "object",
+            "properties": { "model": model },
+            "allOf": takes,
+        })
     }
 }
 
@@ -325,7 +372,7 @@ mod tests {
             ),
             (
                 json!({"model": "linear_svm", "c": "much"}),
-                "p.c: invalid type",
+                "p.c: expected a number, found",
             ),
             (
                 json!({"model": "neural_simple", "dropout": 1}),
@@ -373,7 +420,7 @@ mod tests {
             ),
             (
                 json!({"model": "neural_simple", "early_stopping": true}),
-                "p.early_stopping: invalid type: boolean `true`, expected a mapping with patience and start_epoch",
+                "p.early_stopping: expected a mapping with patience and start_epoch, found true",
             ),
         ]);
     }
@@ -391,7 +438,7 @@ mod tests {
             ),
             (
                 json!({"model": "linear_svm", "cv": {"grid": {"c": [1, "x"]}}}),
-                "p.cv.grid.c: invalid type",
+                "p.cv.grid.c: expected a number, found",
             ),
             (
                 json!({"model": "linear_svm", "cv": {"grid": {"c": []}}}),
@@ -407,7 +454,7 @@ mod tests {
             ),
             (
                 json!({"model": "linear_svm", "cv": {"folds": "three"}}),
-                "p.cv.folds: invalid type",
+                "p.cv.folds: expected a whole number",
             ),
             (
                 json!({"model": "linear_svm", "cv": 3}),

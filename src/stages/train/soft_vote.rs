@@ -10,14 +10,17 @@ use crate::config::Issue;
 use crate::stages::models::{Combination, Combiner, ModelFile, Takes};
 use crate::stages::split::{TEST, VALIDATION};
 use crate::stages::{StageError, StageRun};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Of `soft_vote`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(in crate::stages) struct SoftVoteParams {
     /// Weight of each model by name; of those that are not named, 1.
+    #[schemars(inner(range(min = 1e-6, max = 1e6)))]
     pub(in crate::stages) weights: BTreeMap<String, f64>,
 }
 

@@ -2,16 +2,28 @@
 
 use crate::config::Issue;
 use crate::model::{EarlyStopping, Plateau, Precision, TrainOptions};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How any network is trained.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(default)]
 pub(super) struct Training {
+    /// Share of the values that are dropped in training.
+    #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
     pub(super) dropout: f64,
+    /// Most epochs; early stopping ends the training before.
+    #[schemars(range(min = 1))]
     epochs: usize,
+    /// Rows of a batch.
+    #[schemars(range(min = 1))]
     batch_size: usize,
+    /// Learning rate of Adam.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     learning_rate: f64,
+    /// When training stops early.
     early_stopping: EarlyStoppingParams,
+    /// When the learning rate is lowered.
     plateau: PlateauParams,
     /// Whether rows weigh inversely to the number of rows of their class.
     class_weights: bool,
@@ -20,18 +32,23 @@ pub(super) struct Training {
 }
 
 /// When to stop early.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "a mapping with patience and start_epoch")]
 pub(super) struct EarlyStoppingParams {
+    /// Counted epochs without a better validation loss, after which training stops; the weights of the best epoch are kept.
     patience: usize,
+    /// First epoch that counts, from 1.
     start_epoch: usize,
 }
 
 /// When to lower the learning rate.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "a mapping with factor and patience")]
 pub(super) struct PlateauParams {
+    /// What the learning rate is multiplied by.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     factor: f64,
+    /// Epochs without a better validation loss, after which it is lowered.
     patience: usize,
 }
 

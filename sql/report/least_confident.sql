@@ -1,0 +1,5 @@
+-- title: Predictions that the model is least sure of
+SELECT id, predicted, ROUND(confidence, 3) AS confidence, modality
+FROM predict_predictions
+ORDER BY confidence, id
+LIMIT 15
