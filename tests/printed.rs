@@ -41,7 +41,11 @@ fn help_of_every_command() {
     let top = outcome(&space, &["--help"]).stdout;
     let commands = top.split("Commands:\n").nth(1).unwrap();
     let commands = commands.lines().take_while(|line| !line.is_empty());
-    let names = commands.filter_map(|line| line.split_whitespace().next());
+    // What goes on in the next line stands further right.
+    let begins = |line: &&str| line.starts_with("  ") && !line.starts_with("   ");
+    let names = commands
+        .filter(begins)
+        .filter_map(|line| line.split_whitespace().next());
     let names: Vec<&str> = names.filter(|name| *name != "help").collect();
     assert!(names.len() > 8, "{names:?}");
     expect("help/rayonnage", &space, &["--help"]);

@@ -124,6 +124,9 @@ fn bash_completes_commands_options_and_stages() {
         offered(&space, &["rayonnage", "run", "--until", "toke"]),
         ["tokens_of_mine"]
     );
+    let run = "20261120T023000000Z-0a1b2c";
+    space.write(&format!("checkpoints/_runs/{run}.json"), "{}");
+    assert_eq!(offered(&space, &["rayonnage", "runs", "2026"]), [run]);
     space.write("pipeline.yaml", "stages: [");
     assert_eq!(
         offered(&space, &["rayonnage", "run", "--until", "toke"]),

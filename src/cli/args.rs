@@ -216,7 +216,7 @@ pub(super) struct ShowArguments {
     #[arg(long, conflicts_with_all = ["rows", "format"])]
     pub(super) stats: bool,
     /// Look at what a run used: by id, the beginning of it, latest, or latest~1 for the one before
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", add = ArgValueCandidates::new(completions::runs))]
     pub(super) run: Option<String>,
     /// Print what a query makes of datasets, which it calls `stage_dataset` or `stage.dataset`
     #[arg(long, value_name = "SELECT", conflicts_with_all = ["stage", "dataset", "stats"])]
@@ -266,7 +266,7 @@ pub(super) enum GraphFormat {
 #[derive(Debug, Args)]
 pub(super) struct RunsArguments {
     /// A run, or two: by id, the beginning of it, latest, or latest~1 for the one before
-    #[arg(num_args = 0..=2, value_name = "RUN")]
+    #[arg(num_args = 0..=2, value_name = "RUN", add = ArgValueCandidates::new(completions::runs))]
     pub(super) runs: Vec<String>,
     /// How many of the latest runs to list
     #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "runs")]
@@ -280,10 +280,10 @@ pub(super) struct RunsArguments {
 #[derive(Debug, Args)]
 pub(super) struct DiffArguments {
     /// The run to compare with: by id, the beginning of it, latest, or latest~1 for the one before
-    #[arg(value_name = "RUN", default_value = "latest~1")]
+    #[arg(value_name = "RUN", default_value = "latest~1", add = ArgValueCandidates::new(completions::runs))]
     pub(super) old: String,
     /// The run to compare
-    #[arg(value_name = "RUN", default_value = "latest")]
+    #[arg(value_name = "RUN", default_value = "latest", add = ArgValueCandidates::new(completions::runs))]
     pub(super) new: String,
     /// How many products to print [default: 20 as text, all as csv and json]
     #[arg(long, value_name = "N")]
@@ -326,7 +326,7 @@ pub(super) struct GcArguments {
 #[derive(Debug, Args)]
 pub(super) struct ReportArguments {
     /// The run: its id, the beginning of it, or latest~1 [default: latest]
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", add = ArgValueCandidates::new(completions::runs))]
     pub(super) run: Option<String>,
     /// Language of the page: en or fr [default: `report.lang`]
     #[arg(long, value_parser = parse_lang)]

@@ -6,12 +6,14 @@
 use super::CommandError;
 use super::args::{Arguments, DEFAULT_CONFIG, Shell};
 use super::output::print;
+use crate::checkpoint::RUNS_FOLDER;
 use crate::config;
 use clap::CommandFactory;
 use clap_complete::CompleteEnv;
 use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::Shells;
-use std::path::PathBuf;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
 
 /// By this variable a script asks for completions; the name of the shell is its value.
 const VARIABLE: &str = "RAYONNAGE_COMPLETE";
@@ -45,20 +47,41 @@ fn this_program() -> String {
         .map_or_else(|| NAME.to_owned(), |path| path.display().to_string())
 }
 
+/// The configuration as it stands in the file, if it can be read.
+fn configuration() -> Option<Value> {
+    let path = std::env::var_os("RAYONNAGE_CONFIG").unwrap_or_else(|| DEFAULT_CONFIG.into());
+    let text = std::fs::read_to_string(&path).ok()?;
+    let parsed = config::parse(&text, DEFAULT_CONFIG, &|name| std::env::var(name).ok());
+    Some(parsed.ok()?.0)
+}
+
 /// The stages of the configuration, each with its kind; none where it cannot be read.
 pub(super) fn stages() -> Vec<CompletionCandidate> {
-    let path = std::env::var_os("RAYONNAGE_CONFIG").unwrap_or_else(|| DEFAULT_CONFIG.into());
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
-    let parsed = config::parse(&text, DEFAULT_CONFIG, &|name| std::env::var(name).ok());
-    let Ok((tree, _)) = parsed else {
-        return Vec::new();
-    };
+    let tree = configuration().unwrap_or_default();
     let stages = tree["stages"].as_object();
-    let candidate = |(name, stage): (&String, &serde_json::Value)| {
+    let candidate = |(name, stage): (&String, &Value)| {
         let kind = stage["kind"].as_str().map(|kind| kind.to_owned().into());
         CompletionCandidate::new(name).help(kind)
     };
     stages.into_iter().flatten().map(candidate).collect()
+}
+
+/// The latest runs, where their records lie on this machine: a bucket would not answer fast enough.
+pub(super) fn runs() -> Vec<CompletionCandidate> {
+    const MOST: usize = 20;
+    let root = configuration().map(|tree| tree["checkpoints"].as_str().map(str::to_owned));
+    let root = root.flatten().unwrap_or_else(|| "checkpoints".to_owned());
+    let folder = Path::new(root.trim_start_matches("file://")).join(RUNS_FOLDER);
+    let records = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = records.filter_map(|record| {
+        let name = record.file_name().into_string().ok()?;
+        Some(name.strip_suffix(".json")?.to_owned())
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable_by(|a, b| b.cmp(a));
+    names.truncate(MOST);
+    let short = ["latest", "latest~1"].map(str::to_owned).into_iter();
+    short.chain(names).map(CompletionCandidate::new).collect()
 }
 
 /// What `--device` may be.

@@ -36,8 +36,9 @@ impl Style {
     fn mark(self, mark: Mark) -> String {
         let (shown, ascii, colour) = match mark {
             Mark::Fresh => ("✔", "v", 32),
-            Mark::Dirty => ("●", "*", 31),
-            Mark::Waiting => ("○", "o", 33),
+            Mark::Dirty => ("●", "*", 33),
+            // Faint: perhaps there is nothing to do.
+            Mark::Waiting => ("○", "o", 2),
         };
         let shown = if self.is_unicode { shown } else { ascii };
         if self.has_colour {

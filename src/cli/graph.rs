@@ -5,6 +5,7 @@ use super::diagram::{Diagram, class_of};
 use super::drawing::{Mark, Style, draw};
 use super::output::{print, print_json, skipped};
 use super::plan::planned;
+use super::style::Paint;
 use super::{CommandError, setup};
 use crate::cancel::CancelToken;
 use crate::config::PipelineConfig;
@@ -15,7 +16,6 @@ use crate::plan::Status;
 use crate::runner::SelectionOptions;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 
 /// Columns of the drawing.
 const WIDTH: usize = 100;
@@ -156,7 +156,7 @@ fn style() -> Style {
     let locale = locale.unwrap_or_default().to_string_lossy().to_lowercase();
     Style {
         is_unicode: locale.contains("utf-8") || locale.contains("utf8"),
-        has_colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        has_colour: Paint::stdout().is_on(),
         width: WIDTH,
     }
 }

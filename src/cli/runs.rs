@@ -2,6 +2,7 @@
 
 use super::args::{Common, RunsArguments};
 use super::output::{self, Table, bytes, print, print_json, seconds};
+use super::style::{Paint, Tone};
 use super::{CommandError, setup};
 use crate::history::{Comparison, History, ModelScores, RunSummary, StageTime, compare};
 use crate::monitor::Monitor;
@@ -101,10 +102,13 @@ fn or_dash(value: Option<u64>) -> String {
 }
 
 fn status_of(summary: &RunSummary) -> String {
+    let paint = Paint::stdout();
     match summary.status {
-        RunStatus::Ok => "ok".to_owned(),
-        RunStatus::Failed => format!("failed, {}", summary.exit_code),
-        RunStatus::Interrupted => format!("stopped, {}", summary.exit_code),
+        RunStatus::Ok => paint.tone(Tone::Good, "ok"),
+        RunStatus::Failed => paint.tone(Tone::Bad, &format!("failed, {}", summary.exit_code)),
+        RunStatus::Interrupted => {
+            paint.tone(Tone::Pending, &format!("stopped, {}", summary.exit_code))
+        }
     }
 }
 
@@ -147,6 +151,7 @@ fn describe(record: &RunRecord) -> String {
 }
 
 fn stage_table(record: &RunRecord) -> Table {
+    let paint = Paint::stdout();
     let mut table = Table::new(&["stage", "state", "time", "rows", "checkpoint", "why"]);
     for stage in &record.stages {
         let rows = stage
@@ -160,7 +165,7 @@ fn stage_table(record: &RunRecord) -> Table {
         }));
         table.row([
             stage.stage.as_str(),
-            state,
+            &paint.state(state),
             &time,
             if rows.is_empty() { "-" } else { &rows },
             stage.fingerprint.as_str().get(..12).unwrap_or_default(),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricsConfig {
     /// File for the textfile collector of Prometheus' node exporter, which reads `*.prom`; empty for none.
+    #[schemars(regex(pattern = r"^$|\.prom$"))]
     pub textfile: String,
 }
 
@@ -14,6 +15,7 @@ pub struct MetricsConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LineageConfig {
     /// URL of the receiver; empty for `OPENLINEAGE_URL`, and where that is empty for none.
+    #[schemars(regex(pattern = r"^$|^https?://"))]
     pub url: String,
     /// Where the receiver takes events, as seen from `url`; empty for `OPENLINEAGE_ENDPOINT`, or `api/v1/lineage`.
     pub endpoint: String,
@@ -22,6 +24,7 @@ pub struct LineageConfig {
     /// File that events are appended to, one a line; empty for none.
     pub file: String,
     /// How long an answer of the receiver is waited for.
+    #[schemars(range(min = 0.1, max = 300.0))]
     pub timeout_s: f64,
 }
 
