@@ -3,6 +3,7 @@
 //! | module | what it holds to account |
 //! |---|---|
 //! | `cli` | what commands do and leave alone |
+//! | `checks` | checks of `sql/checks`: what they fail, where their results stand, mistakes in their heads |
 //! | `input` | bad tables, images and configurations: rejects, faults or a clear error, never a panic |
 //! | `crash` | a run that stops at the k-th store operation, for every k |
 //! | `kill` | real signals at real moments |
@@ -28,6 +29,7 @@
 mod architecture;
 mod backbones;
 mod blocks;
+mod checks;
 mod cli;
 mod conformance;
 mod crash;
