@@ -17,6 +17,7 @@
 //! | [`runner`] | runs what is dirty, independent stages side by side, and keeps the record |
 //! | [`stages`] | one file per stage kind: read parts → kernel → write parts |
 //! | [`text`], [`image`], [`model`] | kernels: plain functions of their inputs and options |
+//! | [`query`] | queries over checkpoints by name |
 //! | [`source`], [`sql`], [`schema`] | tables and files of the source; queries; columns |
 //! | [`checkpoint`], [`store`] | parts and manifests; objects by path |
 //! | [`sample`] | the synthetic catalogue |

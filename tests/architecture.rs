@@ -276,7 +276,7 @@ fn nothing_imports_upward() {
         &["cli"],
         &["history", "report", "operation"],
         &["runner"],
-        &["stages"],
+        &["stages", "query"],
         &["config", "sql", "source", "schema"],
         &["checkpoint"],
         &["store", "plan", "graph", "fingerprint"],

@@ -40,9 +40,10 @@ fn checkpoints(space: &TestSpace) -> Objects {
     found
 }
 
-/// Bytes that the files of a folder take, each file once however many names it has.
+/// Bytes that the files of a folder take, each file once however many names it has, but for what any command may write.
 fn disk_bytes(folder: &Path) -> u64 {
     let files = objects(folder).into_keys();
+    let files = files.filter(|path| path != LOCK_FILE && path != "_digests");
     let files = files.map(|path| fs::metadata(folder.join(path)).unwrap());
     let sizes: BTreeMap<u64, u64> = files.map(|meta| (meta.ino(), meta.len())).collect();
     sizes.values().sum()
@@ -296,7 +297,7 @@ fn a_deletion_may_stop_at_any_operation() {
         .iter()
         .map(|group| group.objects)
         .sum();
-    assert!(operations > 15, "{operations}");
+    assert!(operations > 12, "{operations}");
     let expected = objects_of(&clean);
     for k in 0..operations {
         for fault in [Fault::Before(k), Fault::AnswerLost(k)] {

@@ -77,7 +77,7 @@ fn runs_are_listed_and_told_of() {
             &ids[0],
             "failed, 11",
             "error: stage publish: check no found",
-            "needs.predict.predictions",
+            "needs.ingest.unlabelled",
         ]);
     }
     let record = json(&space.rayonnage(&["runs", "latest~3", "--json"]).stdout);
@@ -288,13 +288,6 @@ fn another_model_is_told_with_what_changed_in_it() {
         (&causes[0]["stage"], &causes[0]["change"]["name"]),
         (&"decision_tree".into(), &"params.max_depth".into())
     );
-    // A cause further up is followed to where it is.
-    space.set("clean_text.params.max_words=2");
-    space.run(&[]);
-    space
-        .rayonnage(&["diff"])
-        .expect(0, &[])
-        .printed(&["  clean_text: params.max_words: 500 -> 2", "tokens"]);
     // Another model, and names of categories.
     space.set("predict.params.model=linear_svm");
     space.run(&[]);
@@ -304,6 +297,13 @@ fn another_model_is_told_with_what_changed_in_it() {
         .printed(&["model: decision_tree@", "-> linear_svm@"]);
     let names = json(&space.rayonnage(&["diff", "--json"]).stdout);
     assert_eq!(names["names"]["2280"], "Affiche");
+    // A cause further up is followed to where it is.
+    space.set("clean_text.params.max_words=2");
+    space.run(&[]);
+    space.rayonnage(&["diff"]).expect(0, &[]).printed(&[
+        "  clean_text: params.max_words: 500 -> 2",
+        "features and model (tokens)",
+    ]);
     // The same run twice differs in nothing.
     space
         .rayonnage(&["diff", "latest", "latest"])

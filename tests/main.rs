@@ -7,6 +7,7 @@
 //! | `printed` | what commands print for people, help and colours included |
 //! | `json` | what commands print for programs |
 //! | `shells` | completions and the manual page |
+//! | `checks` | checks of `sql/checks`: what they fail, where their results stand, mistakes in their heads |
 //! | `input` | bad tables, images and configurations: rejects, faults or a clear error, never a panic |
 //! | `crash` | a run that stops at the k-th store operation, for every k |
 //! | `gc` | what is deleted, what never is, and a deletion that stops at the k-th operation |
@@ -36,6 +37,7 @@
 mod architecture;
 mod backbones;
 mod blocks;
+mod checks;
 mod cli;
 mod conformance;
 mod crash;

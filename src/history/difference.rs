@@ -211,6 +211,9 @@ fn products(before: &Predictions, after: &Predictions) -> Vec<ProductChange> {
     products
 }
 
+/// A group of columns that differs, with its place among all that are compared.
+type Differing = (usize, usize, &'static str);
+
 /// Says of each product that changed what differs in it.
 fn explain(
     store: &SharedStore,
@@ -218,7 +221,7 @@ fn explain(
     before: &Predictions,
     after: &Predictions,
 ) -> Result<(), HistoryError> {
-    let mut differs_in: HashMap<(&str, String), BTreeSet<(usize, &'static str)>> = HashMap::new();
+    let mut differs_in: HashMap<(&str, String), BTreeSet<Differing>> = HashMap::new();
     if difference.of(Change::Changed).next().is_some() {
         difference.old.require_ancestors()?;
         difference.new.require_ancestors()?;
@@ -247,7 +250,10 @@ fn explain(
             );
             for (id, names) in differing(&readers.0, &readers.1, dataset, groups, &wanted)? {
                 let known = differs_in.entry((dataset, id.to_owned())).or_default();
-                known.extend(names.into_iter().map(|name| (order, name)));
+                known.extend(names.into_iter().map(|name| {
+                    let place = groups.iter().position(|(known, _)| *known == name);
+                    (order, place.unwrap_or_default(), name)
+                }));
             }
         }
     }
@@ -261,7 +267,7 @@ fn explain(
         product.differs_in = differs_in
             .unwrap_or_default()
             .into_iter()
-            .map(|(_, name)| name)
+            .map(|(.., name)| name)
             .collect();
         let features = product
             .differs_in

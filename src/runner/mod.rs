@@ -7,6 +7,7 @@
 mod error;
 mod facts;
 mod gc;
+mod log;
 mod memory;
 mod observer;
 mod record;
@@ -86,7 +87,7 @@ pub fn run_observed(
         .filter(|stage| selection.stages.contains(*stage))
         .cloned()
         .collect();
-    log_start(&record, stages.len());
+    log::run_begins(&record, stages.len());
     observer.run_started(&RunStart {
         run: &options.run_id,
         pipeline,
@@ -129,7 +130,7 @@ pub fn run_observed(
         // The first failure is the one that matters.
         failure.get_or_insert(error);
     }
-    log_end(&record, stages.len());
+    log::run_ended(&record, stages.len());
     observer.run_ended(&record);
     Ended {
         record: Some(record),
@@ -148,39 +149,6 @@ fn begin(pipeline: &Pipeline, options: &RunOptions) -> Result<(LockGuard, Catalo
     }
     let last = last_fingerprints(&store)?;
     Ok((lock, Catalog::new(store, last)))
-}
-
-fn log_start(record: &RunRecord, stages: usize) {
-    let RunRecord {
-        run,
-        pipeline,
-        version,
-        ..
-    } = record;
-    tracing::info!(run, pipeline, version, stages, "run begins");
-    for (stage, reason) in &record.skipped {
-        tracing::info!(stage, reason, "stage is skipped");
-    }
-}
-
-fn log_end(record: &RunRecord, stages: usize) {
-    let count = |status| record.count(status);
-    tracing::info!(
-        run = record.run,
-        status = record.status.as_str(),
-        exit_code = record.exit_code,
-        failed_stage = record.failed_stage,
-        elapsed_ms = record.elapsed_ms,
-        stages,
-        stages_ran = count(StageStatus::Ran),
-        stages_fresh = count(StageStatus::Fresh),
-        stages_failed = count(StageStatus::Failed),
-        peak_rss_bytes = record.peak_rss_bytes,
-        text_rows_per_s = record.text_rows_per_s,
-        images_per_s = record.images_per_s,
-        published_rows = record.published().map(|(_, rows)| rows),
-        "run ended"
-    );
 }
 
 /// Gathers the facts, once every stage says that nothing is missing.
@@ -390,7 +358,7 @@ impl Execution<'_> {
     }
 
     fn settle(&mut self, (stage, fields, record, result): Outcome) {
-        log_stage_end(&record, result.as_ref().err());
+        log::stage_ended(&record, result.as_ref().err());
         self.observer.stage_ended(&record, result.as_ref());
         self.records.insert(stage.clone(), record);
         match result {
@@ -426,51 +394,6 @@ impl Execution<'_> {
         if let Err(error) = self.catalog.withdraw(stage, &done.fingerprint) {
             tracing::warn!(stage, %error, "cannot withdraw the manifest of a damaged checkpoint");
         }
-    }
-}
-
-fn log_stage_end(record: &StageRecord, error: Option<&StageError>) {
-    let StageRecord {
-        stage,
-        elapsed_ms,
-        done,
-        unit,
-        done_per_s,
-        parts_made,
-        parts_taken_over,
-        ..
-    } = record;
-    match error {
-        None => tracing::info!(
-            stage,
-            elapsed_ms,
-            done,
-            unit,
-            done_per_s,
-            parts_made,
-            parts_taken_over,
-            "stage ended"
-        ),
-        Some(StageError::Interrupted { signal }) => tracing::warn!(
-            stage,
-            elapsed_ms,
-            done,
-            unit,
-            parts_made,
-            parts_taken_over,
-            signal,
-            "stage was stopped"
-        ),
-        Some(error) => tracing::error!(
-            stage,
-            elapsed_ms,
-            done,
-            unit,
-            parts_made,
-            parts_taken_over,
-            error = chain(error),
-            "stage failed"
-        ),
     }
 }
 
