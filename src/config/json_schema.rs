@@ -3,7 +3,7 @@
 //! Derived from the types that read the file, so that it knows the same keys with the same defaults. Draft 7, which is what the
 //! YAML language server knows best; nothing in it refers to anything outside.
 //!
-//! *Invariant*: what the program takes the schema takes. It may take more: what only all of a file together can tell, such as a need
+//! *Invariant*: what the program takes the schema takes, but for numbers in quotes. It may take more: what only all of a file together can tell, such as a need
 //! of the wrong kind, is found by `rayonnage validate`.
 
 use super::resolved::RawPipeline;
