@@ -87,5 +87,5 @@ fn mistakes_in_checks_are_named_with_file_and_line() {
     space.write(file, "-- stage: ingest\nSELECT id, colour FROM labelled\n");
     space
         .rayonnage(&["run", "--until", "ingest"])
-        .expect(11, &["query checks/mine failed", "colour"]);
+        .expect(11, &["sql/checks/mine.sql failed", "colour"]);
 }

@@ -378,7 +378,7 @@ mod tests {
         .unwrap_err();
         let text = error.to_string();
         for expected in [
-            "seed: invalid value",
+            "seed: expected a whole number from 0, found -1",
             "sauce: unknown key; did you mean \"source\"?",
             "source.root: environment variable NOPE is not set",
             "rows_per_part: must lie between",

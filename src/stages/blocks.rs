@@ -275,7 +275,7 @@ mod tests {
             "p.blocks[0]: expected a mapping, found a number",
             "p.blocks[1].analyser: unknown key; did you mean \"analyzer\"?",
             "p.blocks[1].analyzer: unknown value \"char\"",
-            "p.blocks[1].min_df: invalid value",
+            "p.blocks[1].min_df: expected a whole number from 0, found -1",
         ]) {
             assert!(issue.starts_with(start), "{issue:?}, not {start:?}");
         }

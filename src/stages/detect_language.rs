@@ -248,7 +248,7 @@ mod tests {
         assert!(found[1].starts_with("p.min_confidence: "), "{found:?}");
         assert!(found[2].starts_with("p.prior: "), "{found:?}");
         let found = issues(&json!({"detector": "lingwa"}));
-        assert!(found[0].starts_with("p.detector: ") && found[0].contains("`lingua`"));
+        assert!(found[0].starts_with("p.detector: ") && found[0].contains("\"lingua\""));
     }
 
     #[cfg(feature = "lingua")]

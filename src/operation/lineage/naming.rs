@@ -18,7 +18,6 @@ pub(super) struct Place {
 impl Place {
     /// Of the URL of a store.
     pub(super) fn of(url: &str) -> Self {
-        let url = url.trim_end_matches('/');
         let (namespace, prefix) = match url.split_once("://") {
             Some(("file", path)) => ("file".to_owned(), path.to_owned()),
             None => ("file".to_owned(), url.to_owned()),
@@ -31,8 +30,9 @@ impl Place {
         };
         Self {
             namespace,
-            prefix,
-            url: url.to_owned(),
+            // Of the root of a disk there is nothing left.
+            prefix: prefix.trim_end_matches('/').to_owned(),
+            url: url.trim_end_matches('/').to_owned(),
         }
     }
 

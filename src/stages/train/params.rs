@@ -404,7 +404,7 @@ mod tests {
             ),
             (
                 json!({"model": "decision_tree", "max_features": 0}),
-                "p.max_features: invalid value: integer `0`, expected all, sqrt or a number above 0",
+                "p.max_features: expected all, sqrt or a number above 0, found 0",
             ),
             (
                 json!({"model": "gradient_boosting", "early_stopping": true}),
