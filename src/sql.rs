@@ -83,7 +83,7 @@ pub enum SqlError {
 /// The queries and checks of a folder; shipped ones stand in for those that it lacks.
 #[derive(Debug, Clone)]
 pub struct Queries {
-    queries: BTreeMap<String, QueryText>,
+    texts: Texts,
     checks: Vec<Check>,
     report: Vec<ReportQuery>,
 }
@@ -174,7 +174,7 @@ impl Queries {
         }
         let checks = checks?;
         Ok(Self {
-            queries,
+            texts: queries,
             checks,
             report,
         })
@@ -200,7 +200,7 @@ impl Queries {
     }
 
     fn query(&self, name: &str) -> Result<&QueryText, SqlError> {
-        self.queries.get(name).ok_or_else(|| SqlError::Unknown {
+        self.texts.get(name).ok_or_else(|| SqlError::Unknown {
             name: name.to_owned(),
         })
     }

@@ -20,11 +20,12 @@ const VARIABLE: &str = "RAYONNAGE_COMPLETE";
 
 const NAME: &str = "rayonnage";
 
-/// Answers a script that asks for completions, and then ends the process; else does nothing.
-pub(super) fn answer() {
-    CompleteEnv::with_factory(Arguments::command)
-        .var(VARIABLE)
-        .complete();
+/// Answers a script that asks for completions; returns whether one did. Then there is nothing else to be done.
+pub(super) fn answer() -> bool {
+    let folder = std::env::current_dir().ok();
+    let asked = CompleteEnv::with_factory(Arguments::command).var(VARIABLE);
+    let answered = asked.try_complete(std::env::args_os(), folder.as_deref());
+    answered.unwrap_or_else(|error| error.exit())
 }
 
 /// Prints the script of a shell.

@@ -62,10 +62,12 @@ pub(super) fn explain(common: &Common, arguments: &ExplainArguments) -> Result<(
 }
 
 fn text_of(stage: &str, status: &Status, document: &ExplainDocument<'_>) -> String {
-    let state = Paint::stdout().state(document.state.state);
+    let painted = Paint::stdout().state(document.state.state);
     let mut text = match status {
-        Status::Fresh { fingerprint } => format!("{stage} is {state} (checkpoint {fingerprint})\n"),
-        Status::Dirty { reason, .. } => format!("{stage} is {state}: {reason}\n"),
+        Status::Fresh { fingerprint } => {
+            format!("{stage} is {painted} (checkpoint {fingerprint})\n")
+        }
+        Status::Dirty { reason, .. } => format!("{stage} is {painted}: {reason}\n"),
     };
     if !document.changes.is_empty() {
         let mut table = Table::new(&["changed", "old", "new"]);

@@ -7,6 +7,7 @@ use super::CommandError;
 use super::args::Arguments;
 use super::output::print;
 use crate::exit_code;
+use clap::builder::Str;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
@@ -143,11 +144,7 @@ fn describe(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
     let mut line = vec![bold(name)];
     for argument in own.iter().filter(|argument| argument.is_positional()) {
         let names = argument.get_value_names().unwrap_or_default();
-        let names = names
-            .iter()
-            .map(|name| name.as_str())
-            .collect::<Vec<_>>()
-            .join(" ");
+        let names = names.iter().map(Str::as_str).collect::<Vec<_>>().join(" ");
         let (left, right) = if argument.is_required_set() {
             (" ", "")
         } else {

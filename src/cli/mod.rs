@@ -54,7 +54,7 @@ enum CommandError {
         /// Where the configuration names it.
         key: &'static str,
         /// Why not.
-        source: StoreError,
+        source: Box<StoreError>,
     },
     /// A store cannot be read.
     #[error(transparent)]
@@ -131,14 +131,10 @@ impl CommandError {
             Self::Failed(run) => run.error.exit_code(),
             Self::Config(_)
             | Self::Sql(_)
-            | Self::Store(StoreError::NoConditions { .. } | StoreError::ReadOnly { .. })
-            | Self::Root {
-                source:
-                    StoreError::Url { .. }
-                    | StoreError::NoConditions { .. }
-                    | StoreError::ReadOnly { .. },
-                ..
-            } => exit_code::CONFIG,
+            | Self::Store(StoreError::NoConditions { .. } | StoreError::ReadOnly { .. }) => {
+                exit_code::CONFIG
+            }
+            Self::Root { source, .. } if is_misconfigured(source) => exit_code::CONFIG,
             Self::History(error) if error.is_usage() => exit_code::USAGE,
             Self::History(HistoryError::Checkpoint(CheckpointError::Damaged { .. })) => {
                 exit_code::CORRUPT_CHECKPOINT
@@ -162,9 +158,19 @@ impl CommandError {
 /// Runs the program and ends the process.
 ///
 /// Everything is written and flushed by then. The process ends at once: the libraries that it has loaded would take a tenth of a
+/// Whether a store cannot be used because of what the configuration says of it.
+fn is_misconfigured(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Url { .. } | StoreError::NoConditions { .. } | StoreError::ReadOnly { .. }
+    )
+}
+
 /// second to put themselves away first.
 pub fn main() -> ! {
-    completions::answer();
+    if completions::answer() {
+        signal_hook::low_level::exit(exit_code::OK.into());
+    }
     let arguments = Arguments::parse();
     let exit_code = match dispatch(&arguments) {
         Ok(()) => exit_code::OK,

@@ -166,6 +166,7 @@ mod tests {
     use std::io;
 
     fn of(key: &'static str, source: StoreError) -> String {
+        let source = Box::new(source);
         remedy(&CommandError::Root { key, source }).unwrap_or_default()
     }
 

@@ -117,7 +117,10 @@ fn open_options(config: &PipelineConfig) -> OpenOptions {
 
 /// An error of the store that the configuration names at a key.
 fn failed(key: &'static str) -> impl Fn(StoreError) -> CommandError {
-    move |source| CommandError::Root { key, source }
+    move |source| CommandError::Root {
+        key,
+        source: Box::new(source),
+    }
 }
 
 /// Reads and checks the configuration and the queries.

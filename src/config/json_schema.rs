@@ -176,7 +176,7 @@ fn first_paragraph(text: &str) -> String {
     while let Some((before, after)) = rest.split_once("[`") {
         plain.push_str(before);
         let (name, after) = after.split_once("`]").unwrap_or((after, ""));
-        plain.push_str(&format!("`{name}`"));
+        plain.extend(["`", name, "`"]);
         // The target of a link, where it is not its text.
         let target = after
             .strip_prefix('(')

@@ -194,7 +194,7 @@ impl RunError {
                 }
                 _ => None,
             },
-            _ => None,
+            Self::Checkpoint(_) => None,
         }
     }
 }

@@ -126,9 +126,9 @@ impl JsonSchema for Params {
         let takes = models.iter().map(|(name, _, schema)| {
             let mut schema = schema.clone();
             // Names the key, so that it is none too many; what it may hold stands above.
-            schema
-                .pointer_mut("/properties")
-                .map(|keys| keys["model"] = true.into());
+            if let Some(keys) = schema.pointer_mut("/properties") {
+                keys["model"] = true.into();
+            }
             json!({
                 "if": { "properties": { "model": { "const": name } }, "required": ["model"] },
                 "then": schema,
