@@ -26,7 +26,7 @@ pub enum QueryError {
         /// The columns of the tables that it names, for those who misspelt one.
         columns: String,
         /// Why.
-        source: SqlError,
+        source: Box<SqlError>,
     },
     /// A checkpoint cannot be read.
     #[error(transparent)]
@@ -57,7 +57,7 @@ impl Tables {
         let query = AdHocQuery::parse(name, text, &|stage, dataset| self.has(stage, dataset));
         let query = query.map_err(|source| QueryError::Sql {
             columns: String::new(),
-            source,
+            source: Box::new(source),
         })?;
         let mut columns = String::new();
         let mut read: Vec<(&str, RecordBatch)> = Vec::new();
@@ -73,7 +73,7 @@ impl Tables {
             read.iter().map(|(name, rows)| (*name, rows)).collect();
         sql::run(name, &query.text, &handed).map_err(|source| QueryError::Sql {
             columns: columns.trim_start_matches("; ").to_owned(),
-            source,
+            source: Box::new(source),
         })
     }
 

@@ -48,6 +48,7 @@ pub fn normalised(text: &str, space: &TestSpace) -> String {
         (r"\b[0-9.]+ (B|KiB|MiB)\b", "<size>"),
         (r" in [0-9.]+[mµ]?s\b", " in <time>"),
         (r" after [0-9.]+ s\b", " after <time>"),
+        (r"\belapsed_ms=\d+", "elapsed_ms=<time>"),
         ("  +", "  "),
         (r"[ \t]+\n", "\n"),
     ] {

@@ -295,7 +295,10 @@ mod tests {
             );
         }
         let said = parse("-- stage: a\nDROP TABLE a").unwrap_err();
-        assert!(said.contains("checks/c.sql: a query is one SELECT"), "{said}");
+        assert!(
+            said.contains("checks/c.sql: a query is one SELECT"),
+            "{said}"
+        );
     }
 
     #[test]

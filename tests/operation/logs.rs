@@ -155,7 +155,7 @@ fn mistakes_in_the_configuration_are_objects_too() {
         lines[0]["error"]
             .as_str()
             .unwrap()
-            .contains("seed: invalid type")
+            .contains("seed: expected")
     );
     assert!(lines[0]["run"].is_string());
 }
