@@ -169,6 +169,8 @@ fn is_misconfigured(error: &StoreError) -> bool {
 /// second to put themselves away first.
 pub fn main() -> ! {
     if completions::answer() {
+        // What is in the buffer has no end of line, and would be lost.
+        let _ = std::io::Write::flush(&mut std::io::stdout());
         signal_hook::low_level::exit(exit_code::OK.into());
     }
     let arguments = Arguments::parse();
