@@ -155,9 +155,6 @@ impl CommandError {
     }
 }
 
-/// Runs the program and ends the process.
-///
-/// Everything is written and flushed by then. The process ends at once: the libraries that it has loaded would take a tenth of a
 /// Whether a store cannot be used because of what the configuration says of it.
 fn is_misconfigured(error: &StoreError) -> bool {
     matches!(
@@ -166,6 +163,9 @@ fn is_misconfigured(error: &StoreError) -> bool {
     )
 }
 
+/// Runs the program and ends the process.
+///
+/// Everything is written and flushed by then. The process ends at once: the libraries that it has loaded would take a tenth of a
 /// second to put themselves away first.
 pub fn main() -> ! {
     if completions::answer() {

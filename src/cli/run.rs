@@ -137,7 +137,10 @@ impl Attempt<'_> {
             words.extend(["--config".to_owned(), config]);
         }
         for setting in &self.common.set {
-            words.extend(["--set".to_owned(), setting.clone()]);
+            words.extend(["--set".to_owned(), shown(setting)]);
+        }
+        if self.common.device != "auto" {
+            words.extend(["--device".to_owned(), self.common.device.clone()]);
         }
         let selection = &self.options.selection;
         for (option, stage) in [("--until", &selection.until), ("--only", &selection.only)] {
@@ -147,6 +150,14 @@ impl Attempt<'_> {
         }
         let words = words.iter().map(|word| quoted(word));
         words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A setting without what may be a credential: the line that it stands in goes to logs.
+fn shown(setting: &str) -> String {
+    match setting.split_once('=') {
+        Some((key, value)) if value.contains(['@', '?']) => format!("{key}=…"),
+        _ => setting.to_owned(),
     }
 }
 
@@ -183,6 +194,17 @@ pub(super) fn listen(cancel: &CancelToken) -> Result<(), CommandError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_a_credential_is_not_repeated() {
+        assert_eq!(shown("seed=7"), "seed=7");
+        for secret in [
+            "lineage.url=http://user:secret@host",
+            "lineage.endpoint=x?code=secret",
+        ] {
+            assert!(!shown(secret).contains("secret"));
+        }
+    }
 
     #[test]
     fn words_are_quoted_for_the_shell() {

@@ -9,8 +9,9 @@ use crate::runner::{RunRecord, RunStart, StageRecord, StageStatus};
 use crate::stages::CheckResult;
 use chrono::NaiveDate;
 use serde_json::Value;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -309,6 +310,8 @@ fn write_aside(path: &Path, text: &str) -> std::io::Result<()> {
     let written = File::create(&aside)
         .and_then(|mut file| {
             file.write_all(text.as_bytes())?;
+            // The collector is another user, and a service may have a strict mask.
+            file.set_permissions(Permissions::from_mode(0o644))?;
             file.sync_all()
         })
         .and_then(|()| std::fs::rename(&aside, path));

@@ -110,7 +110,9 @@ fn fingerprints<'a>(
     record: &'a RunRecord,
     records: &'a [RunRecord],
 ) -> impl Iterator<Item = &'a Fingerprint> {
-    let runs = std::iter::once(record).chain(records);
+    // Never of a later run: that is not what this one made.
+    let before = records.iter().filter(|other| other.run < record.run);
+    let runs = std::iter::once(record).chain(before);
     let stages = runs.flat_map(|run| &run.stages);
     stages
         .filter(move |other| other.stage == stage)

@@ -35,7 +35,14 @@ pub(super) fn images(
         return Ok(None);
     };
     let mut colours = Colours::default();
-    colours.read(stage, reader, products)?;
+    if !colours.read(reader, products)? {
+        // After a run that failed in between, its products stand beside the images of the run before.
+        tracing::warn!(
+            stage,
+            "the images are not those of the products, and so not shown"
+        );
+        return Ok(None);
+    }
     let mut statuses = colours.statuses.clone();
     if has_dataset(reader, UNLABELLED) {
         for part in &reader.dataset(UNLABELLED)?.parts {
@@ -96,34 +103,29 @@ const COLUMNS: [&str; 8] = [
 ];
 
 impl Colours {
-    /// Reads part by part: part *i* of the images holds the rows of part *i* of the products, in their order.
+    /// Reads part by part: part *i* of the images holds the rows of part *i* of the products, in their order. Returns whether it does.
     fn read(
         &mut self,
-        stage: &str,
         reader: &CheckpointReader,
         products: &CheckpointReader,
-    ) -> Result<(), ReportError> {
-        let unusable = |detail: &str| ReportError::Unusable {
-            stage: stage.to_owned(),
-            detail: detail.to_owned(),
-        };
+    ) -> Result<bool, ReportError> {
         let parts = |reader: &CheckpointReader| -> Result<Vec<PartManifest>, ReportError> {
             Ok(reader.dataset(LABELLED)?.parts.clone())
         };
         let (images, rows) = (parts(reader)?, parts(products)?);
         if images.len() != rows.len() {
-            return Err(unusable("it has other parts than the products"));
+            return Ok(false);
         }
         for (images, rows) in images.iter().zip(&rows) {
             let columns = ["id", "title", "image", "label"];
             let rows = products.part(LABELLED, rows, Some(&columns))?;
             let images = reader.columns(LABELLED, images, &COLUMNS)?;
             if texts(&images, "id")? != texts(&rows, "id")? {
-                return Err(unusable("its rows are not those of the products"));
+                return Ok(false);
             }
             self.add(&images, &rows)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn add(&mut self, images: &RecordBatch, rows: &RecordBatch) -> Result<(), ReportError> {
