@@ -107,6 +107,8 @@ fn on_a_terminal(space: &TestSpace, arguments: &str, variables: &[(&str, &str)])
         .env("RAYONNAGE_SOURCE", "catalogue")
         .env("TERM", "xterm")
         .env_remove("NO_COLOR")
+        // Where tests run by themselves a terminal counts as one with colours, whatever its name.
+        .env_remove("CI")
         .envs(variables.iter().copied())
         .stdin(Stdio::null());
     let output = command.output().unwrap();
