@@ -61,8 +61,13 @@ impl Tables {
         })?;
         let mut columns = String::new();
         let mut read: Vec<(&str, RecordBatch)> = Vec::new();
-        for table in &query.tables {
-            let (stage, dataset) = self.resolve(table)?;
+        let named = query.tables.iter().map(|table| (table, false));
+        let own = query.own.iter().map(|table| (table, true));
+        for (table, is_own) in named.chain(own) {
+            let (stage, dataset) = match self.resolve(table) {
+                Err(_) if is_own => continue,
+                found => found?,
+            };
             let manifest = &self.manifests[stage];
             let known: Vec<&str> = names(manifest, dataset).map(|(name, _)| name).collect();
             let _ = write!(columns, "; {table} has {}", known.join(", "));

@@ -121,6 +121,9 @@ fn queries_name_datasets() {
         joined.len() > 3 && rows.to_string() == folds[0],
         "{joined:?}"
     );
+    // A name that the query gives itself, and reads the table of that name for.
+    let own = "WITH split AS (SELECT id FROM split WHERE fold = 'test') SELECT COUNT(*) FROM split";
+    assert_eq!(query(&space, own), folds);
     // All columns but the tensors, which must be named.
     let all = space.rayonnage(&[
         "show",

@@ -10,6 +10,7 @@ mod gc;
 mod log;
 mod memory;
 mod observer;
+mod recent;
 mod record;
 mod selection;
 
@@ -17,15 +18,17 @@ pub use error::RunError;
 pub use facts::{Pipeline, gather_facts, require_stage};
 pub use gc::{Collected, GcOptions, collect_garbage};
 pub use observer::{Ended, Observer, RunStart, Unobserved};
+pub use recent::{last_fingerprints, latest_record};
 pub use record::{
-    DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, StoreRecord, chain,
-    last_fingerprints, latest_record, new_run_id,
+    DeviceRecord, RunRecord, RunStatus, StageRecord, StageStatus, StoreRecord, chain, new_run_id,
 };
 pub use selection::{SelectionOptions, select};
 
 use memory::MemoryWatch;
+use recent::Recent;
 
-use crate::checkpoint::{Catalog, CheckpointWriter, LOCK_FILE, Manifest, contents_of};
+use crate::checkpoint::gc::CheckpointId;
+use crate::checkpoint::{Catalog, CheckpointWriter, Manifest, contents_of};
 use crate::fingerprint::{DirtyReason, Fields, Fingerprint};
 use crate::graph::StageId;
 use crate::monitor::{Monitor, StageMonitor, peak_rss_bytes, stage_span};
@@ -71,7 +74,11 @@ pub fn run_observed(
     monitor: &Monitor,
     observer: &mut dyn Observer,
 ) -> Ended {
-    let (lock, catalog) = match begin(pipeline, options) {
+    let Begun {
+        lock,
+        catalog,
+        makers,
+    } = match begin(pipeline, options) {
         Ok(begun) => begun,
         Err(failure) => {
             return Ended {
@@ -99,6 +106,7 @@ pub fn run_observed(
             let mut execution = Execution {
                 pipeline,
                 catalog: &catalog,
+                makers: &makers,
                 facts: &facts,
                 selection,
                 monitor,
@@ -138,17 +146,30 @@ pub fn run_observed(
     }
 }
 
+/// A run that holds the checkpoints.
+struct Begun {
+    lock: LockGuard,
+    catalog: Catalog,
+    makers: BTreeMap<CheckpointId, String>,
+}
+
 /// Takes the checkpoints, and finds out what runs before this one left there.
-fn begin(pipeline: &Pipeline, options: &RunOptions) -> Result<(LockGuard, Catalog), RunError> {
+fn begin(pipeline: &Pipeline, options: &RunOptions) -> Result<Begun, RunError> {
+    let lock = pipeline.lock(&format!("run {}", options.run_id))?;
     let store = pipeline.environment.checkpoints.clone();
-    let owner = format!("run {} (process {})", options.run_id, std::process::id());
-    let lock = store.lock(LOCK_FILE, &owner).map_err(RunError::from_lock)?;
     if store.local_root().is_none() {
         // What killed runs left, of any stage; on a disk every stage sweeps its own folder.
         store.sweep("")?;
     }
-    let last = last_fingerprints(&store)?;
-    Ok((lock, Catalog::new(store, last)))
+    let Recent {
+        fingerprints,
+        makers,
+    } = Recent::read(&store)?;
+    Ok(Begun {
+        lock,
+        catalog: Catalog::new(store, fingerprints),
+        makers,
+    })
 }
 
 /// Gathers the facts, once every stage says that nothing is missing.
@@ -187,6 +208,8 @@ struct Done {
 struct Execution<'a> {
     pipeline: &'a Pipeline,
     catalog: &'a Catalog,
+    /// The run that made each checkpoint, as far as recent records tell.
+    makers: &'a BTreeMap<CheckpointId, String>,
     facts: &'a BTreeMap<StageId, StageFacts>,
     selection: &'a Selection,
     monitor: &'a Monitor,
@@ -292,7 +315,9 @@ impl Execution<'_> {
         match status {
             Status::Fresh { fingerprint } => {
                 let manifest = self.catalog.manifest(stage, &fingerprint).ok().flatten();
-                let record = StageRecord::fresh(stage, &fingerprint, manifest.as_ref());
+                let id = (stage.clone(), fingerprint.clone());
+                let made_by = self.makers.get(&id).cloned();
+                let record = StageRecord::fresh(stage, &fingerprint, manifest.as_ref(), made_by);
                 self.records.insert(stage.clone(), record);
                 let contents = contents.unwrap_or_default();
                 self.done.insert(
