@@ -61,18 +61,20 @@ impl Tables {
         })?;
         let mut columns = String::new();
         let mut read: Vec<(&str, RecordBatch)> = Vec::new();
-        let named = query.tables.iter().map(|table| (table, false));
-        let own = query.own.iter().map(|table| (table, true));
-        for (table, is_own) in named.chain(own) {
-            let (stage, dataset) = match self.resolve(table) {
-                Err(_) if is_own => continue,
-                found => found?,
-            };
+        for table in &query.tables {
+            let (stage, dataset) = self.resolve(table)?;
             let manifest = &self.manifests[stage];
             let known: Vec<&str> = names(manifest, dataset).map(|(name, _)| name).collect();
             let _ = write!(columns, "; {table} has {}", known.join(", "));
             let reader = CheckpointReader::new(self.store.clone(), manifest.clone());
             read.push((table.as_str(), rows(&reader, dataset, &query)?));
+        }
+        // Polars would take the table wherever the name stands, and the query's own one nowhere.
+        for own in query.own.iter().filter(|own| self.resolve(own).is_ok()) {
+            let _ = write!(
+                columns,
+                "; {own} is what this query defines, and no table in it: give that another name to read the table"
+            );
         }
         let handed: Vec<(&str, &RecordBatch)> =
             read.iter().map(|(name, rows)| (*name, rows)).collect();

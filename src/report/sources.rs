@@ -162,8 +162,11 @@ impl<'a> Sources<'a> {
         stages.filter(move |(_, reader)| reader.manifest().kind == kind)
     }
 
-    /// The checkpoint that stands for a kind: that of the stage that is named like it, or else the first one.
+    /// The checkpoint that stands for a kind: that of the stage that is named like it, or else the first one; none where it is gone.
     pub(super) fn main<'b>(&'b self, kind: &'b str) -> Option<(&'b str, &'b CheckpointReader)> {
+        if self.gone.iter().any(|stage| stage == kind) {
+            return None;
+        }
         let named = self.of_kind(kind).find(|(stage, _)| *stage == kind);
         named.or_else(|| self.of_kind(kind).next())
     }

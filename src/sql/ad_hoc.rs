@@ -16,7 +16,7 @@ pub struct AdHocQuery {
     pub text: String,
     /// The tables that it reads, as it calls them.
     pub tables: Vec<String>,
-    /// Names that it gives itself (`WITH name AS`). The definition of one may read a table of that name.
+    /// Names that it gives itself (`WITH name AS`): no table of that name is handed to it.
     pub own: Vec<String>,
     /// Every word that may name a column.
     words: BTreeSet<String>,
