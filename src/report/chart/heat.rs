@@ -61,7 +61,8 @@ pub(in crate::report) fn heat(title: &str, map: &HeatMap) -> Svg {
                     (false, false) => "",
                 };
                 let size = if count > 20 { 8.0 } else { 12.0 };
-                let middle = (place[0] + cell / 2.0, place[1] + (cell + size * 0.7) / 2.0);
+                let baseline = place[1] + f64::midpoint(cell, size * 0.7);
+                let middle = (place[0] + cell / 2.0, baseline);
                 svg.number(class, middle, &percent.to_string());
             }
         }
