@@ -1,0 +1,270 @@
+//! Whether the servers of a store can be reached, seen below the retries of `object_store`.
+//!
+//! `object_store` repeats each request that did not get through, and [`super::BucketStore`] repeats what is left of that. For a busy
+//! server this is right; for an address where nobody is, each layer multiplies the other. So every attempt passes here first.
+//! *Invariant*: a server that could not be reached for long enough is waited for by nobody any longer, and every answer of it,
+//! whatever it says, ends that.
+
+use async_trait::async_trait;
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+    ReqwestConnector,
+};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use thiserror::Error;
+
+/// How long a connection may take to be made.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a server may be silent once a connection is made.
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long is waited for a server that never answered: most likely there is none. A pause of the retries, ten seconds at most,
+/// may come on top.
+const PATIENCE_AT_FIRST: Duration = Duration::from_secs(20);
+
+/// How long is waited for a server that did answer, and may be starting again.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// How long is waited for the service that knows the role of the machine: where there is one, it is next door.
+const PATIENCE_WITH_METADATA: Duration = Duration::from_secs(4);
+
+/// Where clouds tell a machine its role.
+const METADATA_HOSTS: [&str; 3] = [
+    "169.254.169.254",
+    "metadata.google.internal",
+    "metadata.google.internal.",
+];
+
+/// A server that is not waited for any longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lost {
+    /// `http://host:port`, without credentials.
+    pub(super) server: String,
+    /// How long it was waited for.
+    pub(super) waited: Duration,
+    /// The first cause.
+    pub(super) detail: String,
+    /// It would have told the role of the machine.
+    pub(super) is_metadata: bool,
+}
+
+/// What is known of the servers of one store.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    /// The URL of the store.
+    url: String,
+    /// Host and port of a metadata service that the environment names.
+    metadata: Option<String>,
+    servers: Mutex<BTreeMap<String, Server>>,
+}
+
+/// What is known of one server.
+#[derive(Debug, Default)]
+struct Server {
+    has_answered: bool,
+    is_told: bool,
+    silent_since: Option<Instant>,
+    lost: Option<Lost>,
+}
+
+impl Reach {
+    /// Nothing is known yet; `metadata` is the URL of the metadata service where the environment names one.
+    pub(super) fn new(url: &str, metadata: Option<&str>) -> Self {
+        let authority = |url: &str| {
+            let (_, rest) = url.split_once("://")?;
+            rest.split('/').next().map(str::to_owned)
+        };
+        Self {
+            url: url.to_owned(),
+            metadata: metadata.and_then(authority),
+            servers: Mutex::default(),
+        }
+    }
+
+    /// A server that is not waited for any longer, if there is one.
+    pub(super) fn lost(&self) -> Option<Lost> {
+        self.servers().values().find_map(|of| of.lost.clone())
+    }
+
+    fn servers(&self) -> MutexGuard<'_, BTreeMap<String, Server>> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_metadata(&self, address: &Address) -> bool {
+        METADATA_HOSTS.contains(&address.host.as_str())
+            || self.metadata.as_ref() == Some(&address.authority)
+    }
+
+    /// Notes an answer.
+    fn answered(&self, address: &Address, response: &HttpResponse) {
+        let status = response.status();
+        // A metadata service that knows of no role is as good as none.
+        let has_no_role = self.is_metadata(address) && status.is_client_error();
+        let mut servers = self.servers();
+        let server = servers.entry(address.shown()).or_default();
+        server.has_answered = true;
+        server.silent_since = None;
+        server.lost = has_no_role.then(|| Lost {
+            server: address.shown(),
+            waited: Duration::ZERO,
+            detail: format!("it answered {status}"),
+            is_metadata: true,
+        });
+    }
+
+    /// Notes that a server was not reached; the error says whether anybody tries again.
+    fn missed(&self, address: &Address, error: HttpError, is_final: bool) -> HttpError {
+        let is_metadata = self.is_metadata(address);
+        let mut servers = self.servers();
+        let server = servers.entry(address.shown()).or_default();
+        let patience = match (is_metadata, server.has_answered) {
+            (true, _) => PATIENCE_WITH_METADATA,
+            (false, false) => PATIENCE_AT_FIRST,
+            (false, true) => PATIENCE,
+        };
+        let waited = server
+            .silent_since
+            .get_or_insert_with(Instant::now)
+            .elapsed();
+        let detail = first_cause(&error);
+        if is_final || waited >= patience {
+            let lost = Lost {
+                server: address.shown(),
+                waited,
+                detail,
+                is_metadata,
+            };
+            server.lost = Some(lost);
+            // Of no kind that `object_store` tries again.
+            return HttpError::new(HttpErrorKind::Unknown, GivenUp { source: error });
+        }
+        if !std::mem::replace(&mut server.is_told, true) {
+            self.tell(&address.shown(), &detail, is_metadata);
+        }
+        error
+    }
+
+    fn tell(&self, server: &str, error: &str, is_metadata: bool) {
+        let store = &self.url;
+        if is_metadata {
+            tracing::warn!(
+                store,
+                error,
+                "the environment has no credentials, and {server} does not tell a role of this machine; trying again"
+            );
+        } else {
+            tracing::warn!(store, error, "cannot reach {server}; trying again");
+        }
+    }
+}
+
+/// An attempt after which nobody tries again.
+#[derive(Debug, Error)]
+#[error("given up")]
+struct GivenUp {
+    source: HttpError,
+}
+
+/// The address that a request goes to.
+struct Address {
+    scheme: String,
+    host: String,
+    /// Host and port.
+    authority: String,
+}
+
+impl Address {
+    fn of(request: &HttpRequest) -> Self {
+        let uri = request.uri();
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        let bare = authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, bare)| bare);
+        Self {
+            scheme: uri.scheme_str().unwrap_or_default().to_owned(),
+            host: uri.host().unwrap_or_default().to_owned(),
+            authority: bare.to_owned(),
+        }
+    }
+
+    fn shown(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority)
+    }
+}
+
+/// Makes the clients of a store.
+#[derive(Debug)]
+pub(super) struct WatchedConnector(pub(super) Arc<Reach>);
+
+impl HttpConnector for WatchedConnector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(WatchedClient {
+            inner: ReqwestConnector::default().connect(options)?,
+            reach: Arc::clone(&self.0),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct WatchedClient {
+    inner: HttpClient,
+    reach: Arc<Reach>,
+}
+
+#[async_trait]
+impl HttpService for WatchedClient {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (address, started) = (Address::of(&request), Instant::now());
+        match self.inner.execute(request).await {
+            Ok(response) => {
+                self.reach.answered(&address, &response);
+                Ok(response)
+            }
+            Err(error) if is_unreached(&error, started.elapsed()) => {
+                let is_final = speaks_otherwise(&error);
+                Err(self.reach.missed(&address, error, is_final))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether no connection was made: one that is silent is given up later than one that is not made.
+fn is_unreached(error: &HttpError, elapsed: Duration) -> bool {
+    match error.kind() {
+        HttpErrorKind::Connect => true,
+        HttpErrorKind::Timeout => elapsed < READ_TIMEOUT,
+        _ => false,
+    }
+}
+
+/// Whether somebody is there who does not speak TLS, or is not who it should be: that does not pass.
+fn speaks_otherwise(error: &HttpError) -> bool {
+    fn is_invalid(error: &io::Error) -> bool {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        error.kind() == io::ErrorKind::InvalidData || inner.is_some_and(is_invalid)
+    }
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref().is_some_and(is_invalid) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// The innermost cause: it says most, and does not repeat the URL.
+fn first_cause(error: &HttpError) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
