@@ -4,6 +4,7 @@
 //! the manifest keeps, so key and explanation cannot drift apart. Pure: no files, no clock.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Version of the fingerprint scheme and of the checkpoint layout. A change makes every stage dirty.
@@ -126,6 +127,26 @@ impl Fields {
             }
             leaf => self.push(name, leaf),
         }
+    }
+
+    /// The JSON value that was added under a name, put together again; null where there was none. A key with a dot comes back as two.
+    #[must_use]
+    pub fn json(&self, name: &str) -> serde_json::Value {
+        if let Some(leaf) = self.0.iter().find(|field| field.name == name) {
+            return serde_json::from_str(&leaf.value).unwrap_or_default();
+        }
+        let below = self.0.iter().filter_map(|field| {
+            let path = field.name.strip_prefix(name)?.strip_prefix('.')?;
+            Some(path.split_once('.').map_or(path, |(key, _)| key))
+        });
+        let keys: BTreeSet<&str> = below.collect();
+        if keys.is_empty() {
+            return serde_json::Value::Null;
+        }
+        let members = keys.into_iter();
+        members
+            .map(|key| (key.to_owned(), self.json(&format!("{name}.{key}"))))
+            .collect()
     }
 
     /// The fields in order.
@@ -295,6 +316,18 @@ mod tests {
             fields.push(*name, value);
         }
         fields
+    }
+
+    #[test]
+    fn values_are_put_together_again() {
+        let mut fields = Fields::default();
+        let value =
+            serde_json::json!({"cv": {"folds": 5}, "margin": 0.1, "empty": {}, "filter": "box"});
+        fields.push_json("params", &value);
+        fields.push("paramsilon", "not JSON");
+        assert_eq!(fields.json("params"), value);
+        assert_eq!(fields.json("params.cv.folds"), 5);
+        assert!(fields.json("params.absent").is_null());
     }
 
     #[test]

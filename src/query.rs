@@ -69,6 +69,13 @@ impl Tables {
             let reader = CheckpointReader::new(self.store.clone(), manifest.clone());
             read.push((table.as_str(), rows(&reader, dataset, &query)?));
         }
+        // Polars would take the table wherever the name stands, and the query's own one nowhere.
+        for own in query.own.iter().filter(|own| self.resolve(own).is_ok()) {
+            let _ = write!(
+                columns,
+                "; {own} is what this query defines, and no table in it: give that another name to read the table"
+            );
+        }
         let handed: Vec<(&str, &RecordBatch)> =
             read.iter().map(|(name, rows)| (*name, rows)).collect();
         sql::run(name, &query.text, &handed).map_err(|source| QueryError::Sql {

@@ -124,7 +124,7 @@ fn reports_go_with_their_checkpoints_and_records_later() {
     let latest = format!("{{\"run\": \"{}\"}}", runs[2]);
     space.write("checkpoints/_report/latest.json", &latest);
     space
-        .rayonnage(&["gc", "--keep-runs", "1", "--keep-records", "2", "--delete"])
+        .rayonnage(&["gc", "--keep-runs", "1", "--keep-records", "1", "--delete"])
         .expect(0, &[])
         .printed(&[
             "1 run record, ",
@@ -137,10 +137,43 @@ fn reports_go_with_their_checkpoints_and_records_later() {
         .collect();
     assert_eq!(is_there, [true, false, true]);
     assert_eq!(space.read("checkpoints/_report/latest.json"), latest);
-    assert_eq!(objects(&space.path("checkpoints/_runs")).len(), 2);
+    // The record of the run that made what is kept says what it took.
+    let records = objects(&space.path("checkpoints/_runs")).into_keys();
+    assert!(records.eq([&runs[2], &runs[0]].map(|run| format!("{run}.json"))));
     let kept = objects(&space.path("checkpoints/clean_text"));
     let complete = kept.keys().filter(|path| path.ends_with("manifest.json"));
     assert_eq!(complete.count(), 1);
+}
+
+#[test]
+fn a_report_and_a_deletion_do_not_meet() {
+    let space = with_garbage();
+    let run = space.record().run;
+    let store = store::open(&space.path("checkpoints").display().to_string()).unwrap();
+    let guard = store.lock(LOCK_FILE, "gc").unwrap();
+    space
+        .rayonnage(&["report"])
+        .expect(14, &["held by gc", "remedy:"]);
+    // To look on is allowed.
+    space.rayonnage(&["report", "--json"]).expect(0, &[]);
+    drop(guard);
+    let ended_or_locked = |arguments: &[&str]| {
+        let outcome = space.rayonnage(arguments);
+        assert!(matches!(outcome.code, Some(0 | 14)), "{outcome:#?}");
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..8 {
+                ended_or_locked(&["gc", "--keep-runs", "1", "--delete"]);
+            }
+        });
+        for _ in 0..4 {
+            ended_or_locked(&["report"]);
+        }
+    });
+    space.rayonnage(&["report"]).expect(0, &[]);
+    let page = format!("checkpoints/_report/{run}/report.html");
+    assert!(space.read(&page).trim_end().ends_with("</html>"), "{page}");
 }
 
 #[test]

@@ -117,14 +117,9 @@ fn check_networks(report: &ReportData, record: &RunRecord) {
     for network in &report.models.networks {
         let summary = &stage(record, &network.model).summary;
         let number = |key: &str| summary[key].as_u64().unwrap();
-        let sum = |only_trained: bool| {
-            let layers = network
-                .layers
-                .iter()
-                .filter(|layer| layer.is_trained || !only_trained);
-            layers.map(|layer| layer.parameters).sum::<u64>()
-        };
-        let sums = (sum(false), sum(true));
+        let sums = network.layers.iter().fold((0, 0), |(all, trained), layer| {
+            (all + layer.parameters, trained + layer.trained)
+        });
         assert_eq!(
             sums,
             (number("parameters"), number("trainable_parameters")),
@@ -212,6 +207,14 @@ fn a_run_with_nothing_new_keeps_the_report_it_has() {
     let page = format!("_report/{}/report.html", record.run);
     outcome.expect(0, &[]).printed(&[&page]);
     assert_eq!(reports(&space), BTreeSet::from([record.run.clone()]));
+    // A table of one's own is on it the next night.
+    space.write(
+        "sql/report/own.sql",
+        "-- title: My own\nSELECT COUNT(*) AS products FROM ingest_labelled\n",
+    );
+    let own = space.run(&[]);
+    let page = space.read(&format!("checkpoints/_report/{}/report.html", own.run));
+    assert!(page.contains("My own"));
     // In another language it is another page.
     space.set("report.lang=fr");
     let french = space.run(&[]);
@@ -335,11 +338,95 @@ fn a_run_that_failed_half_way_can_be_reported_on() {
     );
     let failed: Outcome = space.rayonnage(&["run", "--until", "split"]);
     failed.expect(11, &["nothing"]);
-    let json = space.rayonnage(&["report", "--json"]);
-    let report: ReportData = serde_json::from_str(&json.expect(0, &[]).stdout).unwrap();
+    // It has a page already, which is the latest now.
+    let run = space.record().run;
+    let path = format!("checkpoints/_report/{run}/report.html");
+    failed.printed(&[&path]);
+    let page = space.read(&path);
+    assert!(page.contains("The run failed") && page.contains("of the run before"));
+    assert!(space.read("checkpoints/_report/latest.json").contains(&run));
+    let report = data(&space, &run);
     assert_eq!(report.overview.status, "failed");
     assert!(report.overview.error.is_some() && report.models.scores.is_empty());
     assert!(report.catalogue.is_some());
+    // Where nothing ever ran there is nothing to show.
+    let mut space = TestSpace::new();
+    space.set("report.after_run=true");
+    fs::remove_file(space.path("catalogue/X_test_update.csv")).unwrap();
+    let failed = space.rayonnage(&["run"]);
+    assert!(!failed.stderr.contains("the report"), "{failed:#?}");
+    assert!(!space.path("checkpoints/_report").exists());
+}
+
+#[test]
+fn a_report_never_shows_what_its_run_did_not_have() {
+    let mut space = TestSpace::finished();
+    space.set("clean_text.params.max_words=5");
+    let old = space.run(&["--until", "tfidf"]).run;
+    space.set("clean_text.params.max_words=500");
+    space.set("report.after_run=true");
+    space.set("decode_images.params.margin=0.2");
+    let latest = space.run(&[]);
+    space.set("dump_date=2031-01-01");
+    space
+        .rayonnage(&["gc", "--keep-runs", "1", "--delete"])
+        .expect(0, &[]);
+    space.rayonnage(&["report", "--run", &old]).expect(0, &[]);
+    let report = data(&space, &old);
+    assert_eq!(report.night.gone, ["clean_text", "fit_tfidf", "tfidf"]);
+    assert_ne!(report.overview.dump_date.as_deref(), Some("2031-01-01"));
+    assert!(report.catalogue.unwrap().words.is_empty());
+    let page = space.read(&format!("checkpoints/_report/{old}/report.html"));
+    assert!(page.contains("Deleted since"));
+    // The latest report stays that of the latest run, and says with what parameters it was made.
+    let note = space.read("checkpoints/_report/latest.json");
+    assert!(note.contains(&latest.run), "{note}");
+    space.set("decode_images.params.margin=0.1");
+    space.rayonnage(&["report"]).expect(0, &[]);
+    let images = data(&space, &latest.run).images.unwrap();
+    assert!((images.margin - 0.2).abs() < 1e-6, "{}", images.margin);
+    for entry in fs::read_dir(space.path("checkpoints")).unwrap() {
+        let entry = entry.unwrap();
+        if !entry.file_name().to_str().unwrap().starts_with('_') {
+            fs::remove_dir_all(entry.path()).unwrap();
+        }
+    }
+    space.rayonnage(&["report"]).expect(
+        11,
+        &["the checkpoints of run", "are no longer there", "remedy:"],
+    );
+}
+
+#[test]
+fn what_a_stage_took_is_told_however_long_ago_it_ran() {
+    let mut space = TestSpace::finished();
+    let first = space.record().run;
+    let record =
+        fs::read_to_string(space.path(&format!("checkpoints/_runs/{first}.json"))).unwrap();
+    // Thirty nights without news, of which all but the last are not even kept.
+    let second = space.run(&[]);
+    assert!(
+        second
+            .stages
+            .iter()
+            .all(|stage| stage.made_by.as_deref() == Some(&first))
+    );
+    for night in 0..30 {
+        let run = format!("2099010{}T0000{:02}000Z-abcdef", 1 + night / 10, night);
+        let copy = space.read(&format!("checkpoints/_runs/{}.json", second.run));
+        space.write(
+            &format!("checkpoints/_runs/{run}.json"),
+            copy.replace(&second.run, &run),
+        );
+    }
+    space.set("report.after_run=true");
+    let report = space.rayonnage(&["report", "--json"]);
+    let report: ReportData = serde_json::from_str(&report.expect(0, &[]).stdout).unwrap();
+    let made: RunRecord = serde_json::from_str(&record).unwrap();
+    for time in &report.night.stages {
+        let expected = stage(&made, &time.stage).elapsed_ms;
+        assert_eq!(time.elapsed_ms, Some(expected), "{}", time.stage);
+    }
 }
 
 #[test]

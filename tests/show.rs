@@ -121,6 +121,13 @@ fn queries_name_datasets() {
         joined.len() > 3 && rows.to_string() == folds[0],
         "{joined:?}"
     );
+    // A name that the query gives itself is not that of the table, also where there is one.
+    let own = "WITH split AS (SELECT id FROM predictions) SELECT COUNT(*) FROM split";
+    assert_eq!(query(&space, own), ["30"]);
+    let own = "WITH split AS (SELECT id FROM split WHERE fold = 'test') SELECT COUNT(*) FROM split";
+    space
+        .rayonnage(&["show", "--sql", own])
+        .expect(2, &["split", "give that another name"]);
     // All columns but the tensors, which must be named.
     let all = space.rayonnage(&[
         "show",

@@ -163,25 +163,18 @@ impl Catalog {
         serde_json::from_slice(&bytes).ok()
     }
 
-    /// The fingerprints of the latest run per stage, from the run records of a root, newest last.
+    /// The latest twenty run records of a root, the newest last; one that cannot be read is left out.
     ///
     /// # Errors
     ///
     /// Those of the store.
-    pub fn last_fingerprints(
-        store: &SharedStore,
-        parse: impl Fn(&[u8]) -> BTreeMap<String, Fingerprint>,
-    ) -> Result<BTreeMap<String, Fingerprint>, CheckpointError> {
+    pub fn recent_records(store: &SharedStore) -> Result<Vec<Bytes>, CheckpointError> {
         const RECENT_RUNS: usize = 20;
-        let mut last = BTreeMap::new();
         let records = store.list(RUNS_FOLDER)?;
         let recent = records.len().saturating_sub(RECENT_RUNS);
         let recent = records[recent..].iter().map(|record| record.path.as_str());
         let recent: Vec<&str> = recent.collect();
-        for bytes in store.get_all(&recent).into_iter().flatten() {
-            last.extend(parse(&bytes));
-        }
-        Ok(last)
+        Ok(store.get_all(&recent).into_iter().flatten().collect())
     }
 }
 

@@ -8,9 +8,7 @@ mod deletion;
 mod inventory;
 
 pub use deletion::delete;
-pub use inventory::{
-    CheckpointId, FoundCheckpoint, Inventory, LATEST_REPORT_FILE, REPORTS_FOLDER, is_run_id,
-};
+pub use inventory::{CheckpointId, FoundCheckpoint, Inventory, is_run_id};
 
 use super::layout::parse_part_file;
 use crate::fingerprint::Fingerprint;

@@ -16,6 +16,10 @@ use crate::fingerprint::{Digest, Fingerprint};
 
 /// Folder of the run records.
 pub const RUNS_FOLDER: &str = "_runs";
+/// Folder of the reports, one folder for each run.
+pub const REPORTS_FOLDER: &str = "_report";
+/// File in that folder that says which run the latest report is of.
+pub const LATEST_REPORT_FILE: &str = "latest.json";
 /// Written first: what a checkpoint is made from.
 pub(super) const INPUTS_FILE: &str = "inputs.json";
 /// Written last: the checkpoint is complete.

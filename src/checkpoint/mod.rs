@@ -19,7 +19,9 @@ mod writer;
 
 pub use catalog::Catalog;
 pub use error::CheckpointError;
-pub use layout::{LOCK_FILE, RUNS_FOLDER, is_named_by_content, stage_folder};
+pub use layout::{
+    LATEST_REPORT_FILE, LOCK_FILE, REPORTS_FOLDER, RUNS_FOLDER, is_named_by_content, stage_folder,
+};
 pub use manifest::{
     DatasetManifest, FILES, FileManifest, Inputs, Manifest, PartManifest, contents_of,
 };

@@ -134,9 +134,11 @@ impl CommandError {
             | Self::Store(StoreError::NoConditions { .. } | StoreError::ReadOnly { .. }) => {
                 exit_code::CONFIG
             }
+            Self::Report(ReportError::Locked(error)) => error.exit_code(),
             Self::Root { source, .. } if is_misconfigured(source) => exit_code::CONFIG,
             Self::History(error) if error.is_usage() => exit_code::USAGE,
-            Self::History(HistoryError::Checkpoint(CheckpointError::Damaged { .. })) => {
+            Self::History(HistoryError::Checkpoint(CheckpointError::Damaged { .. }))
+            | Self::Report(ReportError::Checkpoint(CheckpointError::Damaged { .. })) => {
                 exit_code::CORRUPT_CHECKPOINT
             }
             Self::Root { .. }

@@ -6,6 +6,7 @@ use super::CommandError;
 use crate::config::ConfigError;
 use crate::model::ModelError;
 use crate::query::QueryError;
+use crate::report::ReportError;
 use crate::sql::SqlError;
 use crate::store::StoreError;
 use std::error::Error;
@@ -26,6 +27,11 @@ pub(super) fn remedy(error: &CommandError) -> Option<String> {
         CommandError::Query(QueryError::Sql { columns, .. }) if !columns.is_empty() => {
             Some(columns.clone())
         }
+        CommandError::Report(ReportError::Locked(error)) => error.remedy(),
+        CommandError::Report(ReportError::Gone { .. }) => Some(
+            "name a later run: `rayonnage runs` lists them; `gc` keeps the checkpoints of as many as --keep-runs says"
+                .to_owned(),
+        ),
         CommandError::History(error) => error.remedy().map(str::to_owned),
         CommandError::Interrupted { .. } => {
             Some("what is not deleted yet goes with the next call".to_owned())

@@ -6,12 +6,12 @@ use super::{CommandError, setup};
 use crate::cancel::CancelToken;
 use crate::history::History;
 use crate::monitor::Monitor;
-use crate::report::{Lang, ReportFiles, latest, make};
-use crate::runner::{Pipeline, RunRecord, StageStatus};
+use crate::report::{Lang, ReportError, ReportFiles, latest, make};
+use crate::runner::{Pipeline, RunRecord, RunStatus, StageRecord, StageStatus};
 use std::time::Instant;
 
-/// Run records that are read: what a stage took stands in that of the run that made it.
-const RECORDS: usize = 100;
+/// Run records that are read: what a run did not come to is shown as an earlier one left it.
+const RECORDS: usize = 20;
 
 /// Makes the report of the latest run, or of another, again.
 pub(super) fn report(common: &Common, arguments: &ReportArguments) -> Result<(), CommandError> {
@@ -22,12 +22,11 @@ pub(super) fn report(common: &Common, arguments: &ReportArguments) -> Result<(),
         setup::Access::Write
     };
     let pipeline = setup::pipeline(common, access, setup::cores(), CancelToken::default())?;
-    let store = &pipeline.environment.checkpoints;
-    let history = History::open(store.clone())?;
+    let history = History::open(pipeline.environment.checkpoints.clone())?;
     let record = history
         .named(&[arguments.run.as_deref().unwrap_or("latest")])?
         .remove(0);
-    let records = latest_records(&history);
+    let records = records_of(&history, &record);
     let configured = configured_lang(&pipeline);
     let lang = arguments.lang.unwrap_or(configured);
     let report = make(&pipeline, &records, &record, lang)?;
@@ -41,21 +40,32 @@ pub(super) fn report(common: &Common, arguments: &ReportArguments) -> Result<(),
         })?;
         return Ok(print(&format!("report: {}\n", path.display()))?);
     }
-    let files = report.write(&**store, &record, lang)?;
+    let files = report.write(&pipeline, &record, lang)?;
     Ok(print(&line(&pipeline, &files))?)
 }
 
-/// The latest records that can be read, newest first.
-fn latest_records(history: &History) -> Vec<RunRecord> {
-    let records = history.newest(RECORDS).into_iter();
-    records.filter_map(|(_, record)| record.ok()).collect()
+/// The records of a run, of those before it, and of those that made what it found fresh, as far as they can be read.
+fn records_of(history: &History, record: &RunRecord) -> Vec<RunRecord> {
+    let mut records = history.up_to(&record.run, RECORDS);
+    let makers = record
+        .stages
+        .iter()
+        .filter_map(|stage| stage.made_by.as_deref());
+    let mut older: Vec<&str> = makers
+        .filter(|run| !records.iter().any(|known| known.run == **run))
+        .collect();
+    older.sort_unstable_by(|a, b| b.cmp(a));
+    older.dedup();
+    records.extend(history.readable(&older));
+    records
 }
 
 /// Makes the report of a run that has just ended, unless the latest one shows the same. A report that cannot be made is a warning: the
-/// predictions are published.
+/// predictions are published, or something else went wrong before.
 pub(super) fn after_run(pipeline: &Pipeline, record: &RunRecord) -> Option<String> {
     let config = &pipeline.environment.config.report;
-    if !config.after_run {
+    // Who stops a run does not want to wait for its page.
+    if !config.after_run || record.status == RunStatus::Interrupted {
         return None;
     }
     let started = Instant::now();
@@ -67,6 +77,7 @@ pub(super) fn after_run(pipeline: &Pipeline, record: &RunRecord) -> Option<Strin
             }
             Some(line(pipeline, &files))
         }
+        Err(CommandError::Report(ReportError::NothingRan)) => None,
         Err(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::warn!(%error, cause, "the report cannot be made");
@@ -81,17 +92,14 @@ fn write(
     record: &RunRecord,
     lang: Lang,
 ) -> Result<(ReportFiles, bool), CommandError> {
-    let store = &pipeline.environment.checkpoints;
-    let has_run = record
-        .stages
-        .iter()
-        .any(|stage| stage.status != StageStatus::Fresh);
-    if !has_run && let Some(files) = latest(store, record, lang)? {
+    let is_new = |stage: &StageRecord| stage.status != StageStatus::Fresh;
+    let is_as_before = record.status == RunStatus::Ok && !record.stages.iter().any(is_new);
+    if is_as_before && let Some(files) = latest(pipeline, record, lang)? {
         return Ok((files, false));
     }
-    let records = latest_records(&History::open(store.clone())?);
-    let files = make(pipeline, &records, record, lang)?.write(&**store, record, lang)?;
-    Ok((files, true))
+    let history = History::open(pipeline.environment.checkpoints.clone())?;
+    let report = make(pipeline, &records_of(&history, record), record, lang)?;
+    Ok((report.write(pipeline, record, lang)?, true))
 }
 
 fn configured_lang(pipeline: &Pipeline) -> Lang {

@@ -49,11 +49,14 @@ pub(super) fn run(common: &Common, options: &RunArguments) -> Result<(), Command
     // Before anything is printed: a closed pipe is no reason to tell nobody.
     operation.finish(exit_code);
     match (failure, pipeline, record) {
-        (Some(error), _, record) => {
-            if options.format.json
-                && let Some(record) = &record
-            {
-                output::print_json(record)?;
+        (Some(error), pipeline, record) => {
+            if let (Some(pipeline), Some(record)) = (&pipeline, &record) {
+                let report = report::after_run(pipeline, record);
+                if options.format.json {
+                    output::print_json(record)?;
+                } else if let Some(line) = report {
+                    output::print(&line)?;
+                }
             }
             let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             let summary = attempt.summary_of_failure(&error, record.as_ref(), elapsed_ms);

@@ -1,6 +1,6 @@
 //! What earlier runs left: their records by name, and what differs between two of them.
 //!
-//! *Invariant*: it only reads, and goes by what run records and manifests say; the present configuration plays no part.
+//! *Invariant*: it only reads, and goes by run records, manifests and rows of checkpoints; the present configuration plays no part.
 
 mod causes;
 mod comparison;

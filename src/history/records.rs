@@ -47,6 +47,21 @@ impl History {
         runs.into_iter().zip(read).collect()
     }
 
+    /// Reads the records of a run and of those before it, side by side, the newest first: as many as are asked for, less those that
+    /// cannot be read.
+    #[must_use]
+    pub fn up_to(&self, run: &str, limit: usize) -> Vec<RunRecord> {
+        let runs = self.runs().skip_while(|other| *other > run);
+        self.readable(&runs.take(limit).collect::<Vec<_>>())
+    }
+
+    /// Reads records by id, less those that are not there or cannot be read.
+    #[must_use]
+    pub fn readable(&self, runs: &[&str]) -> Vec<RunRecord> {
+        let records = self.read_all(runs).into_iter();
+        records.filter_map(Result::ok).collect()
+    }
+
     /// Reads the records of runs that are named by id, the beginning of an id, `latest` or `latest~N`.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What keeps a report from being made.
 
 use crate::checkpoint::CheckpointError;
+use crate::runner::RunError;
 use crate::sql::SqlError;
 use crate::store::StoreError;
 use thiserror::Error;
@@ -14,6 +15,9 @@ pub enum ReportError {
     /// A store cannot be read, or not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A run or a deletion holds the checkpoints.
+    #[error(transparent)]
+    Locked(Box<RunError>),
     /// A query of `sql/report` failed.
     #[error(transparent)]
     Sql(#[from] SqlError),
@@ -24,6 +28,12 @@ pub enum ReportError {
         stage: String,
         /// What is wrong.
         detail: String,
+    },
+    /// The checkpoints of the run were deleted since.
+    #[error("the checkpoints of run {run} are no longer there")]
+    Gone {
+        /// The run.
+        run: String,
     },
     /// There is no run to report on.
     #[error("no run has left anything to report on")]

@@ -6,8 +6,8 @@ use super::chart::{
     histogram, lines,
 };
 use super::data::{
-    Catalogue, Comparison, ConfusionMatrix, Images, Layer, NetworkTable, ReportData, StageTime,
-    WordStats,
+    Catalogue, Comparison, ConfusionMatrix, Images, Layer, NetworkTable, ReportData, SharePair,
+    StageTime, WordStats,
 };
 use super::language::Lang;
 
@@ -254,10 +254,10 @@ fn nodes(layers: &[Layer], lang: Lang) -> Vec<Node> {
         } else {
             shape
         };
-        let class = match (layer.parameters, layer.is_trained) {
+        let class = match (layer.parameters, layer.trained) {
             (0, _) => "plain",
-            (_, true) => "trained",
-            (_, false) => "frozen",
+            (_, 0) => "frozen",
+            _ => "trained",
         };
         nodes.push(Node {
             name: layer.name.clone(),
@@ -318,21 +318,39 @@ fn confusion(matrix: &ConfusionMatrix, lang: Lang) -> super::chart::Svg {
 }
 
 fn drift(comparison: &Comparison, lang: Lang) -> super::chart::Svg {
+    let name = |pair: &SharePair| match (comparison.what.as_str(), pair.name.as_str()) {
+        ("photo", "with") => lang.pick("with", "avec").to_owned(),
+        ("photo", "without") => lang.pick("without", "sans").to_owned(),
+        (_, name) => name.to_owned(),
+    };
     let rows = comparison.shares.iter().map(|pair| BarRow {
-        label: category(&pair.name, ""),
+        label: category(&name(pair), ""),
         values: vec![pair.labelled, pair.unlabelled],
         text: format!(
             "{} · {}",
             lang.percent(pair.labelled),
             lang.percent(pair.unlabelled)
         ),
-        tip: pair.name.clone(),
+        tip: name(pair),
     });
     let legend = [
         lang.pick("labelled", "étiquetés"),
         lang.pick("unlabelled", "à prédire"),
     ];
-    bars(&comparison.what, &rows.collect::<Vec<_>>(), &legend)
+    let title = match comparison.what.as_str() {
+        "language" => lang.pick("Languages", "Langues"),
+        "title_words" => lang.pick("Words of the title", "Mots du titre"),
+        "description_words" => lang.pick("Words of the description", "Mots de la description"),
+        "photo" => lang.pick(
+            "Products with and without a photo",
+            "Produits avec et sans photo",
+        ),
+        _ => lang.pick(
+            "Categories: given, and predicted",
+            "Catégories : données, et prédites",
+        ),
+    };
+    bars(title, &rows.collect::<Vec<_>>(), &legend)
 }
 
 /// The stages that took longest.
@@ -366,7 +384,7 @@ mod tests {
             kind: kind.to_owned(),
             output: vec![54],
             parameters,
-            is_trained: parameters > 10,
+            trained: if parameters > 10 { parameters } else { 0 },
             inputs: inputs.to_vec(),
         }
     }

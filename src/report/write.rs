@@ -16,17 +16,21 @@ use super::gather::gather;
 use super::language::Lang;
 use super::page::render;
 use super::sources::Sources;
+use crate::checkpoint::{LATEST_REPORT_FILE, REPORTS_FOLDER};
 use crate::fingerprint::Digest;
 use crate::runner::{Pipeline, RunRecord};
-use crate::store::{SharedStore, Store, StoreError};
+use crate::sql::Queries;
+use crate::store::{Store, StoreError};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// Folder of all reports, below the checkpoints.
-pub const REPORT_FOLDER: &str = "_report";
+/// Path of the note on the latest report.
+fn latest_path() -> String {
+    format!("{REPORTS_FOLDER}/{LATEST_REPORT_FILE}")
+}
 
 /// Goes up whenever the same checkpoints give another page.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A report that was made.
 #[derive(Debug)]
@@ -49,11 +53,12 @@ pub struct ReportFiles {
     pub shows: String,
 }
 
-/// Makes the report of a run; `records` are the latest runs, newest first.
+/// Makes the report of a run; `records` are the runs up to it, newest first, and those that made what it found fresh.
 ///
 /// # Errors
 ///
-/// [`ReportError::NothingRan`] where there is no checkpoint at all, those of checkpoints, and where the page cannot be filled in.
+/// [`ReportError::NothingRan`] and [`ReportError::Gone`] where there is no checkpoint at all, those of checkpoints, and where the page
+/// cannot be filled in.
 pub fn make(
     pipeline: &Pipeline,
     records: &[RunRecord],
@@ -73,18 +78,22 @@ pub fn make(
 }
 
 impl Report {
-    /// Writes page, data and figures, and says last that they are there.
+    /// Writes page, data and figures, and says last that they are there, unless the latest report is of a later run. It holds the
+    /// lock of the checkpoints meanwhile: whoever deletes does so, too.
     ///
     /// # Errors
     ///
-    /// Those of the store.
+    /// [`ReportError::Locked`] where a run or a deletion goes on; those of the store.
     pub fn write(
         &self,
-        store: &dyn Store,
+        pipeline: &Pipeline,
         record: &RunRecord,
         lang: Lang,
     ) -> Result<ReportFiles, ReportError> {
-        let folder = format!("{REPORT_FOLDER}/{}", record.run);
+        let lock = pipeline.lock(&format!("report of {}", record.run));
+        let _lock = lock.map_err(|error| ReportError::Locked(Box::new(error)))?;
+        let store = &*pipeline.environment.checkpoints;
+        let folder = format!("{REPORTS_FOLDER}/{}", record.run);
         for (path, attachment) in self.attachments.files() {
             store.replace(&format!("{folder}/{path}"), attachment.bytes().into())?;
         }
@@ -95,10 +104,13 @@ impl Report {
         let files = ReportFiles {
             run: record.run.clone(),
             page,
-            shows: shows(record, lang),
+            shows: shows(record, lang, &pipeline.environment.queries),
         };
-        let json = serde_json::to_vec_pretty(&files).unwrap_or_default();
-        store.replace(&format!("{REPORT_FOLDER}/latest.json"), json.into())?;
+        let is_later = |other: &ReportFiles| other.run > record.run;
+        if !read_latest(store)?.as_ref().is_some_and(is_later) {
+            let json = serde_json::to_vec_pretty(&files).unwrap_or_default();
+            store.replace(&latest_path(), json.into())?;
+        }
         Ok(files)
     }
 }
@@ -109,28 +121,39 @@ impl Report {
 ///
 /// Those of the store.
 pub fn latest(
-    store: &SharedStore,
+    pipeline: &Pipeline,
     record: &RunRecord,
     lang: Lang,
 ) -> Result<Option<ReportFiles>, StoreError> {
-    let bytes = match store.get(&format!("{REPORT_FOLDER}/latest.json")) {
-        Err(error) if error.is_not_found() => return Ok(None),
-        other => other?,
-    };
-    let Ok(files) = serde_json::from_slice::<ReportFiles>(&bytes) else {
+    let store = &*pipeline.environment.checkpoints;
+    let Some(files) = read_latest(store)? else {
         return Ok(None);
     };
-    let is_of_it = files.shows == shows(record, lang) && store.head(&files.page)?.is_some();
+    let queries = &pipeline.environment.queries;
+    let is_of_it =
+        files.shows == shows(record, lang, queries) && store.head(&files.page)?.is_some();
     Ok(is_of_it.then_some(files))
 }
 
-fn shows(record: &RunRecord, lang: Lang) -> String {
+/// The note on the latest report; one that cannot be read is as none.
+fn read_latest(store: &dyn Store) -> Result<Option<ReportFiles>, StoreError> {
+    match store.get(&latest_path()) {
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+    }
+}
+
+fn shows(record: &RunRecord, lang: Lang, queries: &Queries) -> String {
     let stages = record.stages.iter();
     let stages = stages.flat_map(|stage| [stage.stage.clone(), stage.fingerprint.to_string()]);
+    let queries = queries.of_report().iter();
+    let queries = queries.flat_map(|query| [query.name.clone(), query.text.clone()]);
     let head = [
         VERSION.to_string(),
         lang.code().to_owned(),
         record.version.clone(),
+        record.dump_date.clone().unwrap_or_default(),
     ];
-    Digest::of_strings(head.into_iter().chain(stages)).to_string()
+    Digest::of_strings(head.into_iter().chain(stages).chain(queries)).to_string()
 }

@@ -1,11 +1,13 @@
 //! What is known of the stages before anything runs.
 
 use super::RunError;
+use crate::checkpoint::LOCK_FILE;
 use crate::config::PipelineConfig;
 use crate::fingerprint::Fields;
 use crate::graph::{Dag, StageId};
 use crate::plan::StageFacts;
 use crate::stages::{Environment, Stage, StageError, build};
+use crate::store::LockGuard;
 use crate::suggest::suggestion;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +60,17 @@ impl Pipeline {
     /// [`RunError::SkippedStage`], [`RunError::UnknownStage`].
     pub fn require(&self, stage: &str) -> Result<(), RunError> {
         require_stage(&self.environment.config, stage)
+    }
+
+    /// Takes the checkpoints for the one that writes there; `who` is what others are told who come meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Locked`] where another one holds them; those of the store.
+    pub fn lock(&self, who: &str) -> Result<LockGuard, RunError> {
+        let owner = format!("{who} (process {})", std::process::id());
+        let store = &self.environment.checkpoints;
+        store.lock(LOCK_FILE, &owner).map_err(RunError::from_lock)
     }
 
     /// Kind of a stage.

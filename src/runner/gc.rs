@@ -4,10 +4,8 @@
 //! to go. Where it cannot be found out, nothing goes.
 
 use super::{Pipeline, RunError, SelectionOptions, gather_facts, last_fingerprints, select};
-use crate::checkpoint::gc::{
-    CheckpointId, Decision, Inventory, LATEST_REPORT_FILE, Needed, REPORTS_FOLDER, decide, delete,
-};
-use crate::checkpoint::{Catalog, LOCK_FILE, Manifest};
+use crate::checkpoint::gc::{CheckpointId, Decision, Inventory, Needed, decide, delete};
+use crate::checkpoint::{Catalog, LATEST_REPORT_FILE, Manifest, REPORTS_FOLDER};
 use crate::fingerprint::Fingerprint;
 use crate::plan::{Status, plan};
 use crate::store::SharedStore;
@@ -44,6 +42,9 @@ struct Used {
 struct UsedStage {
     stage: String,
     fingerprint: Fingerprint,
+    /// The run whose record says what it took to make a fresh one.
+    #[serde(default)]
+    made_by: Option<String>,
 }
 
 /// What is read of the note about the latest report.
@@ -65,8 +66,7 @@ pub fn collect_garbage(pipeline: &Pipeline, options: &GcOptions) -> Result<Colle
         let deleted = None;
         return Ok(Collected { decision, deleted });
     }
-    let owner = format!("gc (process {})", std::process::id());
-    let lock = store.lock(LOCK_FILE, &owner).map_err(RunError::from_lock)?;
+    let lock = pipeline.lock("gc")?;
     let decision = decision(pipeline, &store, options)?;
     let is_stopped = || pipeline.environment.check_cancelled().is_err();
     let gone = delete(&*store, &decision.garbage, &lock, &is_stopped)?;
@@ -110,9 +110,11 @@ fn needed(
     let records = inventory.records.keys().rev();
     let latest: Vec<&str> = records.map(String::as_str).collect();
     let count = |count: usize| count.min(latest.len());
-    needed.of_runs = used_by(store, &latest[..count(options.keep_runs)])?;
+    let makers;
+    (needed.of_runs, makers) = used_by(store, &latest[..count(options.keep_runs)])?;
     let names = |count: usize| latest[..count].iter().map(|run| (*run).to_owned());
     needed.records = names(count(options.keep_records.max(options.keep_runs))).collect();
+    needed.records.extend(makers);
     needed.reports = names(count(options.keep_runs)).collect();
     // A run with nothing to do makes no report: the latest one may be of an older run.
     needed.reports.extend(latest_report(store)?);
@@ -160,21 +162,26 @@ fn add_present(
     Ok(())
 }
 
-/// The checkpoints that runs used.
-fn used_by(store: &SharedStore, runs: &[&str]) -> Result<BTreeSet<CheckpointId>, RunError> {
+/// The checkpoints that runs used, and the runs that made them.
+fn used_by(
+    store: &SharedStore,
+    runs: &[&str],
+) -> Result<(BTreeSet<CheckpointId>, BTreeSet<String>), RunError> {
     let paths: Vec<String> = runs.iter().map(|run| super::record::path_of(run)).collect();
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-    let mut used = BTreeSet::new();
+    let (mut used, mut makers) = (BTreeSet::new(), BTreeSet::new());
     for (path, bytes) in paths.iter().zip(store.get_all(&paths)) {
         let record: Used = serde_json::from_slice(&bytes?).map_err(|error| {
             let url = format!("{}/{path}", store.url());
             let detail = error.to_string();
             RunError::UnreadableRecord { url, detail }
         })?;
-        let stages = record.stages.into_iter();
-        used.extend(stages.map(|of_stage| (of_stage.stage, of_stage.fingerprint)));
+        for of_stage in record.stages {
+            makers.extend(of_stage.made_by);
+            used.insert((of_stage.stage, of_stage.fingerprint));
+        }
     }
-    Ok(used)
+    Ok((used, makers))
 }
 
 /// Reads what the manifests of needed checkpoints list. One that cannot be read is a matter for the next run, and keeps all

@@ -4,7 +4,7 @@
 //! wherever they are made.
 
 use super::RunError;
-use crate::checkpoint::{Catalog, CheckpointError, Manifest, RUNS_FOLDER};
+use crate::checkpoint::{Manifest, RUNS_FOLDER};
 use crate::config::PipelineConfig;
 use crate::fingerprint::{DirtyReason, Fingerprint};
 use crate::model::Runtime;
@@ -53,6 +53,9 @@ pub struct RunRecord {
     pub version: String,
     /// When it began, in UTC.
     pub started: String,
+    /// Date of the catalogue dump, where the configuration says it.
+    #[serde(default)]
+    pub dump_date: Option<String>,
     /// How long it took.
     pub elapsed_ms: u64,
     /// How it ended.
@@ -161,6 +164,9 @@ pub struct StageRecord {
     pub status: StageStatus,
     /// Identity of its inputs.
     pub fingerprint: Fingerprint,
+    /// Of a fresh stage: the run that made its checkpoint, where a recent record tells.
+    #[serde(default)]
+    pub made_by: Option<String>,
     /// Why it ran.
     pub reason: Option<DirtyReason>,
     /// How long it took.
@@ -203,6 +209,7 @@ impl StageRecord {
             stage: stage.to_owned(),
             status: StageStatus::Failed,
             fingerprint: fingerprint.clone(),
+            made_by: None,
             reason: Some(reason.clone()),
             elapsed_ms: 0,
             peak_rss_bytes: 0,
@@ -225,10 +232,12 @@ impl StageRecord {
         stage: &str,
         fingerprint: &Fingerprint,
         manifest: Option<&Manifest>,
+        made_by: Option<String>,
     ) -> Self {
         let mut record = Self::begin(stage, fingerprint, &DirtyReason::Forced);
         record.status = StageStatus::Fresh;
         record.reason = None;
+        record.made_by = made_by;
         if let Some(manifest) = manifest {
             record.describe(manifest);
         }
@@ -289,6 +298,7 @@ impl RunRecord {
             pipeline: config.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: timestamp(SystemTime::now()),
+            dump_date: config.dump_date.clone(),
             elapsed_ms: 0,
             status: RunStatus::Ok,
             exit_code: crate::exit_code::OK,
@@ -386,14 +396,17 @@ pub(super) fn path_of(run: &str) -> String {
     format!("{RUNS_FOLDER}/{run}.json")
 }
 
-/// An error with all its causes on one line.
+/// An error with all its causes on one line, each once.
 #[must_use]
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let message = error.to_string();
+        if !text.ends_with(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
         cause = error.source();
     }
     text
@@ -423,51 +436,6 @@ pub fn new_run_id() -> String {
     let tail = &blake3::hash(seed.as_bytes()).to_hex()[..6];
     let time = DateTime::<Utc>::from(now).format("%Y%m%dT%H%M%S%3f");
     format!("{time}Z-{tail}")
-}
-
-/// The fingerprint that the latest run with each stage used.
-///
-/// # Errors
-///
-/// Those of the store; a record that cannot be read is passed over.
-pub fn last_fingerprints(
-    store: &SharedStore,
-) -> Result<BTreeMap<String, Fingerprint>, CheckpointError> {
-    Catalog::last_fingerprints(store, |bytes| {
-        let record = serde_json::from_slice::<UsedFingerprints>(bytes);
-        let stages = record.map(|record| record.stages).unwrap_or_default();
-        stages
-            .into_iter()
-            .map(|stage| (stage.stage, stage.fingerprint))
-            .collect()
-    })
-}
-
-/// The little of a record that planning needs. Every command reads the latest twenty, whose summaries are long.
-#[derive(Deserialize)]
-struct UsedFingerprints {
-    stages: Vec<UsedFingerprint>,
-}
-
-/// See [`StageRecord`].
-#[derive(Deserialize)]
-struct UsedFingerprint {
-    stage: String,
-    fingerprint: Fingerprint,
-}
-
-/// The record of the latest run, if there was one.
-///
-/// # Errors
-///
-/// Those of the store.
-pub fn latest_record(store: &SharedStore) -> Result<Option<RunRecord>, CheckpointError> {
-    for info in store.list(RUNS_FOLDER)?.iter().rev() {
-        if let Ok(record) = serde_json::from_slice(&store.get(&info.path)?) {
-            return Ok(Some(record));
-        }
-    }
-    Ok(None)
 }
 
 #[cfg(test)]

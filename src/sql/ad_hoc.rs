@@ -16,6 +16,8 @@ pub struct AdHocQuery {
     pub text: String,
     /// The tables that it reads, as it calls them.
     pub tables: Vec<String>,
+    /// Names that it gives itself (`WITH name AS`): no table of that name is handed to it.
+    pub own: Vec<String>,
     /// Every word that may name a column.
     words: BTreeSet<String>,
     /// Whether it asks for columns without naming them.
@@ -55,12 +57,13 @@ impl AdHocQuery {
             .filter(|token| !matches!(token, Token::Whitespace(_)))
             .collect();
         let own = common_tables(&tokens);
+        let (own, tables) = tables
+            .into_iter()
+            .partition(|name| own.contains(name.as_str()));
         Ok(Self {
             text,
-            tables: tables
-                .into_iter()
-                .filter(|name| !own.contains(name.as_str()))
-                .collect(),
+            tables,
+            own,
             words: tokens
                 .iter()
                 .filter_map(word)

@@ -2,23 +2,26 @@
 //!
 //! ```sql
 //! -- title: Predictions that the model is least sure of
+//! -- title.fr: Prédictions dont le modèle est le moins sûr
 //! SELECT id, predicted, confidence FROM predict_predictions ORDER BY confidence, id LIMIT 15
 //! ```
 //!
 //! Nothing is made of them but that table, so they are in no fingerprint.
 
 use super::{SqlError, read_folder, validate};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-const TITLE: &str = "-- title:";
+/// The title of a page in any language that has none of its own.
+const TITLE: &str = "-- title";
 
 /// A table of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportQuery {
     /// File name without `.sql`.
     pub name: String,
-    /// What stands above the table.
-    pub title: String,
+    /// What stands above the table, by language of the page; `en` is always there.
+    pub titles: BTreeMap<String, String>,
     /// The query, over datasets by name.
     pub text: String,
 }
@@ -55,11 +58,20 @@ pub(super) fn load(folder: &Path) -> Result<Vec<ReportQuery>, SqlError> {
 }
 
 impl ReportQuery {
-    /// The title is that of the head, or the name in words.
+    /// The titles are those of the head, or the name in words.
     fn new(name: String, text: String) -> Self {
-        let title = text.lines().find_map(|line| line.strip_prefix(TITLE));
-        let title = title.map_or_else(|| name.replace('_', " "), |title| title.trim().to_owned());
-        Self { name, title, text }
+        let title = |line: &str| {
+            let (language, title) = line.strip_prefix(TITLE)?.split_once(':')?;
+            let language = match language {
+                "" => "en",
+                language => language.strip_prefix('.')?,
+            };
+            Some((language.to_owned(), title.trim().to_owned()))
+        };
+        let mut titles: BTreeMap<String, String> = text.lines().filter_map(title).collect();
+        let words = || name.replace('_', " ");
+        titles.entry("en".to_owned()).or_insert_with(words);
+        Self { name, titles, text }
     }
 }
 
@@ -71,7 +83,8 @@ mod tests {
     fn shipped_queries_have_titles_and_are_queries() {
         for query in shipped() {
             validate(&query.name, &query.text).unwrap();
-            assert_ne!(query.title, query.name.replace('_', " "), "{}", query.name);
+            assert_ne!(query.titles["en"], query.name.replace('_', " "));
+            assert_ne!(query.titles["fr"], query.titles["en"]);
         }
     }
 
@@ -82,14 +95,15 @@ mod tests {
         let write =
             |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         write("b_c.sql", "SELECT 1 AS one");
-        write("a.sql", "-- title: First\nSELECT 2 AS two");
+        write(
+            "a.sql",
+            "-- title: First\n-- title.fr: Premier: un\nSELECT 2 AS two",
+        );
         write("notes.txt", "no query");
-        let titles: Vec<String> = load(folder.path())
-            .unwrap()
-            .into_iter()
-            .map(|q| q.title)
-            .collect();
+        let queries = load(folder.path()).unwrap();
+        let titles: Vec<&str> = queries.iter().map(|q| q.titles["en"].as_str()).collect();
         assert_eq!(titles, ["First", "b c"]);
+        assert_eq!(queries[0].titles["fr"], "Premier: un");
         write("bad.sql", "DROP TABLE products");
         assert!(load(folder.path()).unwrap_err().to_string().contains("bad"));
     }

@@ -154,3 +154,12 @@ impl StageRun<'_> {
         Ok(counts)
     }
 }
+
+/// What LibTorch's arithmetic depends on, as the runner put it into the fingerprint.
+pub(super) fn device_fields(run: &StageRun<'_>) -> Vec<String> {
+    let fields = run.fields.as_slice().iter();
+    fields
+        .filter(|field| field.name.starts_with("device."))
+        .map(|field| field.value.clone())
+        .collect()
+}

@@ -117,9 +117,31 @@ fn a_night_is_a_run_with_its_stages_as_children_and_what_one_makes_another_reads
 #[track_caller]
 fn hangs_together(events: &[Value]) {
     let sources = names(&events[0], "inputs");
-    assert_eq!(sources.len(), 3, "{sources:?}");
-    let ingest = of(events, "rakuten-catalogue.ingest", "START");
-    assert_eq!(names(ingest, "inputs"), sources);
+    assert_eq!(sources.len(), 6, "{sources:?}");
+    for (stage, files) in [
+        (
+            "ingest",
+            &[
+                "X_train_update.csv",
+                "Y_train_CVw08PX.csv",
+                "X_test_update.csv",
+            ][..],
+        ),
+        ("decode_images", &["image_train", "image_test"]),
+        ("translate", &["translations.csv"]),
+    ] {
+        let started = of(events, &format!("rakuten-catalogue.{stage}"), "START");
+        let read = names(started, "inputs");
+        for file in files {
+            let is_file = |name: &&String| name.ends_with(&format!("/{file}"));
+            assert!(
+                read.iter()
+                    .filter(|name| sources.contains(*name))
+                    .any(|name| is_file(&name)),
+                "{file}: {read:?}"
+            );
+        }
+    }
     let ended = events
         .iter()
         .filter(|event| text(event, "/eventType") == "COMPLETE");

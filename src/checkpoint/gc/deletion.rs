@@ -1,7 +1,7 @@
 //! Deletes what was decided to go.
 
 use super::{Garbage, Subject};
-use crate::checkpoint::layout::RUNS_FOLDER;
+use crate::checkpoint::layout::{REPORTS_FOLDER, RUNS_FOLDER};
 use crate::store::{LockGuard, Store, StoreError};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,7 +34,7 @@ pub fn delete(
         folders.insert(match &group.subject {
             Subject::Checkpoint { stage, .. } | Subject::Leftovers { stage, .. } => stage.as_str(),
             Subject::Record { .. } => RUNS_FOLDER,
-            Subject::Report { .. } => super::REPORTS_FOLDER,
+            Subject::Report { .. } => REPORTS_FOLDER,
         });
     }
     for folder in folders {

@@ -1,18 +1,14 @@
 //! What lies below a checkpoint root, told by its paths.
 
-use crate::checkpoint::layout::{INPUTS_FILE, MANIFEST_FILE, RUNS_FOLDER, parse_part_file};
+use crate::checkpoint::layout::{
+    INPUTS_FILE, LATEST_REPORT_FILE, MANIFEST_FILE, REPORTS_FOLDER, RUNS_FOLDER, parse_part_file,
+};
 use crate::checkpoint::manifest::FILES;
 use crate::checkpoint::snapshots;
 use crate::fingerprint::Fingerprint;
 use crate::graph::StageId;
 use crate::store::ObjectInfo;
 use std::collections::BTreeMap;
-
-/// Folder of the reports, one folder for each run.
-pub const REPORTS_FOLDER: &str = "_report";
-
-/// File in that folder that says which run the latest report is of.
-pub const LATEST_REPORT_FILE: &str = "latest.json";
 
 /// A stage and a fingerprint of it.
 pub type CheckpointId = (StageId, Fingerprint);

@@ -84,6 +84,17 @@ impl BackboneKind {
             Self::EfficientNetB1 => 6_575_232,
         }
     }
+
+    /// Returns how many of them a training changes: all but the moving statistics. They are Keras' counts.
+    #[must_use]
+    pub fn trainable(self) -> usize {
+        match self {
+            Self::Vgg16 => 14_714_688,
+            Self::ResNet50 => 23_534_592,
+            Self::MobileNetV2 => 2_223_872,
+            Self::EfficientNetB1 => 6_513_184,
+        }
+    }
 }
 
 /// How a file names and lays out its tensors.

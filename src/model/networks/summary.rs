@@ -24,8 +24,8 @@ pub struct LayerSummary {
     pub output: Vec<usize>,
     /// Number of parameters.
     pub parameters: usize,
-    /// Whether a training changes them.
-    pub is_trained: bool,
+    /// Of these, how many a training changes.
+    pub trained: usize,
     /// Places of the layers that it reads.
     pub inputs: Vec<usize>,
 }
@@ -79,7 +79,7 @@ impl Table {
             kind,
             output: output.to_vec(),
             parameters,
-            is_trained: parameters > 0 && !self.is_frozen,
+            trained: if self.is_frozen { 0 } else { parameters },
             inputs,
         });
     }
@@ -207,6 +207,9 @@ impl Table {
         self.is_frozen |= is_frozen;
         let (width, parameters) = (kind.width(), kind.parameters());
         self.push(kind.name(), "Functional", &[7, 7, width], parameters);
+        if let Some(layer) = self.layers.last_mut() {
+            layer.trained = layer.trained.min(kind.trainable());
+        }
         self.is_frozen = was_frozen;
         self.push("average", "GlobalAveragePooling2D", &[width], 0);
     }
@@ -278,11 +281,10 @@ mod tests {
     }
 
     fn totals(layers: &[LayerSummary]) -> (usize, usize) {
-        let sum = |only_trained: bool| {
-            let rows = layers.iter().filter(|row| row.is_trained || !only_trained);
-            rows.map(|row| row.parameters).sum()
-        };
-        (sum(false), sum(true))
+        let rows = layers.iter();
+        rows.fold((0, 0), |(all, trained), row| {
+            (all + row.parameters, trained + row.trained)
+        })
     }
 
     /// The rows add up to what the network says of itself.

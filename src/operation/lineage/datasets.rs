@@ -5,8 +5,10 @@ use super::naming::Place;
 use crate::checkpoint::{DatasetManifest, FILES, Manifest, contents_of};
 use crate::config::SourceConfig;
 use crate::runner::StageRecord;
+use crate::source::PathTemplate;
 use crate::stages::Environment;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// Where everything lies.
 #[derive(Debug)]
@@ -25,12 +27,28 @@ impl Roots {
         }
     }
 
-    /// The tables of the source.
-    pub(super) fn sources(&self, config: &SourceConfig) -> Vec<Value> {
-        let tables = [&config.products, &config.labels, &config.unlabelled];
-        let named = tables.into_iter().filter(|table| !table.is_empty());
+    /// What a stage of a kind reads of the source.
+    pub(super) fn read_of_source(
+        &self,
+        config: &SourceConfig,
+        kind: &str,
+        params: &Value,
+    ) -> Vec<Value> {
+        let paths: BTreeSet<String> = match kind {
+            "ingest" => [&config.products, &config.labels, &config.unlabelled]
+                .map(String::clone)
+                .into(),
+            "decode_images" => image_folders(config),
+            "translate" => params["lookup"]
+                .as_str()
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
+            _ => BTreeSet::new(),
+        };
+        let named = paths.into_iter().filter(|path| !path.is_empty());
         named
-            .map(|table| dataset(&self.source, table, Map::new()))
+            .map(|path| dataset(&self.source, &path, Map::new()))
             .collect()
     }
 
@@ -97,6 +115,17 @@ impl Roots {
         let path = format!("{}/{name}", manifest.stage);
         dataset(&self.checkpoints, &path, facets)
     }
+}
+
+/// The folders, or shards, that images lie in.
+fn image_folders(config: &SourceConfig) -> BTreeSet<String> {
+    let templates = [&config.images.labelled, &config.images.unlabelled];
+    let templates = templates
+        .into_iter()
+        .filter_map(|template| PathTemplate::parse(template).ok());
+    templates
+        .map(|template| template.folder().to_owned())
+        .collect()
 }
 
 fn dataset(place: &Place, path: &str, mut facets: Map<String, Value>) -> Value {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
@@ -219,8 +220,11 @@ fn post(client: &PostClient, event: &Bytes) -> Result<(), PostError> {
     }
 }
 
-/// One write a line, so that two runs that append to one file do not mix.
+/// One write a line, so that two runs that append to one file do not mix. A pipe that nobody reads would hold the run up for ever.
 fn append(path: &Path, line: &str) -> std::io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) {
+        return Err(std::io::Error::other("it is a named pipe, not a file"));
+    }
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     file.write_all(line.as_bytes())
 }

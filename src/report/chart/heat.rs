@@ -20,7 +20,7 @@ const TOP: f64 = 54.0;
 const SIZE: f64 = 600.0;
 
 /// Draws a cell for each share: right answers in one colour, wrong ones in another; the shares of wrong ones are drawn stronger
-/// than they are, since they are small.
+/// than they are, since they are small. In it stands the share in percent, where it is one at least.
 pub(in crate::report) fn heat(title: &str, map: &HeatMap) -> Svg {
     let count = map.labels.len().max(1);
     let cell = (SIZE - LEFT) / count as f64;
@@ -52,6 +52,19 @@ pub(in crate::report) fn heat(title: &str, map: &HeatMap) -> Svg {
             ];
             let tip = map.tips.get(at).map_or("", String::as_str);
             svg.shade(class, place, strength.max(0.04), tip);
+            let percent = (share * 100.0).round() as u64;
+            if percent > 0 {
+                let class = match (strength > 0.55, count > 20) {
+                    (true, true) => "tiny inverse",
+                    (true, false) => "inverse",
+                    (false, true) => "tiny",
+                    (false, false) => "",
+                };
+                let size = if count > 20 { 8.0 } else { 12.0 };
+                let baseline = place[1] + f64::midpoint(cell, size * 0.7);
+                let middle = (place[0] + cell / 2.0, baseline);
+                svg.number(class, middle, &percent.to_string());
+            }
         }
     }
     svg.rect(
@@ -95,5 +108,8 @@ mod tests {
             "{svg}"
         );
         assert!(!svg.contains("<title>ba</title>"));
+        for percent in ["75", "25", "100"] {
+            assert!(svg.contains(&format!(">{percent}</text>")), "{svg}");
+        }
     }
 }

@@ -115,6 +115,11 @@ impl Svg {
         );
     }
 
+    /// A text in the middle of something that a pointer may be over: it is not in the pointer's way.
+    pub(super) fn number(&mut self, class: &str, (x, y): (f64, f64), text: &str) {
+        self.text(&format!("through {class}"), (x, y), Anchor::Middle, text);
+    }
+
     /// A text that reads from below to above, ending or beginning at a point.
     pub(super) fn upright(&mut self, class: &str, (x, y): (f64, f64), anchor: Anchor, text: &str) {
         let (x, y) = (number(x), number(y));

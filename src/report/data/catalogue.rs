@@ -108,7 +108,7 @@ pub struct Drift {
 /// One distribution in both sets of rows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Comparison {
-    /// What is distributed: `language`, `title_words`, `description_words`, `category` or `modality`.
+    /// What is distributed: `language`, `title_words`, `description_words`, `category` or `photo`.
     pub what: String,
     /// Values or ranges, with the share of the labelled and of the unlabelled rows, 0 to 1.
     pub shares: Vec<SharePair>,

@@ -55,6 +55,8 @@ pub struct ChannelMeans {
 /// Variance of each pixel over a sample of the images.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Variance {
+    /// Share cut off each side of the photos before.
+    pub margin: f64,
     /// Images of the sample.
     pub images: u64,
     /// Mean variance of the outermost tenth of the pixels, of levels of 0 to 255.

@@ -105,8 +105,8 @@ pub struct Layer {
     pub output: Vec<usize>,
     /// Number of parameters.
     pub parameters: u64,
-    /// Whether training changes them.
-    pub is_trained: bool,
+    /// Of these, how many training changes.
+    pub trained: u64,
     /// Places of the layers that it reads.
     pub inputs: Vec<usize>,
 }

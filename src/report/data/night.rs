@@ -17,6 +17,8 @@ pub struct Night {
     pub checks: Vec<CheckLine>,
     /// Stages that the configuration leaves out, and why.
     pub skipped: BTreeMap<String, String>,
+    /// Stages whose checkpoints the run had and that were deleted since: what they would show is left out.
+    pub gone: Vec<String>,
 }
 
 /// A row that could not be used.
@@ -45,8 +47,10 @@ pub struct StageTime {
     pub elapsed_ms: Option<u64>,
     /// Most memory that the process held meanwhile.
     pub peak_rss_bytes: Option<u64>,
-    /// What it worked on, with its unit.
-    pub done: Option<String>,
+    /// How much it worked on; `None` where it does not count.
+    pub done: Option<u64>,
+    /// What `done` counts: `rows`, `images`, `epochs` or `fits`.
+    pub unit: String,
     /// That per second.
     pub done_per_s: Option<f64>,
     /// Parts that it made.
@@ -79,8 +83,8 @@ pub struct CheckLine {
 pub struct QueryTable {
     /// Name of the file, without its extension.
     pub query: String,
-    /// Its title.
-    pub title: String,
+    /// Its title, by language of the page; `en` is always there.
+    pub titles: BTreeMap<String, String>,
     /// Names of the columns.
     pub columns: Vec<String>,
     /// Values, row by row.

@@ -123,7 +123,7 @@ impl Products {
 }
 
 fn fields(sources: &Sources<'_>, labelled: &Products, unlabelled: &Products) -> Vec<FieldShare> {
-    let columns = &sources.environment().config.source.columns;
+    let columns = sources.columns();
     let names = [
         columns.title.as_str(),
         columns.description.as_str(),
@@ -177,7 +177,7 @@ fn words(sources: &Sources<'_>) -> Result<Vec<WordStats>, ReportError> {
     let Some((_, reader)) = sources.main("clean_text") else {
         return Ok(Vec::new());
     };
-    let columns = &sources.environment().config.source.columns;
+    let columns = sources.columns();
     let counts = word_counts(reader, LABELLED)?;
     let names = [&columns.title, &columns.description];
     let stats = counts.iter().zip(names).map(|(counts, name)| {
@@ -296,6 +296,25 @@ fn strip(
     } else {
         &source.labels
     };
+    let ingested = sources.main("ingest")?.1.manifest().fields.clone();
+    let is_same = |(name, table): (&str, &String)| {
+        let known = ingested.as_slice().iter().find(|field| field.name == name);
+        environment.identify(table).ok() == known.map(|field| field.value.clone())
+    };
+    let tables = [
+        ("source.products", &source.products),
+        ("source.labels", &source.labels),
+    ];
+    if !tables
+        .into_iter()
+        .filter(|(_, table)| !table.is_empty())
+        .all(is_same)
+    {
+        tracing::warn!(
+            "the tables of the source are no longer those of the run: the strip of the labels is not drawn"
+        );
+        return None;
+    }
     let mut classes: Vec<usize> = Vec::new();
     let columns = [source.columns.label.clone()];
     let read = read_table(&*environment.source, table, &columns, &mut |record| {

@@ -10,6 +10,7 @@ mod networks;
 mod night;
 mod overview;
 mod queries;
+mod variance;
 
 use super::ReportError;
 use super::attachments::Attachments;

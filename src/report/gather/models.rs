@@ -93,25 +93,17 @@ fn model_score(sources: &Sources<'_>, model: &str, scores: &Written, best: &str)
 /// What a model reads, by the stages that it needs: `text`, `image` or `text+image`.
 pub(super) fn reads(sources: &Sources<'_>, stage: &str) -> String {
     fn walk(sources: &Sources<'_>, stage: &str, found: &mut [bool; 2]) {
-        for need in sources.pipeline.dag().needs(stage) {
-            match sources.pipeline.kind(&need.stage) {
+        for need in sources.needs(stage) {
+            match sources.kind(need) {
                 "tfidf" | "tokenize" => found[0] = true,
                 "decode_images" | "embed_images" | "pca" => found[1] = true,
-                "train" => walk(sources, &need.stage, found),
+                "train" => walk(sources, need, found),
                 _ => {}
             }
         }
     }
     let mut found = [false; 2];
-    if sources
-        .pipeline
-        .dag()
-        .order()
-        .iter()
-        .any(|known| known == stage)
-    {
-        walk(sources, stage, &mut found);
-    }
+    walk(sources, stage, &mut found);
     let names = ["text", "image"].into_iter().zip(found);
     let names: Vec<&str> = names
         .filter(|(_, reads)| *reads)
@@ -202,12 +194,9 @@ fn by_category(
 
 /// The models of grey pixels: by cross-validation as the report has them, else on the test rows.
 fn pixels(sources: &Sources<'_>, models: &[ModelScore], scores: &Scores) -> Vec<PixelScore> {
-    let dag = sources.pipeline.dag();
     let of_pixels = |stage: &str| {
-        let needs = dag.needs(stage).iter();
-        needs
-            .map(|need| sources.pipeline.kind(&need.stage))
-            .any(|kind| kind == "pca")
+        let needs = sources.needs(stage);
+        needs.into_iter().any(|need| sources.kind(need) == "pca")
     };
     let mut rows: Vec<PixelScore> = models
         .iter()
@@ -223,7 +212,7 @@ fn pixels(sources: &Sources<'_>, models: &[ModelScore], scores: &Scores) -> Vec<
 
 fn pixel_score(sources: &Sources<'_>, model: &str, scores: &Scores) -> Option<PixelScore> {
     let reader = sources.stage(model)?;
-    let params = sources.pipeline.params(model);
+    let params = sources.params(model);
     let validated = reader.manifest().summary.get("cross_validation");
     let from_validation = validated.and_then(|found| {
         let number = |key: &str| found.get(key)?.as_f64();
@@ -245,7 +234,7 @@ fn pixel_score(sources: &Sources<'_>, model: &str, scores: &Scores) -> Option<Pi
     let folds = from_validation.and(params["cv"]["folds"].as_u64());
     Some(PixelScore {
         model: model.to_owned(),
-        configuration: configuration(params),
+        configuration: configuration(&params),
         folds: folds.and_then(|folds| usize::try_from(folds).ok()),
         accuracy,
         precision,

@@ -96,7 +96,7 @@ fn layers(stage: &str, reader: &CheckpointReader) -> Result<Vec<Layer>, ReportEr
         kind: layer.kind.to_owned(),
         output: layer.output,
         parameters: layer.parameters as u64,
-        is_trained: layer.is_trained,
+        trained: layer.trained as u64,
         inputs: layer.inputs,
     };
     Ok(spec.summary(&branches).into_iter().map(layer).collect())

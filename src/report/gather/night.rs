@@ -33,6 +33,7 @@ pub(super) fn night(sources: &Sources<'_>) -> Result<Night, ReportError> {
         stages: stages(sources),
         checks: checks(sources),
         skipped: sources.record.skipped.clone(),
+        gone: sources.gone().to_vec(),
     })
 }
 
@@ -69,7 +70,7 @@ fn stages(sources: &Sources<'_>) -> Vec<StageTime> {
             .iter()
             .find(|other| other.stage == stage)
     };
-    let order = sources.pipeline.dag().order().iter();
+    let order = sources.order().iter();
     let time = |stage: &String| {
         let now = record_of(stage);
         let manifest = sources.stage(stage).map(CheckpointReader::manifest);
@@ -80,15 +81,14 @@ fn stages(sources: &Sources<'_>) -> Vec<StageTime> {
         };
         (now.is_some() || manifest.is_some()).then(|| StageTime {
             stage: stage.clone(),
-            kind: sources.pipeline.kind(stage).to_owned(),
+            kind: sources.kind(stage).to_owned(),
             state: now.map_or("-", state).to_owned(),
             elapsed_ms: made.map(|made| made.elapsed_ms),
             peak_rss_bytes: made
                 .map(|made| made.peak_rss_bytes)
                 .filter(|bytes| *bytes > 0),
-            done: made
-                .filter(|made| made.done > 0)
-                .map(|made| format!("{} {}", made.done, made.unit)),
+            done: made.map(|made| made.done).filter(|done| *done > 0),
+            unit: made.map_or_else(String::new, |made| made.unit.clone()),
             done_per_s: made
                 .filter(|made| made.done > 0)
                 .map(|made| made.done_per_s),
@@ -120,7 +120,7 @@ fn bytes(manifest: &Manifest) -> u64 {
 /// What the checks of each stage found: in this run, or when its checkpoint was made.
 fn checks(sources: &Sources<'_>) -> Vec<CheckLine> {
     let mut lines = Vec::new();
-    for stage in sources.pipeline.dag().order() {
+    for stage in sources.order() {
         let record = sources
             .record
             .stages

@@ -39,7 +39,7 @@ pub(super) fn overview(
         started: record.started.clone(),
         status: status.to_owned(),
         error: record.error.clone(),
-        dump_date: sources.environment().config.dump_date.clone(),
+        dump_date: record.dump_date.clone(),
         labelled: rows(LABELLED),
         unlabelled: rows(UNLABELLED),
         categories,

@@ -3,6 +3,7 @@
 use crate::query::{QueryError, Tables};
 use crate::report::data::QueryTable;
 use crate::report::sources::Sources;
+use crate::runner::chain;
 use crate::sql::ReportQuery;
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -23,7 +24,7 @@ pub(super) fn queries(sources: &Sources<'_>) -> Vec<QueryTable> {
 fn table(query: &ReportQuery, found: Result<RecordBatch, QueryError>) -> QueryTable {
     let mut table = QueryTable {
         query: query.name.clone(),
-        title: query.title.clone(),
+        titles: query.titles.clone(),
         columns: Vec::new(),
         rows: Vec::new(),
         more_rows: 0,
@@ -66,18 +67,4 @@ fn fill(table: &mut QueryTable, batch: &RecordBatch) {
         };
         table.rows.push(columns.iter().map(value).collect());
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if !text.ends_with(&message) {
-            text = format!("{text}: {message}");
-        }
-        cause = error.source();
-    }
-    text
 }

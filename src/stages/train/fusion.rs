@@ -6,9 +6,10 @@
 
 use super::ensemble::{Members, answers_for, answers_of};
 use super::held_out::{HeldOut, Joined, RowKeys};
+use super::history::write_training;
+use super::labels::{all_labels, priors_of};
 use super::trainable::{classes_of, fit_on};
 use super::training::{Training, collector, require_width};
-use super::{all_labels, priors_of, write_training};
 use crate::checkpoint::CheckpointWriter;
 use crate::config::Issue;
 use crate::model::{

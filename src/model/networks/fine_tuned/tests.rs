@@ -248,3 +248,22 @@ fn images_of_another_size_are_refused() {
     let found = predict(&mobilenet(Trained::Head), &rows, 1);
     assert!(matches!(found, Err(ModelError::Inputs { .. })));
 }
+
+#[test]
+fn the_layers_of_the_summary_add_up() {
+    for kind in BackboneKind::ALL {
+        for trained in [Trained::Head, Trained::All] {
+            let network = network(&WeightsSource::torchvision(kind), trained, &runtime());
+            let layers = network.spec().summary(&[]);
+            let found = layers.iter().fold((0, 0), |(all, changed), layer| {
+                (all + layer.parameters, changed + layer.trained)
+            });
+            let counts = network.parameters();
+            assert_eq!(
+                found,
+                (counts.total, counts.trainable),
+                "{kind:?} {trained:?}"
+            );
+        }
+    }
+}
