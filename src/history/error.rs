@@ -22,7 +22,7 @@ pub enum HistoryError {
         latest: String,
     },
     /// There are fewer runs than the name counts back.
-    #[error("there is no run {name:?}: there are {count} run records")]
+    #[error("there is no run {name:?}: run records there are {count}")]
     TooFewRuns {
         /// The name.
         name: String,
@@ -92,6 +92,9 @@ impl HistoryError {
             Self::NoRuns { .. } => {
                 Some("run the pipeline first, or name the checkpoints: RAYONNAGE_CHECKPOINTS")
             }
+            Self::TooFewRuns { count: 0 | 1, .. } => Some(
+                "two runs are compared, and there is one so far: run the pipeline again, or name other checkpoints: RAYONNAGE_CHECKPOINTS",
+            ),
             Self::UnknownRun { .. } | Self::TooFewRuns { .. } => Some(
                 "rayonnage runs lists them; a run is named by its id, the beginning of it, latest, or latest~1 for the one before",
             ),

@@ -135,6 +135,12 @@ impl BucketStore {
         &self.shared.endpoint
     }
 
+    /// What is known of its servers.
+    #[cfg(test)]
+    pub(super) fn shared_reach(&self) -> &Reach {
+        &self.shared.reach
+    }
+
     /// Refuses a store without conditional writes, unless there is a single writer.
     ///
     /// # Errors

@@ -54,7 +54,10 @@ pub(super) fn check(
             let text = value_of(name, variables).unwrap_or_default();
             let mut pairs = text.split(';').filter_map(|pair| pair.split_once('='));
             match pairs.find(|(key, _)| key.trim() == "BlobEndpoint") {
-                Some((_, value)) => check_one("BlobEndpoint in AZURE_STORAGE_CONNECTION_STRING", value.trim()),
+                Some((_, value)) => check_one(
+                    "BlobEndpoint in AZURE_STORAGE_CONNECTION_STRING",
+                    value.trim(),
+                ),
                 None => Ok(()),
             }
         }
@@ -165,7 +168,11 @@ mod tests {
 
     #[test]
     fn credentials_in_a_value_are_not_shown() {
-        for value in ["me:hidden@host:9000", "host?sig=hidden", "ftp://me:hidden@h"] {
+        for value in [
+            "me:hidden@host:9000",
+            "host?sig=hidden",
+            "ftp://me:hidden@h",
+        ] {
             let pairs = [("AWS_ENDPOINT_URL", value)];
             let error = check_pairs(&ObjectStoreScheme::AmazonS3, &pairs).unwrap_err();
             assert!(!error.to_string().contains("hidden"), "{error}");

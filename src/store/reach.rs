@@ -268,3 +268,141 @@ fn first_cause(error: &HttpError) -> String {
     }
     cause.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::{BucketOptions, BucketStore, Store, StoreError};
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpListener};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+
+    /// An address where nobody listens.
+    fn nobody() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    }
+
+    /// A server that answers everything with these bytes, and how many connections it had.
+    fn answering(answer: &'static str) -> (SocketAddr, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        // Ends with the tests' process.
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let mut connection = connection.unwrap();
+                let _ = connection.read(&mut [0; 4096]);
+                let _ = connection.write_all(answer.as_bytes());
+            }
+        });
+        (address, count)
+    }
+
+    fn bucket(endpoint: &str, others: &[(&str, &str)]) -> BucketStore {
+        let mut pairs = vec![("AWS_ENDPOINT_URL", endpoint), ("AWS_REGION", "eu-west-3")];
+        pairs.extend(others);
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let variables: Vec<_> = pairs.iter().map(owned).collect();
+        BucketStore::connect("s3://shop/x", &variables, BucketOptions::default()).unwrap()
+    }
+
+    const KEYS: [(&str, &str); 2] = [
+        ("AWS_ACCESS_KEY_ID", "nobody"),
+        ("AWS_SECRET_ACCESS_KEY", "hush-hush"),
+    ];
+
+    #[test]
+    fn a_server_that_is_not_there_is_given_up_by_all_at_once() {
+        let server = format!("http://{}", nobody());
+        let store = bucket(&server, &KEYS);
+        let started = Instant::now();
+        let error = store.get("object").unwrap_err();
+        let waited = started.elapsed();
+        assert!(matches!(&error, StoreError::Unreachable { .. }), "{error}");
+        let message = error.to_string();
+        assert!(
+            message.starts_with(&format!("cannot reach {server}, where s3://shop/x/object")),
+            "{message}"
+        );
+        assert!(message.contains("refused"), "{message}");
+        assert!(
+            waited > Duration::from_secs(10) && waited < Duration::from_secs(35),
+            "{waited:?}"
+        );
+        // Those who come later do not wait again.
+        let started = Instant::now();
+        store.put_new("other", &bytes::Bytes::new()).unwrap_err();
+        store.head("third").unwrap_err();
+        assert!(started.elapsed() < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_server_that_comes_late_is_waited_for_and_one_that_is_back_is_not_given_up() {
+        let address = nobody();
+        let store = bucket(&format!("http://{address}"), &KEYS);
+        let late = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(3));
+            let listener = TcpListener::bind(address).unwrap();
+            let (mut connection, _) = listener.accept().unwrap();
+            let _ = connection.read(&mut [0; 4096]);
+            let answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            connection.write_all(answer.as_bytes()).unwrap();
+        });
+        assert!(store.get("object").unwrap_err().is_not_found());
+        late.join().unwrap();
+        assert_eq!(store.shared_reach().lost(), None);
+    }
+
+    #[test]
+    fn tls_with_somebody_who_does_not_speak_it_is_given_up_at_the_first_attempt() {
+        let (address, count) = answering("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
+        let store = bucket(&format!("https://{address}"), &KEYS);
+        let started = Instant::now();
+        let error = store.get("object").unwrap_err();
+        assert!(matches!(&error, StoreError::Unreachable { .. }), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{error}");
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn without_credentials_the_machine_is_asked_for_its_role_and_not_for_long() {
+        let metadata = format!("http://{}", nobody());
+        let store = bucket(
+            "http://127.0.0.1:9",
+            &[("AWS_METADATA_ENDPOINT", &metadata)],
+        );
+        let started = Instant::now();
+        let error = store.get("object").unwrap_err();
+        assert!(
+            matches!(&error, StoreError::NoCredentials { .. }),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains(&metadata) && error.is_misconfiguration(),
+            "{error}"
+        );
+        assert!(
+            started.elapsed() < Duration::from_secs(16),
+            "{:?}",
+            started.elapsed()
+        );
+
+        let (address, _) =
+            answering("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let metadata = format!("http://{address}");
+        let store = bucket(
+            "http://127.0.0.1:9",
+            &[("AWS_METADATA_ENDPOINT", &metadata)],
+        );
+        let error = store.get("object").unwrap_err();
+        assert!(
+            matches!(&error, StoreError::NoCredentials { .. }),
+            "{error}"
+        );
+        assert!(error.to_string().contains("404"), "{error}");
+    }
+}
