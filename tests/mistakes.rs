@@ -389,7 +389,7 @@ fn what_is_looked_at_and_is_not_there() {
         ("query_that_deletes", "DELETE FROM split"),
         (
             "query_of_misspelt_column",
-            "SELECT id, desgination, titel FROM ingest.labelled",
+            "SELECT id, descripton, titel FROM ingest.labelled",
         ),
         (
             "query_of_misspelt_column_in_a_join",

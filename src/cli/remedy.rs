@@ -162,7 +162,10 @@ fn dumps_of(url: &str) -> Option<String> {
     let dumps = std::env::var("RAYONNAGE_DUMPS").ok()?;
     let dumps = dumps.trim_end_matches('/');
     let path = url.trim_start_matches("folder ");
-    let is_of_night = !dumps.is_empty() && !dumps.contains('@') && path.starts_with(dumps);
+    let below = path
+        .strip_prefix(dumps)
+        .is_some_and(|rest| rest.starts_with('/'));
+    let is_of_night = below && !dumps.is_empty() && !dumps.contains('@');
     is_of_night.then(|| dumps.to_owned())
 }
 

@@ -22,7 +22,7 @@ pub enum HistoryError {
         latest: String,
     },
     /// There are fewer runs than the name counts back.
-    #[error("there is no run {name:?}: run records there are {count}")]
+    #[error("there is no run {name:?}: {}", there_are(*count))]
     TooFewRuns {
         /// The name.
         name: String,
@@ -70,6 +70,13 @@ pub enum HistoryError {
     /// A checkpoint cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+}
+
+fn there_are(count: usize) -> String {
+    match count {
+        1 => "there is 1 run record".to_owned(),
+        _ => format!("there are {count} run records"),
+    }
 }
 
 impl From<StoreError> for HistoryError {

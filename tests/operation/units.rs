@@ -113,7 +113,9 @@ fn the_environment_file_turns_nothing_on_that_has_to_be_prepared() {
 fn scripts_of_the_set_up_read_no_variable_of_the_pipeline() {
     let pipeline = std::fs::read_to_string(checkout().join("pipeline.yaml")).unwrap();
     let read = pipeline.split("${RAYONNAGE_").skip(1);
-    let names: BTreeSet<&str> = read.map(|rest| &rest[..rest.find([':', '}']).unwrap()]).collect();
+    let names: BTreeSet<&str> = read
+        .map(|rest| &rest[..rest.find([':', '}']).unwrap()])
+        .collect();
     assert!(names.contains("CACHE") && names.len() > 5, "{names:?}");
     let mut seen = 0;
     for entry in std::fs::read_dir(checkout().join("scripts")).unwrap() {
@@ -124,7 +126,10 @@ fn scripts_of_the_set_up_read_no_variable_of_the_pipeline() {
         seen += 1;
         let text = script(&file);
         for name in &names {
-            assert!(!text.contains(&format!("{{RAYONNAGE_{name}:-")), "{file} reads {name}");
+            assert!(
+                !text.contains(&format!("{{RAYONNAGE_{name}:-")),
+                "{file} reads {name}"
+            );
         }
         assert!(text.contains("${RAYONNAGE_SETUP_CACHE:-"), "{file}");
     }
@@ -155,7 +160,9 @@ fn failed(command: &mut Command) -> (i32, serde_json::Value) {
     let outcome = command.output().unwrap();
     let said = String::from_utf8(outcome.stderr).unwrap();
     let lines: Result<Vec<serde_json::Value>, _> = said.lines().map(serde_json::from_str).collect();
-    let last = lines.unwrap_or_else(|error| panic!("{error}: {said}")).pop();
+    let last = lines
+        .unwrap_or_else(|error| panic!("{error}: {said}"))
+        .pop();
     let last = last.unwrap();
     assert_eq!(last["message"], "command failed", "{said}");
     let code = outcome.status.code().unwrap();
@@ -168,10 +175,23 @@ fn a_night_that_cannot_begin_says_why_in_the_form_of_the_log() {
     let space = TestSpace::new();
     let (code, line) = failed(&mut night(&space));
     assert_eq!(code, 10);
-    assert!(line["error"].as_str().unwrap().contains("RAYONNAGE_DUMPS"), "{line}");
-    let (code, line) = failed(night(&space).env("RAYONNAGE_DUMPS", "/x").env("RAYONNAGE", "/no/\"such\" program"));
+    assert!(
+        line["error"].as_str().unwrap().contains("RAYONNAGE_DUMPS"),
+        "{line}"
+    );
+    let (code, line) = failed(
+        night(&space)
+            .env("RAYONNAGE_DUMPS", "/x")
+            .env("RAYONNAGE", "/no/\"such\" program"),
+    );
     assert_eq!(code, 127);
-    assert!(line["error"].as_str().unwrap().contains("/no/\"such\" program"), "{line}");
+    assert!(
+        line["error"]
+            .as_str()
+            .unwrap()
+            .contains("/no/\"such\" program"),
+        "{line}"
+    );
     let nowhere = space.path("");
     let mut bare = night(&space);
     bare.env("RAYONNAGE_DUMPS", "/x")
@@ -180,13 +200,25 @@ fn a_night_that_cannot_begin_says_why_in_the_form_of_the_log() {
         .env("PATH", "/usr/bin:/bin");
     let (code, line) = failed(&mut bare);
     assert_eq!(code, 127);
-    assert!(line["remedy"].as_str().unwrap().contains("make build"), "{line}");
+    assert!(
+        line["remedy"].as_str().unwrap().contains("make build"),
+        "{line}"
+    );
     // A command line that the program does not understand.
     let (code, line) = failed(night(&space).env("RAYONNAGE_DUMPS", "/x").arg("--nonsense"));
     assert_eq!(code, 2);
-    assert!(line["error"].as_str().unwrap().contains("--nonsense"), "{line}");
-    let outcome = night(&space).env("RAYONNAGE_LOG_FORMAT", "text").output().unwrap();
-    assert!(outcome.stderr.starts_with(b"error: RAYONNAGE_DUMPS"), "{outcome:?}");
+    assert!(
+        line["error"].as_str().unwrap().contains("--nonsense"),
+        "{line}"
+    );
+    let outcome = night(&space)
+        .env("RAYONNAGE_LOG_FORMAT", "text")
+        .output()
+        .unwrap();
+    assert!(
+        outcome.stderr.starts_with(b"error: RAYONNAGE_DUMPS"),
+        "{outcome:?}"
+    );
 }
 
 #[test]
@@ -204,7 +236,11 @@ fn the_program_is_found_where_it_was_built_or_in_the_path() {
     let outcome = ingest(night(&space).env("CARGO_TARGET_DIR", space.path("target")));
     assert_eq!(outcome.status.code(), Some(0), "{outcome:?}");
     let path = format!("{}:/usr/bin:/bin", built.display());
-    let outcome = ingest(night(&space).env("CARGO_TARGET_DIR", space.path("")).env("PATH", path));
+    let outcome = ingest(
+        night(&space)
+            .env("CARGO_TARGET_DIR", space.path(""))
+            .env("PATH", path),
+    );
     assert_eq!(outcome.status.code(), Some(0), "{outcome:?}");
 }
 
@@ -221,7 +257,10 @@ fn a_failed_night_is_resumed_for_its_own_day() {
     let (code, line) = failed(&mut command);
     assert_eq!(code, 11);
     let remedy = line["remedy"].as_str().unwrap();
-    assert!(remedy.contains("RAYONNAGE_DUMPS") && !remedy.contains("sample"), "{line}");
+    assert!(
+        remedy.contains("RAYONNAGE_DUMPS") && !remedy.contains("sample"),
+        "{line}"
+    );
     let summary = line["summary"].as_str().unwrap();
     let script = checkout().join("scripts/night.sh");
     let resume = format!(
