@@ -154,10 +154,12 @@ impl CommandError {
         match self {
             Self::Failed(run) => run.error.store(),
             Self::Root { source, .. } => Some(source),
-            Self::Store(error) | Self::Report(ReportError::Store(error)) => Some(error),
             Self::Run(error) => error.store(),
-            Self::History(HistoryError::Checkpoint(CheckpointError::Store(error)))
-            | Self::Report(ReportError::Checkpoint(CheckpointError::Store(error)))
+            Self::Store(error)
+            | Self::Report(
+                ReportError::Store(error) | ReportError::Checkpoint(CheckpointError::Store(error)),
+            )
+            | Self::History(HistoryError::Checkpoint(CheckpointError::Store(error)))
             | Self::Query(QueryError::Checkpoint(CheckpointError::Store(error))) => Some(error),
             _ => None,
         }
