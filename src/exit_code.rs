@@ -34,7 +34,7 @@ pub const MEANINGS: [(u8, &str); 13] = [
     (TOO_MANY_REJECTS, "too many rejects or image faults"),
     (LOCKED, "locked"),
     (LOST_RACE, "lost the race to publish"),
-    (PANICKED, "panic, a bug"),
+    (PANICKED, "panic (a bug)"),
     (SIGNAL_BASE + 2, "stopped by SIGINT"),
     (SIGNAL_BASE + 9, "killed"),
     (SIGNAL_BASE + 15, "stopped by SIGTERM"),
