@@ -274,6 +274,8 @@ fn a_source_that_is_not_in_its_bucket() {
         ("RAYONNAGE_SOURCE", "s3://shop/dumps/2026-11-20"),
     ];
     expect("no_catalogue_in_a_bucket", &space, &["plan"], &variables);
+    let bucket = ["run", "--set", "checkpoints=s3://shop/checkpoints"];
+    expect("no_bucket", &space, &bucket, &variables[..4]);
     let mut of_night = variables.to_vec();
     of_night.push(("RAYONNAGE_DUMPS", "s3://shop/dumps"));
     of_night.push(("RAYONNAGE_DATE", "2026-11-20"));

@@ -127,6 +127,9 @@ fn of_root(key: &str, error: &StoreError) -> Option<String> {
     };
     let place = format!("{key} in pipeline.yaml, {variable}, or {of_make} with make");
     match error {
+        StoreError::NotFound { .. } if key != "source.root" => Some(format!(
+            "is the bucket there? it has to be made first; it is named by {place}"
+        )),
         StoreError::NotFound { url } => Some(match dumps_of(url) {
             Some(dumps) => format!(
                 "the dump of that day is not in {dumps} (RAYONNAGE_DUMPS, RAYONNAGE_DATE): start the night again once it is there"

@@ -41,7 +41,7 @@ const METADATA_HOSTS: [&str; 3] = [
     "metadata.google.internal.",
 ];
 
-/// A server that is not waited for any longer.
+/// A server that was not reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lost {
     /// `http://host:port`, without credentials.
@@ -70,7 +70,10 @@ struct Server {
     has_answered: bool,
     is_told: bool,
     silent_since: Option<Instant>,
-    lost: Option<Lost>,
+    /// What the last attempt came to, where nobody answered.
+    last: Option<Lost>,
+    /// Nobody tries again.
+    is_lost: bool,
 }
 
 impl Reach {
@@ -89,7 +92,15 @@ impl Reach {
 
     /// A server that is not waited for any longer, if there is one.
     pub(super) fn lost(&self) -> Option<Lost> {
-        self.servers().values().find_map(|of| of.lost.clone())
+        let servers = self.servers();
+        let mut lost = servers.values().filter(|of| of.is_lost);
+        lost.find_map(|of| of.last.clone())
+    }
+
+    /// A server that did not answer the last time, whether it is still waited for or not.
+    pub(super) fn silent(&self) -> Option<Lost> {
+        let servers = self.servers();
+        servers.values().find_map(|of| of.last.clone())
     }
 
     fn servers(&self) -> MutexGuard<'_, BTreeMap<String, Server>> {
@@ -110,7 +121,8 @@ impl Reach {
         let server = servers.entry(address.shown()).or_default();
         server.has_answered = true;
         server.silent_since = None;
-        server.lost = has_no_role.then(|| Lost {
+        server.is_lost = has_no_role;
+        server.last = has_no_role.then(|| Lost {
             server: address.shown(),
             waited: Duration::ZERO,
             detail: format!("it answered {status}"),
@@ -133,14 +145,14 @@ impl Reach {
             .get_or_insert_with(Instant::now)
             .elapsed();
         let detail = first_cause(&error);
+        server.last = Some(Lost {
+            server: address.shown(),
+            waited,
+            detail: detail.clone(),
+            is_metadata,
+        });
         if is_final || waited >= patience {
-            let lost = Lost {
-                server: address.shown(),
-                waited,
-                detail,
-                is_metadata,
-            };
-            server.lost = Some(lost);
+            server.is_lost = true;
             // Of no kind that `object_store` tries again.
             return HttpError::new(HttpErrorKind::Unknown, GivenUp { source: error });
         }
@@ -260,6 +272,20 @@ fn speaks_otherwise(error: &HttpError) -> bool {
     false
 }
 
+/// Whether a request failed because no connection was made, or it was given up for that.
+pub(super) fn is_of_connection(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let is_given_up = error.is::<GivenUp>();
+        let kind = error.downcast_ref().map(HttpError::kind);
+        if is_given_up || matches!(kind, Some(HttpErrorKind::Connect | HttpErrorKind::Timeout)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// The innermost cause: it says most, and does not repeat the URL.
 fn first_cause(error: &HttpError) -> String {
     let mut cause: &dyn Error = error;
@@ -271,12 +297,11 @@ fn first_cause(error: &HttpError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::store::{BucketOptions, BucketStore, Store, StoreError};
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpListener};
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::{Duration, Instant};
 
     /// An address where nobody listens.
     fn nobody() -> SocketAddr {
@@ -316,6 +341,20 @@ mod tests {
     ];
 
     #[test]
+    fn a_connection_that_is_not_made_is_told_from_one_that_is_silent() {
+        let error = |kind| HttpError::new(kind, std::io::Error::other("x"));
+        let timeout = error(HttpErrorKind::Timeout);
+        assert!(is_unreached(&timeout, CONNECT_TIMEOUT));
+        assert!(!is_unreached(&timeout, READ_TIMEOUT));
+        assert!(is_unreached(&error(HttpErrorKind::Connect), Duration::ZERO));
+        assert!(!is_unreached(
+            &error(HttpErrorKind::Interrupted),
+            Duration::ZERO
+        ));
+        assert!(is_of_connection(&timeout) && !is_of_connection(&error(HttpErrorKind::Request)));
+    }
+
+    #[test]
     fn a_server_that_is_not_there_is_given_up_by_all_at_once() {
         let server = format!("http://{}", nobody());
         let store = bucket(&server, &KEYS);
@@ -333,7 +372,10 @@ mod tests {
             waited > Duration::from_secs(10) && waited < Duration::from_secs(35),
             "{waited:?}"
         );
-        // Those who come later do not wait again.
+        // Those who come later do not wait again, once it is given up.
+        while store.shared_reach().lost().is_none() {
+            store.get("object").unwrap_err();
+        }
         let started = Instant::now();
         store.put_new("other", &bytes::Bytes::new()).unwrap_err();
         store.head("third").unwrap_err();
@@ -354,7 +396,7 @@ mod tests {
         });
         assert!(store.get("object").unwrap_err().is_not_found());
         late.join().unwrap();
-        assert_eq!(store.shared_reach().lost(), None);
+        assert_eq!(store.shared_reach().silent(), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How requests are made: waited for, repeated, settled where their outcome is unclear, several at a time.
 
 use super::BucketStore;
-use crate::store::reach::Lost;
+use crate::store::reach::{Lost, is_of_connection};
 use crate::store::runtime::runtime;
 use crate::store::{Store, StoreError, Version};
 use bytes::Bytes;
@@ -35,9 +35,11 @@ impl BucketStore {
 
     fn name(&self, operation: &'static str, path: &str, error: &Error) -> StoreError {
         let url = self.object_url(path);
-        if is_unclear(error)
-            && let Some(lost) = self.shared.reach.lost()
-        {
+        let reach = &self.shared.reach;
+        let lost = reach
+            .lost()
+            .or_else(|| reach.silent().filter(|_| is_of_connection(error)));
+        if let Some(lost) = lost.filter(|_| is_unclear(error)) {
             return self.name_lost(url, lost);
         }
         match error {
