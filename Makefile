@@ -25,6 +25,8 @@ WITH_LIBTORCH = set -euo pipefail; \
 	cuda=$$(scripts/setup-libtorch.sh --cuda); \
 	LIBTORCH=$$(scripts/setup-libtorch.sh); export LIBTORCH; \
 	if [ -n "$$cuda" ]; then export LD_LIBRARY_PATH=$$cuda$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}; fi;
+# The last line, and loud, of a target whose tools cannot be had here: $(call SKIPPED,target,why).
+SKIPPED = echo "*** $(1): SKIPPED, since $(2) ***" >&2; exit 0;
 CARGO_TARGET = $(or $(CARGO_TARGET_DIR),target)
 RAYONNAGE = $(CARGO_TARGET)/release/rayonnage
 
@@ -63,11 +65,12 @@ test-stores: ## the tests of object stores on real servers: s3s-fs and Azurite, 
 	@$(WITH_LIBTORCH) \
 	have() { \
 		if program=$$(scripts/setup-stores.sh $$1 $$3); then export "$$2=$$program"; \
-		else echo "test-stores: $$1 is not there, so its tests are SKIPPED" >&2; fi; }; \
+		else skipped="$${skipped:-}$${skipped:+, }$$1"; fi; }; \
 	have s3s-fs RAYONNAGE_TEST_S3S_FS; \
 	have azurite RAYONNAGE_TEST_AZURITE; \
 	have garage RAYONNAGE_TEST_GARAGE --installed; \
-	cargo test --release --locked --test suite stores::
+	cargo test --release --locked --test suite stores::; \
+	if [ -n "$${skipped:-}" ]; then $(call SKIPPED,test-stores,there is no $$skipped: its tests did NOT run) fi
 
 # make test-report SHOTS=folder
 SHOTS ?=
@@ -75,7 +78,7 @@ SHOTS ?=
 .PHONY: test-report
 test-report: ## the report of a sample run in a headless Chromium (from npm): no error, no request, at two widths; SHOTS=folder for screenshots
 	@$(WITH_LIBTORCH) \
-	look=$$(scripts/setup-browser.sh) || { echo 'test-report: there is no browser, so the report is NOT looked at' >&2; exit 0; }; \
+	look=$$(scripts/setup-browser.sh) || { $(call SKIPPED,test-report,there is no browser: the report was NOT looked at) }; \
 	cargo build --release --locked; \
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	"$(RAYONNAGE)" sample "$$work/sample" --rows 400; \
@@ -97,7 +100,7 @@ SETUP_PYTHON = scripts/setup-python.sh scripts/text-requirements.txt
 .PHONY: parity
 parity: ## compare every token and TF-IDF value of a catalogue (DATA=…, or the sample) with the Python libraries
 	@$(WITH_LIBTORCH) \
-	packages=$$($(SETUP_PYTHON)) || { echo 'parity: skipped, since the Python packages cannot be had'; exit 0; }; \
+	packages=$$($(SETUP_PYTHON)) || { $(call SKIPPED,parity,the Python packages cannot be had: nothing was compared) }; \
 	cargo build --release --locked; \
 	if [ -z "$(DATA)" ]; then "$(RAYONNAGE)" sample $(SAMPLE); fi; \
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
@@ -106,7 +109,7 @@ parity: ## compare every token and TF-IDF value of a catalogue (DATA=…, or the
 .PHONY: check-tensorboard
 check-tensorboard: ## open the learning curves of a run on the sample (or DATA=…) with TensorBoard, and compare every point
 	@$(WITH_LIBTORCH) \
-	packages=$$(scripts/setup-python.sh scripts/tensorboard-requirements.txt) || { echo 'check-tensorboard: skipped, since TensorBoard cannot be had'; exit 0; }; \
+	packages=$$(scripts/setup-python.sh scripts/tensorboard-requirements.txt) || { $(call SKIPPED,check-tensorboard,TensorBoard cannot be had: nothing was compared) }; \
 	cargo build --release --locked; \
 	if [ -z "$(DATA)" ]; then "$(RAYONNAGE)" sample $(SAMPLE); fi; \
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
@@ -114,7 +117,7 @@ check-tensorboard: ## open the learning curves of a run on the sample (or DATA=�
 
 .PHONY: check-schema
 check-schema: ## hold scripts/pipeline.schema.json against the reference library of JSON Schema
-	@packages=$$(scripts/setup-python.sh scripts/schema-requirements.txt) || { echo 'check-schema: skipped, since the Python packages cannot be had'; exit 0; }; \
+	@packages=$$(scripts/setup-python.sh scripts/schema-requirements.txt) || { $(call SKIPPED,check-schema,the Python packages cannot be had: the schema was NOT checked) }; \
 	PYTHONPATH=$$packages python3 scripts/check-schema.py scripts/pipeline.schema.json pipeline.yaml
 
 .PHONY: text-fixture
@@ -225,7 +228,7 @@ bench-noop: ## plan, status and a run with nothing to do, on 85,000 products wit
 .PHONY: check-operation
 check-operation: ## hold the metrics and the lineage events of runs on the sample (or DATA=…) to the Python clients of Prometheus and OpenLineage
 	@$(WITH_LIBTORCH) \
-	packages=$$(scripts/setup-python.sh scripts/operation-requirements.txt) || { echo 'check-operation: skipped, since the Python packages cannot be had'; exit 0; }; \
+	packages=$$(scripts/setup-python.sh scripts/operation-requirements.txt) || { $(call SKIPPED,check-operation,the Python packages cannot be had: metrics and events were NOT checked) }; \
 	cargo build --release --locked; \
 	if [ -z "$(DATA)" ]; then "$(RAYONNAGE)" sample $(SAMPLE); fi; \
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \

@@ -3,11 +3,11 @@
 # output; everything else goes to standard error. Does nothing when it is there already. Fails, and says what is missing, where it
 # cannot be had.
 #
-# RAYONNAGE_CACHE names the cache folder (default: $XDG_CACHE_HOME or ~/.cache, then rayonnage).
+# RAYONNAGE_SETUP_CACHE names the folder of what is set up (default: $XDG_CACHE_HOME or ~/.cache, then rayonnage).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/browser
-cache=${RAYONNAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rayonnage}
+cache=${RAYONNAGE_SETUP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rayonnage}
 say() { printf 'setup: %s\n' "$*" >&2; }
 need() { command -v "$1" >/dev/null || { say "$1 is needed for the browser"; exit 1; }; }
 

@@ -7,11 +7,11 @@
 #                              NVIDIA driver; prints nothing where there is none
 #
 # A LIBTORCH that is set is respected: it is printed as it is.
-# RAYONNAGE_CACHE names the cache folder (default: $XDG_CACHE_HOME or ~/.cache, then rayonnage).
+# RAYONNAGE_SETUP_CACHE names the folder of what is set up (default: $XDG_CACHE_HOME or ~/.cache, then rayonnage).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${RAYONNAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rayonnage}
+cache=${RAYONNAGE_SETUP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rayonnage}
 say() { printf 'setup: %s\n' "$*" >&2; }
 
 # download REQUIREMENTS FOLDER: the wheels named there, each checked against its digest.

@@ -4,11 +4,11 @@
 #
 #   setup-python.sh REQUIREMENTS
 #
-# RAYONNAGE_CACHE names the cache folder (default: $XDG_CACHE_HOME or ~/.cache, then rayonnage).
+# RAYONNAGE_SETUP_CACHE names the folder of what is set up (default: $XDG_CACHE_HOME or ~/.cache, then rayonnage).
 set -euo pipefail
 
 requirements=$1
-cache=${RAYONNAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rayonnage}
+cache=${RAYONNAGE_SETUP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rayonnage}
 say() { printf 'setup: %s\n' "$*" >&2; }
 
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { say "python3, 3.11 or later, is needed"; exit 1; }

@@ -9,11 +9,11 @@
 #
 # With --installed behind the name it only looks whether it is there.
 #
-# RAYONNAGE_CACHE names the cache folder (default: $XDG_CACHE_HOME or ~/.cache, then rayonnage).
+# RAYONNAGE_SETUP_CACHE names the folder of what is set up (default: $XDG_CACHE_HOME or ~/.cache, then rayonnage).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${RAYONNAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rayonnage}
+cache=${RAYONNAGE_SETUP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rayonnage}
 say() { printf 'setup: %s\n' "$*" >&2; }
 need() { command -v "$1" >/dev/null || { say "$1 is needed for $2"; exit 1; }; }
 tag() { sha256sum | cut -c1-8; }

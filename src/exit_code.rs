@@ -18,11 +18,13 @@ pub const TOO_MANY_REJECTS: u8 = 13;
 pub const LOCKED: u8 = 14;
 /// Another run published at the same time.
 pub const LOST_RACE: u8 = 15;
+/// A panic, which is a bug: what Rust's own runtime ends such a process with.
+pub const PANICKED: u8 = 101;
 /// Added to the number of the signal that stopped the run: 130 for SIGINT, 143 for SIGTERM.
 pub const SIGNAL_BASE: u8 = 128;
 
 /// Each code with its meaning in a few words.
-pub const MEANINGS: [(u8, &str); 12] = [
+pub const MEANINGS: [(u8, &str); 13] = [
     (OK, "ok"),
     (INTERNAL, "internal error"),
     (USAGE, "usage"),
@@ -32,6 +34,7 @@ pub const MEANINGS: [(u8, &str); 12] = [
     (TOO_MANY_REJECTS, "too many rejects or image faults"),
     (LOCKED, "locked"),
     (LOST_RACE, "lost the race to publish"),
+    (PANICKED, "panic (a bug)"),
     (SIGNAL_BASE + 2, "stopped by SIGINT"),
     (SIGNAL_BASE + 9, "killed"),
     (SIGNAL_BASE + 15, "stopped by SIGTERM"),

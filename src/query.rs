@@ -20,6 +20,16 @@ pub enum QueryError {
     /// A table is not there, or may be one of several.
     #[error("{0}")]
     Table(String),
+    /// A column is in none of the tables.
+    #[error("there is no column {column:?}{}", or_rather(meant.as_deref()))]
+    Column {
+        /// The name.
+        column: String,
+        /// The column that was probably meant.
+        meant: Option<String>,
+        /// The columns that there are, by table.
+        columns: String,
+    },
     /// The query cannot be parsed, or failed.
     #[error("{source}")]
     Sql {
@@ -31,6 +41,10 @@ pub enum QueryError {
     /// A checkpoint cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+}
+
+fn or_rather(meant: Option<&str>) -> String {
+    meant.map_or_else(String::new, |meant| format!("; did you mean {meant:?}?"))
 }
 
 /// The tables that there are: the datasets of each stage.
@@ -60,12 +74,14 @@ impl Tables {
             source: Box::new(source),
         })?;
         let mut columns = String::new();
+        let mut all: Vec<&str> = Vec::new();
         let mut read: Vec<(&str, RecordBatch)> = Vec::new();
         for table in &query.tables {
             let (stage, dataset) = self.resolve(table)?;
             let manifest = &self.manifests[stage];
             let known: Vec<&str> = names(manifest, dataset).map(|(name, _)| name).collect();
             let _ = write!(columns, "; {table} has {}", known.join(", "));
+            all.extend(known);
             let reader = CheckpointReader::new(self.store.clone(), manifest.clone());
             read.push((table.as_str(), rows(&reader, dataset, &query)?));
         }
@@ -78,9 +94,20 @@ impl Tables {
         }
         let handed: Vec<(&str, &RecordBatch)> =
             read.iter().map(|(name, rows)| (*name, rows)).collect();
-        sql::run(name, &query.text, &handed).map_err(|source| QueryError::Sql {
-            columns: columns.trim_start_matches("; ").to_owned(),
-            source: Box::new(source),
+        sql::run(name, &query.text, &handed).map_err(|source| {
+            let columns = columns.trim_start_matches("; ").to_owned();
+            let is_new = |column: &String| !all.contains(&column.as_str());
+            match source.missing_column().filter(is_new) {
+                Some(column) => QueryError::Column {
+                    meant: suggestion(&column, all.iter().copied()).map(str::to_owned),
+                    column,
+                    columns,
+                },
+                None => QueryError::Sql {
+                    columns,
+                    source: Box::new(source),
+                },
+            }
         })
     }
 

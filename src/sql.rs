@@ -80,6 +80,27 @@ pub enum SqlError {
     },
 }
 
+impl SqlError {
+    /// The column that the query names and no table has, where that is why it failed.
+    #[must_use]
+    pub fn missing_column(&self) -> Option<String> {
+        let Self::Run { source, .. } = self else {
+            return None;
+        };
+        // The kind of error is hidden below the plans it happened in; the words are the same in all of them.
+        let message = source.to_string();
+        [
+            ("unable to find column \"", '"'),
+            ("no column named '", '\''),
+        ]
+        .into_iter()
+        .find_map(|(before, end)| {
+            let (_, rest) = message.split_once(before)?;
+            Some(rest.split_once(end)?.0.to_owned())
+        })
+    }
+}
+
 /// The queries and checks of a folder; shipped ones stand in for those that it lacks.
 #[derive(Debug, Clone)]
 pub struct Queries {

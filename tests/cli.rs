@@ -323,7 +323,7 @@ fn show_prints_schema_and_rows() {
         2,
         &[
             "no dataset \"nonsense\"",
-            "it has labelled, rejects, unlabelled",
+            "one that it has: labelled, rejects, unlabelled",
         ],
     );
     space

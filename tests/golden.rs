@@ -47,7 +47,7 @@ pub fn normalised(text: &str, space: &TestSpace) -> String {
         (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:<port>"),
         (r"\b[0-9.]+ (B|KiB|MiB)\b", "<size>"),
         (r" in [0-9.]+[mµ]?s\b", " in <time>"),
-        (r" after [0-9.]+ s\b", " after <time>"),
+        (r" (after|for) [0-9.]+ s\b", " $1 <time>"),
         (r"\belapsed_ms=\d+", "elapsed_ms=<time>"),
         ("  +", "  "),
         (r"[ \t]+\n", "\n"),

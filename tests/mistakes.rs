@@ -180,12 +180,110 @@ fn stores_that_cannot_be_used() {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         expect(name, &space, &arguments, &[]);
     }
+    let on_web = [
+        "plan",
+        "--set",
+        "checkpoints=http://127.0.0.1:9/checkpoints",
+    ];
+    expect("plan_of_checkpoints_on_a_web_server", &space, &on_web, &[]);
+    let on_web = ["status", "--set", "sink.root=http://127.0.0.1:9/out"];
+    expect("status_of_a_sink_on_a_web_server", &space, &on_web, &[]);
 }
 
-/// A server that knows nobody.
+/// Variables that name a server, and what is not there; none of these needs a server.
 #[test]
-fn a_bucket_that_refuses_the_credentials() {
+fn buckets_that_cannot_be_reached() {
     let space = TestSpace::with_sample(&options(20));
+    let run = |key: &str| ["run", "--until", "split", "--set", key].map(str::to_owned);
+    let keys = [
+        ("AWS_REGION", "eu-west-3"),
+        ("AWS_ACCESS_KEY_ID", "nobody"),
+        ("AWS_SECRET_ACCESS_KEY", "hush-hush"),
+    ];
+    let s3 = "checkpoints=s3://shop/checkpoints";
+    let nobody = nobody();
+    let plain = format!("http://{nobody}");
+    let metadata = [
+        ("AWS_ENDPOINT_URL", plain.as_str()),
+        ("AWS_METADATA_ENDPOINT", plain.as_str()),
+    ];
+    for (name, root, variables) in [
+        (
+            "endpoint_without_scheme",
+            s3,
+            [&keys[..], &[("AWS_ENDPOINT_URL", "127.0.0.1:9000")]].concat(),
+        ),
+        (
+            "endpoint_with_a_password",
+            s3,
+            [
+                &keys[..],
+                &[("AWS_ENDPOINT_URL", "me:secret-word@minio:9000")],
+            ]
+            .concat(),
+        ),
+        (
+            "azure_endpoint_without_scheme",
+            "sink.root=az://shop/out",
+            vec![
+                ("AZURE_STORAGE_ACCOUNT_NAME", "me"),
+                ("AZURE_STORAGE_ACCOUNT_KEY", "a2V5"),
+                ("AZURE_STORAGE_ENDPOINT", "azurite:10000/me"),
+            ],
+        ),
+        (
+            "google_url_without_scheme",
+            "source.root=gs://shop/dump",
+            vec![("GOOGLE_BASE_URL", "storage.example")],
+        ),
+        (
+            "server_that_is_not_there",
+            s3,
+            [&keys[..], &[("AWS_ENDPOINT_URL", plain.as_str())]].concat(),
+        ),
+        ("no_credentials", s3, metadata.to_vec()),
+    ] {
+        let arguments = run(root);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let started = std::time::Instant::now();
+        let outcome = expect(name, &space, &arguments, &variables);
+        for secret in ["hush-hush", "secret-word"] {
+            assert!(!outcome.stderr.contains(secret), "{outcome:#?}");
+        }
+        let waited = started.elapsed().as_secs();
+        assert!(waited < 40, "{name}: {waited} s");
+    }
+}
+
+/// An address where nobody listens.
+fn nobody() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// A server that has nothing: a bucket is not there, or the folder in it.
+#[test]
+fn a_source_that_is_not_in_its_bucket() {
+    let space = TestSpace::with_sample(&options(20));
+    let address = answering("404 Not Found", "");
+    let variables = [
+        ("AWS_ENDPOINT_URL", address.as_str()),
+        ("AWS_REGION", "eu-west-3"),
+        ("AWS_ACCESS_KEY_ID", "nobody"),
+        ("AWS_SECRET_ACCESS_KEY", "hush-hush"),
+        ("RAYONNAGE_SOURCE", "s3://shop/dumps/2026-11-20"),
+    ];
+    expect("no_catalogue_in_a_bucket", &space, &["plan"], &variables);
+    let bucket = ["run", "--set", "checkpoints=s3://shop/checkpoints"];
+    expect("no_bucket", &space, &bucket, &variables[..4]);
+    let mut of_night = variables.to_vec();
+    of_night.push(("RAYONNAGE_DUMPS", "s3://shop/dumps"));
+    of_night.push(("RAYONNAGE_DATE", "2026-11-20"));
+    expect("no_dump_of_that_day", &space, &["run"], &of_night);
+}
+
+/// Starts a server that answers everything so, and returns its URL.
+fn answering(status: &'static str, body: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -193,13 +291,24 @@ fn a_bucket_that_refuses_the_credentials() {
             let mut connection = connection.unwrap();
             let mut request = [0; 4096];
             let _ = connection.read(&mut request);
-            let body =
-                "<Error><Code>InvalidAccessKeyId</Code><Message>Unknown key</Message></Error>";
-            let head = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Type: application/xml\r\nContent-Length:";
+            let head = "Connection: close\r\nContent-Type: application/xml\r\nContent-Length:";
+            let length = body.len();
             // Who asked may be gone.
-            let _ = write!(connection, "{head} {}\r\n\r\n{body}", body.len());
+            let _ = write!(
+                connection,
+                "HTTP/1.1 {status}\r\n{head} {length}\r\n\r\n{body}"
+            );
         }
     });
+    address
+}
+
+/// A server that knows nobody.
+#[test]
+fn a_bucket_that_refuses_the_credentials() {
+    let space = TestSpace::with_sample(&options(20));
+    let body = "<Error><Code>InvalidAccessKeyId</Code><Message>Unknown key</Message></Error>";
+    let address = answering("403 Forbidden", body);
     let arguments = [
         "run",
         "--until",
@@ -253,6 +362,54 @@ fn stages_that_cannot_run() {
         expect("no_cuda", &space, &["run", "--device", "cuda"], &[]);
     } else {
         eprintln!("skipped: there is a GPU, so that nobody can be told that there is none");
+    }
+}
+
+#[test]
+fn what_is_looked_at_and_is_not_there() {
+    let space = TestSpace::with_sample(&options(20));
+    let show = |query: &'static str| ["show", "--sql", query];
+    expect("show_before_any_run", &space, &["show", "split"], &[]);
+    expect("diff_before_any_run", &space, &["diff"], &[]);
+    let done = Outcome::of(&mut space.bare_command(&["run", "--until", "split"]));
+    done.expect(0, &[]);
+    expect("diff_of_one_run", &space, &["diff"], &[]);
+    expect(
+        "show_of_unknown_dataset",
+        &space,
+        &["show", "ingest", "nothing"],
+        &[],
+    );
+    expect(
+        "show_of_misspelt_dataset",
+        &space,
+        &["show", "ingest", "labeled"],
+        &[],
+    );
+    for (name, query) in [
+        ("query_of_unknown_table", "SELECT id FROM splt"),
+        ("query_that_deletes", "DELETE FROM split"),
+        (
+            "query_of_misspelt_column",
+            "SELECT id, descripton, titel FROM ingest.labelled",
+        ),
+        (
+            "query_of_misspelt_column_in_a_join",
+            "SELECT s.foldd FROM ingest.labelled i JOIN split s ON i.id = s.id",
+        ),
+        (
+            "query_of_misspelt_column_in_a_filter",
+            "SELECT id FROM split WHERE fol = 'test'",
+        ),
+    ] {
+        expect(name, &space, &show(query), &[]);
+    }
+    fs::create_dir(space.path("pages")).unwrap();
+    for (name, file) in [
+        ("report_into_no_folder", "nowhere/report.html"),
+        ("report_onto_a_folder", "pages"),
+    ] {
+        expect(name, &space, &["report", "--out", file], &[]);
     }
 }
 

@@ -10,6 +10,7 @@ use super::style::{Paint, Tone};
 use crate::monitor::{Monitor, STAGE_TARGET};
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Map, Value};
+use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Write as _};
 use std::io::{IsTerminal, Write as _};
 use std::sync::OnceLock;
@@ -27,6 +28,28 @@ static RUN: OnceLock<String> = OnceLock::new();
 pub(super) fn begin_run(id: &str) {
     // A second run in one process is none of the program's.
     let _ = RUN.set(id.to_owned());
+}
+
+/// Whether lines are to be JSON, of a command line that cannot be understood otherwise.
+pub(super) fn wants_json() -> bool {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let variable = std::env::var_os("RAYONNAGE_LOG_FORMAT");
+    says_json(&arguments, variable.as_deref())
+}
+
+fn says_json(arguments: &[OsString], variable: Option<&OsStr>) -> bool {
+    let mut last = variable.map(OsStr::to_os_string);
+    for (index, argument) in arguments.iter().enumerate() {
+        if argument == "--log-format" {
+            last = arguments.get(index + 1).cloned();
+        } else if let Some(value) = argument
+            .to_str()
+            .and_then(|text| text.strip_prefix("--log-format="))
+        {
+            last = Some(value.into());
+        }
+    }
+    last.is_some_and(|format| format == "json")
 }
 
 /// Whether progress bars may be shown: on a terminal, for people.
@@ -305,6 +328,19 @@ mod tests {
         });
         let stages: Vec<&Value> = lines.iter().map(|line| &line["stage"]).collect();
         assert_eq!(stages, ["clean_text", "clean_text"]);
+    }
+
+    #[test]
+    fn what_lines_should_be_is_known_before_the_command_line_is_understood() {
+        let says = |arguments: &[&str], variable: Option<&str>| {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            says_json(&arguments, variable.map(OsStr::new))
+        };
+        assert!(says(&["x", "--log-format", "json", "rnu"], None));
+        assert!(says(&["x", "rnu", "--log-format=json"], Some("text")));
+        assert!(says(&["x", "rnu"], Some("json")));
+        assert!(!says(&["x", "--log-format", "text"], Some("json")));
+        assert!(!says(&["x", "json", "--log-format"], None));
     }
 
     #[test]

@@ -37,6 +37,7 @@ use crate::sql::SqlError;
 use crate::store::StoreError;
 use args::{Arguments, Command, LogFormat};
 use clap::Parser;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use thiserror::Error;
 
 /// Why a command failed.
@@ -85,6 +86,20 @@ enum CommandError {
     /// An argument names something that is not there.
     #[error("{0}")]
     Usage(String),
+    /// The same, and what there is.
+    #[error("{message}")]
+    Absent {
+        /// What is not there.
+        message: String,
+        /// How to find out what is.
+        remedy: String,
+    },
+    /// A mistake of the program.
+    #[error("the program panicked: {message}")]
+    Panicked {
+        /// What it said.
+        message: String,
+    },
     /// The query of `--sql` fails.
     #[error(transparent)]
     Query(#[from] QueryError),
@@ -126,16 +141,39 @@ impl CommandError {
         Self::Failed(Box::new(FailedRun { error, summary }))
     }
 
+    /// What a panic is to those who called.
+    fn panicked(payload: &(dyn std::any::Any + Send)) -> Self {
+        let said = payload.downcast_ref::<&str>().copied();
+        let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let message = said.unwrap_or("it did not say why").to_owned();
+        Self::Panicked { message }
+    }
+
+    /// The error of a store that is at the bottom of it, if one is.
+    fn store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Failed(run) => run.error.store(),
+            Self::Root { source, .. } => Some(source),
+            Self::Run(error) => error.store(),
+            Self::Store(error)
+            | Self::Report(
+                ReportError::Store(error) | ReportError::Checkpoint(CheckpointError::Store(error)),
+            )
+            | Self::History(HistoryError::Checkpoint(CheckpointError::Store(error)))
+            | Self::Query(QueryError::Checkpoint(CheckpointError::Store(error))) => Some(error),
+            _ => None,
+        }
+    }
+
     fn exit_code(&self) -> u8 {
+        if self.store().is_some_and(StoreError::is_misconfiguration) {
+            return exit_code::CONFIG;
+        }
         match self {
             Self::Failed(run) => run.error.exit_code(),
-            Self::Config(_)
-            | Self::Sql(_)
-            | Self::Store(StoreError::NoConditions { .. } | StoreError::ReadOnly { .. }) => {
-                exit_code::CONFIG
-            }
+            Self::Config(_) | Self::Sql(_) => exit_code::CONFIG,
+            Self::Panicked { .. } => exit_code::PANICKED,
             Self::Report(ReportError::Locked(error)) => error.exit_code(),
-            Self::Root { source, .. } if is_misconfigured(source) => exit_code::CONFIG,
             Self::History(error) if error.is_usage() => exit_code::USAGE,
             Self::History(HistoryError::Checkpoint(CheckpointError::Damaged { .. }))
             | Self::Report(ReportError::Checkpoint(CheckpointError::Damaged { .. })) => {
@@ -148,21 +186,15 @@ impl CommandError {
             | Self::Report(_)
             | Self::WriteFile { .. } => exit_code::STAGE_FAILED,
             Self::Run(error) => error.exit_code(),
-            Self::Device(_) | Self::Usage(_) | Self::Query(_) => exit_code::USAGE,
+            Self::Device(_) | Self::Usage(_) | Self::Absent { .. } | Self::Query(_) => {
+                exit_code::USAGE
+            }
             Self::Interrupted { signal } => {
                 exit_code::SIGNAL_BASE.saturating_add(u8::try_from(*signal).unwrap_or(0))
             }
             Self::Output(_) => exit_code::INTERNAL,
         }
     }
-}
-
-/// Whether a store cannot be used because of what the configuration says of it.
-fn is_misconfigured(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::Url { .. } | StoreError::NoConditions { .. } | StoreError::ReadOnly { .. }
-    )
 }
 
 /// Runs the program and ends the process.
@@ -175,8 +207,8 @@ pub fn main() -> ! {
         let _ = std::io::Write::flush(&mut std::io::stdout());
         signal_hook::low_level::exit(exit_code::OK.into());
     }
-    let arguments = Arguments::parse();
-    let exit_code = match dispatch(&arguments) {
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| refuse(&error));
+    let exit_code = match caught(|| dispatch(&arguments)) {
         Ok(()) => exit_code::OK,
         // A reader that has seen enough (`| head`) is no failure of ours.
         Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
@@ -188,6 +220,32 @@ pub fn main() -> ! {
         }
     };
     signal_hook::low_level::exit(exit_code.into())
+}
+
+/// Does something, and makes an error of a panic: what goes on in threads of stages is the runner's business, all else is here.
+fn caught(work: impl FnOnce() -> Result<(), CommandError>) -> Result<(), CommandError> {
+    // Nothing that it leaves half changed is looked at any more.
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    outcome.unwrap_or_else(|payload| Err(CommandError::panicked(&*payload)))
+}
+
+/// Answers a command line that is none, or asks for help.
+fn refuse(error: &clap::Error) -> ! {
+    if !error.use_stderr() || !log::wants_json() {
+        error.exit();
+    }
+    let said = error.render().to_string();
+    let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let failure = log::Failure {
+        exit_code: exit_code::USAGE,
+        error: first.trim_start_matches("error: ").to_owned(),
+        causes: Vec::new(),
+        remedy: Some(lines.collect::<Vec<_>>().join("; ")).filter(|text| !text.is_empty()),
+        summary: String::new(),
+    };
+    failure.print(LogFormat::Json);
+    signal_hook::low_level::exit(exit_code::USAGE.into())
 }
 
 fn dispatch(arguments: &Arguments) -> Result<(), CommandError> {
@@ -234,4 +292,20 @@ fn report(error: &CommandError, format: LogFormat) {
         },
     };
     failure.print(format);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_with_a_code_and_a_remedy() {
+        let error = caught(|| panic!("no {}", "way")).unwrap_err();
+        assert_eq!(error.to_string(), "the program panicked: no way");
+        assert_eq!(error.exit_code(), 101);
+        assert!(remedy::remedy(&error).unwrap().contains("bug"));
+        let plain = caught(|| panic!("plain")).unwrap_err();
+        assert!(plain.to_string().ends_with("plain"));
+        caught(|| Ok(())).unwrap();
+    }
 }

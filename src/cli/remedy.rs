@@ -11,22 +11,26 @@ use crate::sql::SqlError;
 use crate::store::StoreError;
 use std::error::Error;
 use std::io::ErrorKind;
+use std::path::Path;
 
 /// What to do about an error.
 pub(super) fn remedy(error: &CommandError) -> Option<String> {
     let own = match error {
         CommandError::Failed(run) => return remedy(&run.error),
-        CommandError::Run(error) => error.remedy().or_else(|| error.store().and_then(of_store)),
+        CommandError::Run(error) => error.remedy(),
         CommandError::Config(error) => of_config(error).map(str::to_owned),
         CommandError::Sql(SqlError::Refused { .. }) => Some(
             "correct the file; README.md, section \"SQL queries and checks\", says what it may hold"
                 .to_owned(),
         ),
-        CommandError::Root { key, source } => of_root(key, source).or_else(|| of_store(source)),
-        CommandError::Store(error) => of_store(error),
-        CommandError::Query(QueryError::Sql { columns, .. }) if !columns.is_empty() => {
-            Some(columns.clone())
-        }
+        CommandError::Root { key, source } => of_root(key, source),
+        CommandError::Query(error) => of_query(error),
+        CommandError::Absent { remedy, .. } => Some(remedy.clone()),
+        CommandError::WriteFile { path, source } => of_file(path, source),
+        CommandError::Panicked { .. } => Some(
+            "this is a bug: report it with the lines above and the version; what is finished is kept, so that a run may be started again"
+                .to_owned(),
+        ),
         CommandError::Report(ReportError::Locked(error)) => error.remedy(),
         CommandError::Report(ReportError::Gone { .. }) => Some(
             "name a later run: `rayonnage runs` lists them; `gc` keeps the checkpoints of as many as --keep-runs says"
@@ -39,7 +43,8 @@ pub(super) fn remedy(error: &CommandError) -> Option<String> {
         CommandError::Device(error) => of_device(error).map(str::to_owned),
         _ => None,
     };
-    own.or_else(|| causes(error).into_iter().find_map(of_cause))
+    own.or_else(|| error.store().and_then(of_store))
+        .or_else(|| causes(error).into_iter().find_map(of_cause))
 }
 
 /// An error and its causes, the outermost first.
@@ -80,6 +85,39 @@ fn of_config(error: &ConfigError) -> Option<&'static str> {
     }
 }
 
+/// Of a query that somebody typed.
+fn of_query(error: &QueryError) -> Option<String> {
+    match error {
+        QueryError::Table(_) => Some(
+            "call it stage.dataset; `rayonnage show STAGE` says which datasets a stage has".to_owned(),
+        ),
+        QueryError::Column { columns, .. } => Some(columns.clone()),
+        QueryError::Sql { columns, .. } if !columns.is_empty() => Some(columns.clone()),
+        QueryError::Sql { .. } => Some(
+            "--sql takes one SELECT over datasets, such as 'SELECT id, label FROM ingest.labelled LIMIT 5'; nothing can be changed by it"
+                .to_owned(),
+        ),
+        QueryError::Checkpoint(_) => None,
+    }
+}
+
+/// Of a file that an argument names and that cannot be written.
+fn of_file(path: &str, error: &std::io::Error) -> Option<String> {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            let folder = Path::new(path).parent()?.display();
+            Some(format!("make the folder first: mkdir -p {folder}"))
+        }
+        ErrorKind::IsADirectory => {
+            let path = path.trim_end_matches('/');
+            Some(format!(
+                "that is a folder; name a file in it: {path}/report.html"
+            ))
+        }
+        _ => None,
+    }
+}
+
 /// Of a store that cannot be opened; `key` is where the configuration names it.
 fn of_root(key: &str, error: &StoreError) -> Option<String> {
     let (variable, of_make) = match key {
@@ -89,9 +127,20 @@ fn of_root(key: &str, error: &StoreError) -> Option<String> {
     };
     let place = format!("{key} in pipeline.yaml, {variable}, or {of_make} with make");
     match error {
-        StoreError::NotFound { .. } => Some(format!(
-            "name the folder of the catalogue: {place}; or write a sample one: rayonnage sample"
+        StoreError::NotFound { .. } if key != "source.root" => Some(format!(
+            "is the bucket there? it has to be made first; it is named by {place}"
         )),
+        StoreError::NotFound { url } => Some(match dumps_of(url) {
+            Some(dumps) => format!(
+                "the dump of that day is not in {dumps} (RAYONNAGE_DUMPS, RAYONNAGE_DATE): start the night again once it is there"
+            ),
+            None if url.contains("://") => format!(
+                "is the bucket there, and the folder of the catalogue in it? it is named by {place}; the tables in it by source.products and others"
+            ),
+            None => format!(
+                "name the folder of the catalogue: {place}; or write a sample one: rayonnage sample"
+            ),
+        }),
         StoreError::Url { reason, .. } if reason.contains("credentials") => Some(
             "take them out of the URL and put them into the environment; README.md, section \"Object stores\", names the variables"
                 .to_owned(),
@@ -107,8 +156,20 @@ fn of_root(key: &str, error: &StoreError) -> Option<String> {
         StoreError::Io { source, .. } if source.kind() != ErrorKind::StorageFull => {
             Some(format!("name a folder that this user may make and write to: {place}"))
         }
-        _ => None,
+        error => of_store(error),
     }
+}
+
+/// Where the dumps of all nights lie, if this is one of them: `scripts/night.sh` says so.
+fn dumps_of(url: &str) -> Option<String> {
+    let dumps = std::env::var("RAYONNAGE_DUMPS").ok()?;
+    let dumps = dumps.trim_end_matches('/');
+    let path = url.trim_start_matches("folder ");
+    let below = path
+        .strip_prefix(dumps)
+        .is_some_and(|rest| rest.starts_with('/'));
+    let is_of_night = below && !dumps.is_empty() && !dumps.contains('@');
+    is_of_night.then(|| dumps.to_owned())
 }
 
 fn of_device(error: &ModelError) -> Option<&'static str> {
@@ -138,8 +199,12 @@ fn of_cause(error: &(dyn Error + 'static)) -> Option<String> {
 
 /// Of a store on another machine.
 fn of_store(error: &StoreError) -> Option<String> {
-    let (StoreError::Remote { url, .. } | StoreError::Denied { url, .. }) = error else {
-        return None;
+    let (StoreError::Remote { url, .. }
+    | StoreError::Denied { url, .. }
+    | StoreError::Unreachable { url, .. }
+    | StoreError::NoCredentials { url, .. }) = error
+    else {
+        return of_variable(error);
     };
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     let (place, credentials) = match scheme {
@@ -161,8 +226,36 @@ fn of_store(error: &StoreError) -> Option<String> {
         StoreError::Denied { .. } => {
             format!("look at {credentials}, and at what they may do in this store")
         }
+        StoreError::NoCredentials { .. } => {
+            let public = if scheme == "s3" {
+                "; for a bucket that everybody may read: AWS_SKIP_SIGNATURE=true"
+            } else {
+                ""
+            };
+            format!("set {credentials} in the environment of this command{public}")
+        }
+        StoreError::Unreachable { server, detail, .. } if is_of_tls(server, detail) => format!(
+            "{server} does not speak TLS as this machine understands it: is it http:// rather than https://, and its certificate known here? look at {place}"
+        ),
+        StoreError::Unreachable { .. } => format!(
+            "is the server up, and its address right? look at {place}; run again: what is finished is kept"
+        ),
         _ => format!("look at {place}, then at {credentials}; run again: what is finished is kept"),
     })
+}
+
+/// Of a variable that names a server.
+fn of_variable(error: &StoreError) -> Option<String> {
+    match error {
+        StoreError::Variable { name, .. } => Some(format!(
+            "correct {name} in the environment of this command, such as http://127.0.0.1:9000; credentials have variables of their own; README.md, section \"Object stores\", names them"
+        )),
+        _ => None,
+    }
+}
+
+fn is_of_tls(server: &str, detail: &str) -> bool {
+    server.starts_with("https://") && (detail.contains("certificate") || detail.contains("message"))
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+/// The variable with the command that a run is started by again, where that is not the program itself.
+const RESUME: &str = "RAYONNAGE_RESUME";
+
 /// Runs the pipeline and prints what came out.
 pub(super) fn run(common: &Common, options: &RunArguments) -> Result<(), CommandError> {
     let started = Instant::now();
@@ -134,7 +137,7 @@ impl Attempt<'_> {
 
     /// The command that goes on where this one stopped: without what would force everything anew.
     fn command_to_resume(&self) -> String {
-        let mut words = vec!["rayonnage".to_owned(), "run".to_owned()];
+        let mut words = Vec::new();
         let config = self.common.config.display().to_string();
         if config != "pipeline.yaml" {
             words.extend(["--config".to_owned(), config]);
@@ -145,14 +148,24 @@ impl Attempt<'_> {
         if self.common.device != "auto" {
             words.extend(["--device".to_owned(), self.common.device.clone()]);
         }
+        if let Some(jobs) = self.options.jobs {
+            words.extend(["--jobs".to_owned(), jobs.to_string()]);
+        }
         let selection = &self.options.selection;
         for (option, stage) in [("--until", &selection.until), ("--only", &selection.only)] {
             if let Some(stage) = stage {
                 words.extend([option.to_owned(), stage.clone()]);
             }
         }
+        // `scripts/night.sh` says how it is started for the day that it runs: after midnight it is another day.
+        let start = std::env::var(RESUME).ok().filter(|start| !start.is_empty());
+        let start = start.unwrap_or_else(|| "rayonnage run".to_owned());
         let words = words.iter().map(|word| quoted(word));
-        words.collect::<Vec<_>>().join(" ")
+        [start]
+            .into_iter()
+            .chain(words)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 

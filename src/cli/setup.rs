@@ -12,7 +12,7 @@ use crate::sample;
 use crate::sql::Queries;
 use crate::stages::{Environment, Stores, check_stages, kinds};
 use crate::store::{
-    self, CacheOptions, CachedStore, OpenOptions, ShardedStore, SharedStore, StoreError,
+    self, CacheOptions, CachedStore, OpenOptions, ShardedStore, SharedStore, Store, StoreError,
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub(super) fn open(
 ) -> Result<Pipeline, CommandError> {
     let device: DeviceChoice = common.device.parse().map_err(CommandError::Device)?;
     let stores = stores(&config, access)?;
-    if config.dump_date.is_none() && stores.source.head(sample::MARKER)?.is_some() {
+    if is_sample(&config, &*stores.source)? && config.dump_date.is_none() {
         config.dump_date = Some(sample::DUMP_DATE.to_owned());
     }
     let environment = Environment::new(config, queries, stores, device, workers, cancel);
@@ -66,6 +66,27 @@ pub(super) fn open(
 /// by piece, takes longer than a glance.
 pub(super) fn leave(pipeline: Pipeline) {
     std::mem::forget(pipeline);
+}
+
+/// Whether the source is a sample catalogue. In a bucket or on a web server this is also where it shows that there is no such folder:
+/// all that it lacks would be taken for empty or left out.
+fn is_sample(config: &PipelineConfig, source: &dyn Store) -> Result<bool, CommandError> {
+    let is_here = source.local_root().is_some();
+    if is_here && config.dump_date.is_some() {
+        return Ok(false);
+    }
+    let products = config.source.products.as_str();
+    let paths = [sample::MARKER, products];
+    let asked = if is_here { &paths[..1] } else { &paths[..] };
+    let found = source.head_all(asked).into_iter();
+    let found: Vec<_> = found
+        .collect::<Result<_, _>>()
+        .map_err(failed("source.root"))?;
+    if found.get(1).is_some_and(Option::is_none) {
+        let url = format!("{}/{products}", source.url());
+        return Err(failed("source.root")(StoreError::NotFound { url }));
+    }
+    Ok(found.first().is_some_and(Option::is_some))
 }
 
 /// Opens the three stores.

@@ -14,6 +14,7 @@ use crate::history::{History, HistoryError};
 use crate::monitor::Monitor;
 use crate::runner::{RunError, last_fingerprints, require_stage};
 use crate::store::SharedStore;
+use crate::suggest::suggestion;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -88,7 +89,12 @@ pub(super) fn show(common: &Common, options: &ShowArguments) -> Result<(), Comma
 }
 
 fn no_rows(stage: &str) -> CommandError {
-    CommandError::Usage(format!("{stage} has files only, and no rows to print"))
+    CommandError::Absent {
+        message: format!("{stage} has files only, and no rows to print"),
+        remedy: format!(
+            "rayonnage show {stage} says which, and README.md, section \"Commands\", where they lie"
+        ),
+    }
 }
 
 /// The dataset that was named, or the first one.
@@ -103,9 +109,17 @@ fn chosen(
         Some(name) if datasets.contains_key(name) => Ok(Some(name.clone())),
         Some(name) => {
             let known: Vec<&str> = datasets.keys().map(String::as_str).collect();
-            let (stage, known) = (&manifest.stage, known.join(", "));
-            let message = format!("{stage} has no dataset {name:?}; it has {known}");
-            Err(CommandError::Usage(message))
+            let meant = suggestion(name, known.iter().copied());
+            let meant =
+                meant.map_or_else(String::new, |meant| format!("; did you mean {meant:?}?"));
+            let stage = &manifest.stage;
+            Err(CommandError::Absent {
+                message: format!("{stage} has no dataset {name:?}{meant}"),
+                remedy: match known.as_slice() {
+                    [] => format!("{stage} has files only: rayonnage show {stage} says which"),
+                    known => format!("name one that it has: {}", known.join(", ")),
+                },
+            })
         }
     }
 }
@@ -147,7 +161,12 @@ impl Checkpoints {
     fn none(&self, stage: &str, fingerprint: Option<&Fingerprint>) -> CommandError {
         let stage = stage.to_owned();
         match (self.run.clone(), fingerprint) {
-            (None, _) => CommandError::Usage(format!("{stage} has no complete checkpoint yet")),
+            (None, _) => CommandError::Absent {
+                message: format!("{stage} has no complete checkpoint yet"),
+                remedy: format!(
+                    "make it: rayonnage run --until {stage}; or name the checkpoints that are meant: RAYONNAGE_CHECKPOINTS"
+                ),
+            },
             (Some(run), None) => HistoryError::NotInRun { run, stage }.into(),
             (Some(run), Some(fingerprint)) => HistoryError::Gone {
                 run,

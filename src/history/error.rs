@@ -22,7 +22,7 @@ pub enum HistoryError {
         latest: String,
     },
     /// There are fewer runs than the name counts back.
-    #[error("there is no run {name:?}: there are {count} run records")]
+    #[error("there is no run {name:?}: {}", there_are(*count))]
     TooFewRuns {
         /// The name.
         name: String,
@@ -72,6 +72,13 @@ pub enum HistoryError {
     Checkpoint(#[from] CheckpointError),
 }
 
+fn there_are(count: usize) -> String {
+    match count {
+        1 => "there is 1 run record".to_owned(),
+        _ => format!("there are {count} run records"),
+    }
+}
+
 impl From<StoreError> for HistoryError {
     fn from(error: StoreError) -> Self {
         Self::Checkpoint(error.into())
@@ -92,6 +99,9 @@ impl HistoryError {
             Self::NoRuns { .. } => {
                 Some("run the pipeline first, or name the checkpoints: RAYONNAGE_CHECKPOINTS")
             }
+            Self::TooFewRuns { count: 0 | 1, .. } => Some(
+                "two runs are compared, and there is one so far: run the pipeline again, or name other checkpoints: RAYONNAGE_CHECKPOINTS",
+            ),
             Self::UnknownRun { .. } | Self::TooFewRuns { .. } => Some(
                 "rayonnage runs lists them; a run is named by its id, the beginning of it, latest, or latest~1 for the one before",
             ),

@@ -117,6 +117,7 @@ impl RunError {
                 StageError::NoDumpDate => exit_code::CONFIG,
                 StageError::Store(StoreError::LockLost { .. }) => exit_code::LOCKED,
                 StageError::Checkpoint(error) => of_checkpoint(error),
+                _ if self.store().is_some_and(StoreError::is_misconfiguration) => exit_code::CONFIG,
                 _ => exit_code::STAGE_FAILED,
             },
         }

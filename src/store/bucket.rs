@@ -10,6 +10,7 @@ use requests::REQUESTS_AT_ONCE;
 use super::conditions::{self, Conditions};
 use super::lease::{Lease, LeaseOptions};
 use super::object::describe;
+use super::reach::Reach;
 use super::remote::{Connection, Uploads};
 use super::secrets::Secrets;
 use super::{Identified, LockGuard, ObjectInfo, Store, StoreError, Version, uploads};
@@ -56,6 +57,7 @@ struct Shared {
     url: String,
     endpoint: String,
     secrets: Secrets,
+    reach: Arc<Reach>,
     is_read_only: bool,
     options: BucketOptions,
     conditions: OnceLock<Conditions>,
@@ -70,6 +72,7 @@ impl BucketStore {
             url,
             endpoint,
             secrets,
+            reach,
             is_read_only,
         } = connection;
         Self {
@@ -80,6 +83,7 @@ impl BucketStore {
                 url,
                 endpoint,
                 secrets,
+                reach,
                 is_read_only,
                 options,
                 conditions: OnceLock::new(),
@@ -114,6 +118,7 @@ impl BucketStore {
             url: "memory://bucket".to_owned(),
             endpoint: String::new(),
             secrets: Secrets::default(),
+            reach: Arc::default(),
             is_read_only: false,
         };
         Self::connected(connection, options)
@@ -128,6 +133,12 @@ impl BucketStore {
     /// The server that the environment names; empty for the vendor's own.
     pub(super) fn endpoint(&self) -> &str {
         &self.shared.endpoint
+    }
+
+    /// What is known of its servers.
+    #[cfg(test)]
+    pub(super) fn shared_reach(&self) -> &Reach {
+        &self.shared.reach
     }
 
     /// Refuses a store without conditional writes, unless there is a single writer.

@@ -13,6 +13,38 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A variable of the environment cannot be used.
+    #[error("{name} {reason}")]
+    Variable {
+        /// Its name.
+        name: String,
+        /// What is wrong with it, without what may be secret.
+        reason: String,
+    },
+    /// Nobody is where the store should be.
+    #[error("cannot reach {server}, where {url} should be, for {waited_s} s: {detail}")]
+    Unreachable {
+        /// The object.
+        url: String,
+        /// The server, without credentials.
+        server: String,
+        /// How long it was tried.
+        waited_s: u64,
+        /// The first cause.
+        detail: String,
+    },
+    /// Nothing says who asks.
+    #[error(
+        "no credentials for {url}: the environment holds none, and {service} tells no role of this machine: {detail}"
+    )]
+    NoCredentials {
+        /// The object.
+        url: String,
+        /// The metadata service that was asked.
+        service: String,
+        /// Why it did not say.
+        detail: String,
+    },
     /// There is no such object.
     #[error("{url} does not exist")]
     NotFound {
@@ -158,6 +190,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the store cannot be used because of what the configuration or the environment says of it.
+    #[must_use]
+    pub fn is_misconfiguration(&self) -> bool {
+        matches!(
+            self,
+            Self::Url { .. }
+                | Self::Variable { .. }
+                | Self::NoConditions { .. }
+                | Self::NoCredentials { .. }
+                | Self::ReadOnly { .. }
+        )
+    }
+
     /// Whether the object was simply not there.
     #[must_use]
     pub fn is_not_found(&self) -> bool {

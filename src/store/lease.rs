@@ -7,10 +7,11 @@
 use super::conditions::{SCRATCH_FOLDER, nonce};
 use super::{SharedStore, StoreError, Version};
 use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How often a lock is written within its time-out.
 const BEATS: u32 = 4;
@@ -37,6 +38,12 @@ impl LeaseOptions {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Claim {
     owner: String,
+    /// Name of its machine.
+    #[serde(default)]
+    host: String,
+    /// When it took the lock, by its own clock: RFC 3339.
+    #[serde(default)]
+    since: String,
     /// Tells this holding from every other.
     nonce: String,
     /// Counts the writes, so that no two are equal.
@@ -47,9 +54,39 @@ struct Claim {
 }
 
 impl Claim {
+    /// A first claim of this process.
+    fn new(owner: &str, timeout: Duration) -> Self {
+        Self {
+            owner: owner.to_owned(),
+            host: host(),
+            since: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+            nonce: nonce(),
+            beat: 0,
+            timeout_s: timeout.as_secs_f64(),
+            is_released: false,
+        }
+    }
+
+    /// Who holds it, for people.
+    fn holder(&self) -> String {
+        let mut text = self.owner.clone();
+        for (word, value) in [(" on ", &self.host), (" since ", &self.since)] {
+            if !value.is_empty() {
+                text = format!("{text}{word}{value}");
+            }
+        }
+        text
+    }
+
     fn json(&self) -> Bytes {
         Bytes::from(serde_json::to_vec_pretty(self).unwrap_or_default())
     }
+}
+
+/// The name of this machine, where the system tells it.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    name.map(|name| name.trim().to_owned()).unwrap_or_default()
 }
 
 /// A lock that is held; given back when it is dropped.
@@ -85,13 +122,7 @@ impl Lease {
         owner: &str,
         options: &LeaseOptions,
     ) -> Result<Self, StoreError> {
-        let claim = Claim {
-            owner: owner.to_owned(),
-            nonce: nonce(),
-            beat: 0,
-            timeout_s: options.timeout.as_secs_f64(),
-            is_released: false,
-        };
+        let claim = Claim::new(owner, options.timeout);
         let version = claim_it(&store, path, &claim, options)?;
         let held = Arc::new(Held {
             store,
@@ -241,7 +272,7 @@ fn claim_it(
         let version = found.as_ref().map(|(_, version)| version);
         let locked = |owner: &Claim| StoreError::Locked {
             url: format!("{}/{path}", store.url()),
-            owner: owner.owner.clone(),
+            owner: owner.holder(),
         };
         if let Some(holder) = &holder {
             let has_changed = first_seen
@@ -252,13 +283,18 @@ fn claim_it(
             }
             if !holder.is_released {
                 let timeout = Duration::try_from_secs_f64(holder.timeout_s);
-                if silence(store, path)? <= timeout.unwrap_or(options.timeout) {
+                let timeout = timeout.unwrap_or(options.timeout);
+                let silence = silence(store, path)?;
+                if silence <= timeout {
+                    if first_seen.is_none() {
+                        say_that_it_waits(store, path, holder, timeout.saturating_sub(silence));
+                    }
                     first_seen = version.cloned();
                     std::thread::sleep(options.poll);
                     continue;
                 }
                 tracing::warn!(
-                    owner = holder.owner,
+                    owner = holder.holder(),
                     "takes over a lock whose holder is silent"
                 );
             }
@@ -270,6 +306,18 @@ fn claim_it(
             other => return other,
         }
     }
+}
+
+/// Says, once, who holds the lock, and when it is taken over unless its holder shows that it lives.
+fn say_that_it_waits(store: &SharedStore, path: &str, holder: &Claim, left: Duration) {
+    let until: DateTime<Utc> = (SystemTime::now() + left).into();
+    tracing::warn!(
+        lock = format!("{}/{path}", store.url()),
+        owner = holder.holder(),
+        takeover_in_s = left.as_secs() + 1,
+        takeover_at = until.to_rfc3339_opts(SecondsFormat::Secs, true),
+        "somebody holds the lock; waiting to see whether they live, and taking it over if not"
+    );
 }
 
 /// How long ago the lock was written, by the store's clock.
@@ -311,11 +359,8 @@ mod tests {
     /// What a holder that was killed leaves.
     fn leave_behind(store: &SharedStore, owner: &str) {
         let claim = Claim {
-            owner: owner.to_owned(),
-            nonce: nonce(),
             beat: 3,
-            timeout_s: TIMEOUT.as_secs_f64(),
-            is_released: false,
+            ..Claim::new(owner, TIMEOUT)
         };
         store.replace("_lock", claim.json()).unwrap();
     }
@@ -325,7 +370,13 @@ mod tests {
         let store = bucket();
         let first = take(&store, "one").unwrap();
         match take(&store, "two") {
-            Err(StoreError::Locked { owner, .. }) => assert_eq!(owner, "one"),
+            Err(StoreError::Locked { owner, .. }) => {
+                assert!(owner.starts_with("one on "), "{owner}");
+                assert!(
+                    owner.contains(" since 2") && owner.ends_with('Z'),
+                    "{owner}"
+                );
+            }
             other => panic!("{other:?}"),
         }
         // Longer than the time-out: the heart beats on.
@@ -350,6 +401,60 @@ mod tests {
             .map(|o| o.path)
             .collect();
         assert_eq!(names, ["_lock", RECORD_FILE], "no clock is left");
+    }
+
+    /// The lines that are logged on this thread meanwhile.
+    fn logged(log: impl FnOnce()) -> Vec<String> {
+        #[derive(Clone, Default)]
+        struct Memory(Arc<Mutex<Vec<u8>>>);
+        impl std::io::Write for Memory {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().unwrap().extend(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let memory = Memory::default();
+        let writer = memory.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, log);
+        let text = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn who_waits_says_so_once_and_for_whom() {
+        let store = bucket();
+        leave_behind(&store, "run 7 (process 42)");
+        let lines = logged(|| drop(take(&store, "next").unwrap()));
+        let waits: Vec<&String> = lines
+            .iter()
+            .filter(|line| line.contains("somebody holds the lock"))
+            .collect();
+        assert_eq!(waits.len(), 1, "{lines:#?}");
+        let holder = format!("run 7 (process 42) on {} since 2", host());
+        for part in [holder.as_str(), "takeover_in_s=1", "takeover_at="] {
+            assert!(waits[0].contains(part), "{part}: {waits:?}");
+        }
+        assert!(!host().is_empty());
+        assert!(
+            lines.last().unwrap().contains("takes over a lock"),
+            "{lines:#?}"
+        );
+        let free = logged(|| drop(take(&store, "another").unwrap()));
+        assert!(free.is_empty(), "{free:?}");
+    }
+
+    #[test]
+    fn locks_of_older_versions_are_understood() {
+        let old = r#"{"owner": "run 7", "nonce": "n", "beat": 1, "timeout_s": 60.0}"#;
+        let claim: Claim = serde_json::from_str(old).unwrap();
+        assert_eq!(claim.holder(), "run 7");
     }
 
     #[test]

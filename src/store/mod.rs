@@ -9,6 +9,7 @@
 mod bucket;
 mod cache;
 mod conditions;
+mod endpoints;
 mod error;
 mod fault;
 mod lease;
@@ -17,6 +18,7 @@ mod lock;
 mod object;
 mod open;
 mod post;
+mod reach;
 mod record;
 mod remote;
 mod runtime;

@@ -57,9 +57,14 @@ pub fn open(url: &str) -> Result<SharedStore, StoreError> {
 ///
 /// # Errors
 ///
-/// As [`open_with`], but for conditional writes.
+/// As [`open_with`], but for conditional writes; a web server lists nothing, so it is [`StoreError::ReadOnly`] here too.
 pub fn open_for_reading(url: &str) -> Result<SharedStore, StoreError> {
     match open_existing(url) {
+        // Who can list nothing knows of nothing.
+        Ok(store) if !store.can_list("") => {
+            let url = store.url().to_owned();
+            Err(StoreError::ReadOnly { url })
+        }
         Err(StoreError::NotFound { .. }) => {
             let empty = ObjectBackedStore::memory().with_url(url);
             Ok(Arc::new(empty))

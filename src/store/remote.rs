@@ -4,6 +4,8 @@
 //! `GOOGLE_*`); a URL holds none. Requests are repeated with growing pauses, time out, and are bounded in number.
 
 use super::StoreError;
+use super::endpoints::{self, GOOGLE_EMULATOR, value_of};
+use super::reach::{CONNECT_TIMEOUT, READ_TIMEOUT, Reach, WatchedConnector};
 use super::secrets::Secrets;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
@@ -37,6 +39,8 @@ pub(super) struct Connection {
     pub(super) endpoint: String,
     /// What no message may show.
     pub(super) secrets: Secrets,
+    /// Whether its servers answer.
+    pub(super) reach: Arc<Reach>,
     /// Web servers are only read.
     pub(super) is_read_only: bool,
 }
@@ -56,7 +60,7 @@ impl std::fmt::Debug for Uploads {
 /// # Errors
 ///
 /// [`StoreError::Url`] for a URL that is none, has a scheme that is not known, or holds credentials; for options that the
-/// store does not take.
+/// store does not take. [`StoreError::Variable`] for the name of a server that is no URL.
 pub(super) fn connect(
     given: &str,
     variables: &[(String, String)],
@@ -78,18 +82,18 @@ pub(super) fn connect(
     }
     let (scheme, path) =
         ObjectStoreScheme::parse(&url).map_err(|error| refuse(error.to_string()))?;
-    let chosen = |of: &str| {
-        let mut found = variables.iter();
-        let found = found.find(|(name, value)| name == of && !value.is_empty());
-        found.map(|(_, value)| value.clone())
-    };
+    endpoints::check(&scheme, variables)?;
+    let chosen = |of: &str| value_of(of, variables).map(str::to_owned);
+    let shown = given.trim_end_matches('/');
+    let metadata = value_of("AWS_METADATA_ENDPOINT", variables);
+    let reach = Arc::new(Reach::new(shown, metadata));
     let built = match scheme {
-        ObjectStoreScheme::AmazonS3 => s3(given, variables).map(|store| {
+        ObjectStoreScheme::AmazonS3 => s3(given, variables, &reach).map(|store| {
             let endpoint = chosen("AWS_ENDPOINT_URL_S3").or(chosen("AWS_ENDPOINT_URL"));
             let endpoint = endpoint.or(chosen("AWS_ENDPOINT"));
             with_uploads(store, endpoint)
         }),
-        ObjectStoreScheme::MicrosoftAzure => azure(given, variables).map(|store| {
+        ObjectStoreScheme::MicrosoftAzure => azure(given, variables, &reach).map(|store| {
             let endpoint = chosen("AZURE_STORAGE_ENDPOINT").or(chosen("AZURE_ENDPOINT"));
             let mut pairs = connection_string(variables).into_iter();
             let given = pairs.find(|(key, _)| *key == AzureConfigKey::Endpoint);
@@ -97,12 +101,13 @@ pub(super) fn connect(
             with_uploads(store, endpoint)
         }),
         ObjectStoreScheme::GoogleCloudStorage => {
-            gcs(given, variables).map(|store| with_uploads(store, chosen("STORAGE_EMULATOR_HOST")))
+            gcs(given, variables, &reach).map(|store| with_uploads(store, chosen(GOOGLE_EMULATOR)))
         }
         ObjectStoreScheme::Http => HttpBuilder::new()
             .with_url(&url[..url::Position::BeforePath])
             .with_client_options(client_options().with_allow_http(true))
             .with_retry(retries())
+            .with_http_connector(WatchedConnector(Arc::clone(&reach)))
             .build()
             .map(|store| (Arc::new(store) as Arc<dyn ObjectStore>, None, String::new())),
         _ => {
@@ -117,9 +122,10 @@ pub(super) fn connect(
         inner: Arc::new(LimitStore::new(inner, MOST_REQUESTS)),
         uploads,
         prefix: path,
-        url: given.trim_end_matches('/').to_owned(),
+        url: shown.to_owned(),
         endpoint: without_credentials(&endpoint),
         secrets,
+        reach,
         is_read_only: scheme == ObjectStoreScheme::Http,
     })
 }
@@ -150,10 +156,15 @@ fn without_credentials(url: &str) -> String {
     }
 }
 
-fn s3(url: &str, variables: &[(String, String)]) -> Result<impl Store, Error> {
+fn s3(
+    url: &str,
+    variables: &[(String, String)],
+    reach: &Arc<Reach>,
+) -> Result<impl Store + use<>, Error> {
     let mut builder = AmazonS3Builder::new()
         .with_client_options(client_options())
         .with_retry(retries())
+        .with_http_connector(WatchedConnector(Arc::clone(reach)))
         // One request an object works with every server; several at a time hide the difference.
         .with_disable_bulk_delete(true);
     for (key, value) in options::<AmazonS3ConfigKey>("AWS_", variables) {
@@ -168,10 +179,15 @@ fn s3(url: &str, variables: &[(String, String)]) -> Result<impl Store, Error> {
     builder.with_url(url).build()
 }
 
-fn azure(url: &str, variables: &[(String, String)]) -> Result<impl Store, Error> {
+fn azure(
+    url: &str,
+    variables: &[(String, String)],
+    reach: &Arc<Reach>,
+) -> Result<impl Store + use<>, Error> {
     let mut builder = MicrosoftAzureBuilder::new()
         .with_client_options(client_options())
-        .with_retry(retries());
+        .with_retry(retries())
+        .with_http_connector(WatchedConnector(Arc::clone(reach)));
     for (key, value) in connection_string(variables) {
         builder = builder.with_config(key, value);
     }
@@ -184,24 +200,21 @@ fn azure(url: &str, variables: &[(String, String)]) -> Result<impl Store, Error>
     builder.with_url(url).build()
 }
 
-fn gcs(url: &str, variables: &[(String, String)]) -> Result<impl Store, Error> {
+fn gcs(
+    url: &str,
+    variables: &[(String, String)],
+    reach: &Arc<Reach>,
+) -> Result<impl Store + use<>, Error> {
     let mut builder = GoogleCloudStorageBuilder::new()
         .with_client_options(client_options().with_allow_http(true))
-        .with_retry(retries());
+        .with_retry(retries())
+        .with_http_connector(WatchedConnector(Arc::clone(reach)));
     for (key, value) in options::<GoogleConfigKey>("GOOGLE_", variables) {
         builder = builder.with_config(key, value);
     }
-    let emulator = variables
-        .iter()
-        .find(|(name, _)| name == "STORAGE_EMULATOR_HOST");
-    if let Some((_, host)) = emulator {
-        let base = if host.contains("://") {
-            host.clone()
-        } else {
-            format!("http://{host}")
-        };
+    if let Some(host) = value_of(GOOGLE_EMULATOR, variables) {
         builder = builder
-            .with_config(GoogleConfigKey::BaseUrl, base)
+            .with_config(GoogleConfigKey::BaseUrl, endpoints::emulator_url(host))
             .with_skip_signature(true);
     }
     builder.with_url(url).build()
@@ -248,18 +261,18 @@ fn connection_string(variables: &[(String, String)]) -> Vec<(AzureConfigKey, Str
 }
 
 fn is_plain_http(endpoint: Option<String>) -> bool {
-    endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"))
+    endpoint.is_some_and(|endpoint| endpoint.to_ascii_lowercase().starts_with("http://"))
 }
 
 /// Five minutes for an object, but never half a minute without a byte.
 fn client_options() -> ClientOptions {
     ClientOptions::new()
-        .with_connect_timeout(Duration::from_secs(5))
+        .with_connect_timeout(CONNECT_TIMEOUT)
         .with_timeout(Duration::from_mins(5))
-        .with_read_timeout(Duration::from_secs(30))
+        .with_read_timeout(READ_TIMEOUT)
 }
 
-/// Outlasts half a minute without an answer.
+/// Outlasts half a minute of refusals; [`super::reach`] ends them where nobody is there to refuse.
 fn retries() -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {

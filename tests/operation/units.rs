@@ -95,6 +95,181 @@ fn the_environment_file_names_variables_that_somebody_reads() {
     }
 }
 
+/// What is on from the beginning has to be there from the beginning: folders that the service makes, and the one of the dumps.
+#[test]
+fn the_environment_file_turns_nothing_on_that_has_to_be_prepared() {
+    let text = script("rayonnage.env");
+    let set = text.lines().filter(|line| !line.starts_with('#'));
+    let set: Vec<(&str, &str)> = set.filter_map(|line| line.split_once('=')).collect();
+    assert!(set.len() > 3, "{set:?}");
+    for (name, value) in set {
+        let is_made = value.starts_with("/var/lib/rayonnage/") || name == "RAYONNAGE_DUMPS";
+        assert!(is_made, "{name}={value}");
+    }
+}
+
+/// One name, one meaning: the program's cache of parts is not where scripts keep what they set up.
+#[test]
+fn scripts_of_the_set_up_read_no_variable_of_the_pipeline() {
+    let pipeline = std::fs::read_to_string(checkout().join("pipeline.yaml")).unwrap();
+    let read = pipeline.split("${RAYONNAGE_").skip(1);
+    let names: BTreeSet<&str> = read
+        .map(|rest| &rest[..rest.find([':', '}']).unwrap()])
+        .collect();
+    assert!(names.contains("CACHE") && names.len() > 5, "{names:?}");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(checkout().join("scripts")).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        if !file.starts_with("setup-") {
+            continue;
+        }
+        seen += 1;
+        let text = script(&file);
+        for name in &names {
+            assert!(
+                !text.contains(&format!("{{RAYONNAGE_{name}:-")),
+                "{file} reads {name}"
+            );
+        }
+        assert!(text.contains("${RAYONNAGE_SETUP_CACHE:-"), "{file}");
+    }
+    assert!(seen > 3);
+}
+
+/// `night.sh` without what may come from outside.
+fn night(space: &TestSpace) -> Command {
+    let mut command = Command::new(checkout().join("scripts/night.sh"));
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if name.starts_with("RAYONNAGE") || name.starts_with("OPENLINEAGE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("RAYONNAGE", env!("CARGO_BIN_EXE_rayonnage"))
+        .env("RAYONNAGE_CHECKPOINTS", space.path("checkpoints"))
+        .env("RAYONNAGE_SINK", space.path("out"))
+        .env("RAYONNAGE_DEVICE", "cpu")
+        .current_dir("/");
+    command
+}
+
+/// Exit code and last line of a night that failed.
+#[track_caller]
+fn failed(command: &mut Command) -> (i32, serde_json::Value) {
+    let outcome = command.output().unwrap();
+    let said = String::from_utf8(outcome.stderr).unwrap();
+    let lines: Result<Vec<serde_json::Value>, _> = said.lines().map(serde_json::from_str).collect();
+    let last = lines
+        .unwrap_or_else(|error| panic!("{error}: {said}"))
+        .pop();
+    let last = last.unwrap();
+    assert_eq!(last["message"], "command failed", "{said}");
+    let code = outcome.status.code().unwrap();
+    assert_eq!(last["exit_code"], code, "{said}");
+    (code, last)
+}
+
+#[test]
+fn a_night_that_cannot_begin_says_why_in_the_form_of_the_log() {
+    let space = TestSpace::new();
+    let (code, line) = failed(&mut night(&space));
+    assert_eq!(code, 10);
+    assert!(
+        line["error"].as_str().unwrap().contains("RAYONNAGE_DUMPS"),
+        "{line}"
+    );
+    let (code, line) = failed(
+        night(&space)
+            .env("RAYONNAGE_DUMPS", "/x")
+            .env("RAYONNAGE", "/no/\"such\" program"),
+    );
+    assert_eq!(code, 127);
+    assert!(
+        line["error"]
+            .as_str()
+            .unwrap()
+            .contains("/no/\"such\" program"),
+        "{line}"
+    );
+    let nowhere = space.path("");
+    let mut bare = night(&space);
+    bare.env("RAYONNAGE_DUMPS", "/x")
+        .env("RAYONNAGE", "")
+        .env("CARGO_TARGET_DIR", &nowhere)
+        .env("PATH", "/usr/bin:/bin");
+    let (code, line) = failed(&mut bare);
+    assert_eq!(code, 127);
+    assert!(
+        line["remedy"].as_str().unwrap().contains("make build"),
+        "{line}"
+    );
+    // A command line that the program does not understand.
+    let (code, line) = failed(night(&space).env("RAYONNAGE_DUMPS", "/x").arg("--nonsense"));
+    assert_eq!(code, 2);
+    assert!(
+        line["error"].as_str().unwrap().contains("--nonsense"),
+        "{line}"
+    );
+    let outcome = night(&space)
+        .env("RAYONNAGE_LOG_FORMAT", "text")
+        .output()
+        .unwrap();
+    assert!(
+        outcome.stderr.starts_with(b"error: RAYONNAGE_DUMPS"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn the_program_is_found_where_it_was_built_or_in_the_path() {
+    let space = TestSpace::new();
+    let program = env!("CARGO_BIN_EXE_rayonnage");
+    let built = space.path("target/release");
+    std::fs::create_dir_all(&built).unwrap();
+    std::os::unix::fs::symlink(program, built.join("rayonnage")).unwrap();
+    let ingest = |command: &mut Command| {
+        let command = command.args(["--until", "ingest"]).env_remove("RAYONNAGE");
+        let source = space.path("catalogue");
+        command.env("RAYONNAGE_SOURCE", source).output().unwrap()
+    };
+    let outcome = ingest(night(&space).env("CARGO_TARGET_DIR", space.path("target")));
+    assert_eq!(outcome.status.code(), Some(0), "{outcome:?}");
+    let path = format!("{}:/usr/bin:/bin", built.display());
+    let outcome = ingest(
+        night(&space)
+            .env("CARGO_TARGET_DIR", space.path(""))
+            .env("PATH", path),
+    );
+    assert_eq!(outcome.status.code(), Some(0), "{outcome:?}");
+}
+
+#[test]
+fn a_failed_night_is_resumed_for_its_own_day() {
+    let space = TestSpace::new();
+    let dumps = space.path("dumps");
+    std::fs::create_dir(&dumps).unwrap();
+    let mut command = night(&space);
+    command
+        .env("RAYONNAGE_DUMPS", &dumps)
+        .env("RAYONNAGE_DATE", "2026-11-20")
+        .args(["--jobs", "2", "--force"]);
+    let (code, line) = failed(&mut command);
+    assert_eq!(code, 11);
+    let remedy = line["remedy"].as_str().unwrap();
+    assert!(
+        remedy.contains("RAYONNAGE_DUMPS") && !remedy.contains("sample"),
+        "{line}"
+    );
+    let summary = line["summary"].as_str().unwrap();
+    let script = checkout().join("scripts/night.sh");
+    let resume = format!(
+        "resume with: RAYONNAGE_DATE=2026-11-20 {} --device cpu --jobs 2",
+        script.display()
+    );
+    assert!(summary.ends_with(&resume), "{summary}");
+}
+
 #[test]
 fn a_night_runs_on_the_dump_of_its_day_and_ends_with_the_exit_code_of_the_program() {
     let space = TestSpace::new();

@@ -187,7 +187,7 @@ fn a_server_that_is_not_there_is_named_and_given_up() {
     );
     let waited = started.elapsed();
     assert!(
-        waited > Duration::from_secs(5) && waited < Duration::from_mins(3),
+        waited > Duration::from_secs(5) && waited < Duration::from_secs(35),
         "{waited:?}"
     );
 }

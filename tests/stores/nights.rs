@@ -186,6 +186,30 @@ fn another_machine_goes_on_where_a_killed_one_stopped() {
 }
 
 #[test]
+fn a_dump_that_is_not_there_is_named_and_not_its_date() {
+    for kind in [Kind::S3sFs, Kind::Azurite] {
+        let Some(night) = Night::on(kind, 20) else {
+            continue;
+        };
+        let nowhere = night.bucket.url("nowhere");
+        let (scheme, _) = nowhere.split_once("://").unwrap();
+        let no_bucket = format!("{scheme}://no-such-bucket/dump");
+        for source in [&nowhere, &no_bucket] {
+            let mut command = night.command(&["plan"], None);
+            command
+                .env("RAYONNAGE_SOURCE", source)
+                .env("RAYONNAGE_DATE", "");
+            let outcome = Outcome::of(&mut command);
+            outcome.expect(
+                11,
+                &[&format!("{source}/"), "RAYONNAGE_SOURCE", "DUMP with make"],
+            );
+            assert!(!outcome.stderr.contains("dump_date"), "{outcome:#?}");
+        }
+    }
+}
+
+#[test]
 fn a_machine_without_what_is_cached_fetches_no_part_twice() {
     let Some(night) = Night::on(Kind::S3sFs, 60) else {
         return;

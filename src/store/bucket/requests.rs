@@ -1,6 +1,7 @@
 //! How requests are made: waited for, repeated, settled where their outcome is unclear, several at a time.
 
 use super::BucketStore;
+use crate::store::reach::{Lost, is_of_connection};
 use crate::store::runtime::runtime;
 use crate::store::{Store, StoreError, Version};
 use bytes::Bytes;
@@ -34,6 +35,13 @@ impl BucketStore {
 
     fn name(&self, operation: &'static str, path: &str, error: &Error) -> StoreError {
         let url = self.object_url(path);
+        let reach = &self.shared.reach;
+        let lost = reach
+            .lost()
+            .or_else(|| reach.silent().filter(|_| is_of_connection(error)));
+        if let Some(lost) = lost.filter(|_| is_unclear(error)) {
+            return self.name_lost(url, lost);
+        }
         match error {
             Error::NotFound { .. } => StoreError::NotFound { url },
             Error::AlreadyExists { .. } => StoreError::AlreadyExists { url },
@@ -54,6 +62,30 @@ impl BucketStore {
         }
     }
 
+    fn name_lost(&self, url: String, lost: Lost) -> StoreError {
+        let detail = self.shared.secrets.hide(&lost.detail);
+        if lost.is_metadata {
+            let service = lost.server;
+            return StoreError::NoCredentials {
+                url,
+                service,
+                detail,
+            };
+        }
+        StoreError::Unreachable {
+            url,
+            server: lost.server,
+            waited_s: lost.waited.as_secs(),
+            detail,
+        }
+    }
+
+    /// Whether a request that failed is worth another one.
+    fn may_repeat(&self, error: &Error, started: Instant, attempt: u32) -> bool {
+        let is_early = attempt < ATTEMPTS && started.elapsed() < PATIENCE;
+        is_unclear(error) && is_early && self.shared.reach.lost().is_none()
+    }
+
     /// Does a request that may be repeated, a few times where its failure may pass.
     pub(in crate::store) fn retrying<T, F: Future<Output = Result<T, Error>>>(
         &self,
@@ -64,7 +96,7 @@ impl BucketStore {
         let (started, mut attempt) = (Instant::now(), 1);
         loop {
             match runtime().block_on(request()) {
-                Err(error) if may_pass(&error) && is_worth_more(started, attempt) => pause(attempt),
+                Err(error) if self.may_repeat(&error, started, attempt) => pause(attempt),
                 result => return result.map_err(|error| self.name(operation, path, &error)),
             }
             attempt += 1;
@@ -83,7 +115,7 @@ impl BucketStore {
             let (started, mut attempt) = (Instant::now(), 1);
             loop {
                 match request(&location).await {
-                    Err(error) if may_pass(&error) && is_worth_more(started, attempt) => {
+                    Err(error) if self.may_repeat(&error, started, attempt) => {
                         tokio::time::sleep(pause_after(attempt)).await;
                     }
                     result => {
@@ -159,7 +191,7 @@ impl BucketStore {
                 }
                 Err(error) => error,
             };
-            if !may_pass(&error) {
+            if !is_unclear(&error) || self.shared.reach.lost().is_some() {
                 return Err(self.name("write", path, &error));
             }
             if let Some((found, version)) = self.get_versioned(path)?
@@ -167,7 +199,7 @@ impl BucketStore {
             {
                 return Ok(version);
             }
-            if !is_worth_more(started, attempt) {
+            if !self.may_repeat(&error, started, attempt) {
                 return Err(self.name("write", path, &error));
             }
             pause(attempt);
@@ -191,12 +223,8 @@ fn whole_message(error: &Error) -> String {
 }
 
 /// Whether a failure may be one of the network or of a busy server.
-fn may_pass(error: &Error) -> bool {
+fn is_unclear(error: &Error) -> bool {
     matches!(error, Error::Generic { .. })
-}
-
-fn is_worth_more(started: Instant, attempt: u32) -> bool {
-    attempt < ATTEMPTS && started.elapsed() < PATIENCE
 }
 
 fn pause(attempt: u32) {
