@@ -20,6 +20,8 @@ use polars::prelude::{
     CompatLevel, DataFrame, IntoLazy, IpcStreamReader, IpcStreamWriter, SerReader, SerWriter,
 };
 use polars::sql::SQLContext;
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::{Parser, ParserOptions};
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
@@ -320,7 +322,13 @@ fn validate(file: &str, text: &str) -> Result<(), SqlError> {
     {
         return refuse("table functions would read files that no fingerprint knows of");
     }
-    Ok(())
+    // As Polars will: better now than when the stages before it have run.
+    let options = ParserOptions::new().with_trailing_commas(true);
+    let parser = Parser::new(&GenericDialect {}).with_options(options);
+    let parsed = parser
+        .try_with_sql(text)
+        .and_then(|mut parser| parser.parse_statements());
+    parsed.map_or_else(|error| refuse(&error.to_string()), |_| Ok(()))
 }
 
 /// Blanks comments and string literals, so that words in them mean nothing.

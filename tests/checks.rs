@@ -89,3 +89,29 @@ fn mistakes_in_checks_are_named_with_file_and_line() {
         .rayonnage(&["run", "--until", "ingest"])
         .expect(11, &["sql/checks/mine.sql failed", "colour"]);
 }
+
+#[test]
+fn what_no_parser_takes_is_said_before_anything_runs() {
+    let space = TestSpace::with_sample(&options(20));
+    for (file, text) in [
+        (
+            "sql/checks/mine.sql",
+            "-- stage: predict\nSELECT id FROM predictions WHERE ORDER BY id\n",
+        ),
+        ("sql/report/mine.sql", "SELECT id FROM WHERE\n"),
+        ("sql/export.sql", "SELECT FROM WHERE\n"),
+    ] {
+        let before = std::fs::read(space.path(file)).ok();
+        space.write(file, text);
+        for command in ["validate", "plan", "run"] {
+            space
+                .rayonnage(&[command])
+                .expect(10, &[file, "sql parser error", "remedy:"]);
+        }
+        match before {
+            Some(text) => space.write(file, text),
+            None => std::fs::remove_file(space.path(file)).unwrap(),
+        }
+    }
+    space.rayonnage(&["validate"]).expect(0, &[]);
+}

@@ -6,7 +6,7 @@ use super::{CommandError, setup};
 use crate::cancel::CancelToken;
 use crate::history::History;
 use crate::monitor::Monitor;
-use crate::report::{Lang, ReportError, ReportFiles, latest, make};
+use crate::report::{Lang, ReportError, ReportFiles, latest, lock, make};
 use crate::runner::{Pipeline, RunRecord, RunStatus, StageRecord, StageStatus};
 use std::time::Instant;
 
@@ -29,6 +29,8 @@ pub(super) fn report(common: &Common, arguments: &ReportArguments) -> Result<(),
     let records = records_of(&history, &record);
     let configured = configured_lang(&pipeline);
     let lang = arguments.lang.unwrap_or(configured);
+    let to_write = access == setup::Access::Write;
+    let held = to_write.then(|| lock(&pipeline, &record)).transpose()?;
     let report = make(&pipeline, &records, &record, lang)?;
     if arguments.json {
         return Ok(print_json(&report.data)?);
@@ -40,8 +42,11 @@ pub(super) fn report(common: &Common, arguments: &ReportArguments) -> Result<(),
         })?;
         return Ok(print(&format!("report: {}\n", path.display()))?);
     }
-    let files = report.write(&pipeline, &record, lang)?;
-    Ok(print(&line(&pipeline, &files))?)
+    if let Some(lock) = held {
+        let files = report.write(&pipeline, &record, lang, &lock)?;
+        print(&line(&pipeline, &files))?;
+    }
+    Ok(())
 }
 
 /// The records of a run, of those before it, and of those that made what it found fresh, as far as they can be read.
@@ -98,8 +103,9 @@ fn write(
         return Ok((files, false));
     }
     let history = History::open(pipeline.environment.checkpoints.clone())?;
+    let lock = lock(pipeline, record)?;
     let report = make(pipeline, &records_of(&history, record), record, lang)?;
-    Ok((report.write(pipeline, record, lang)?, true))
+    Ok((report.write(pipeline, record, lang, &lock)?, true))
 }
 
 fn configured_lang(pipeline: &Pipeline) -> Lang {

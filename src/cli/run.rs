@@ -159,7 +159,7 @@ impl Attempt<'_> {
         }
         // `scripts/night.sh` says how it is started for the day that it runs: after midnight it is another day.
         let start = std::env::var(RESUME).ok().filter(|start| !start.is_empty());
-        let start = start.unwrap_or_else(|| "rayonnage run".to_owned());
+        let start = start.unwrap_or_else(|| format!("{}rayonnage run", night_of_environment()));
         let words = words.iter().map(|word| quoted(word));
         [start]
             .into_iter()
@@ -167,6 +167,16 @@ impl Attempt<'_> {
             .collect::<Vec<_>>()
             .join(" ")
     }
+}
+
+/// The variables that say which night it is, as a shell takes them before a command.
+fn night_of_environment() -> String {
+    let set = ["RAYONNAGE_DATE", "RAYONNAGE_PROFILE"].into_iter();
+    let set = set.filter_map(|name| {
+        let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
+        Some(format!("{name}={} ", quoted(&value)))
+    });
+    set.collect()
 }
 
 /// A setting without what may be a credential: the line that it stands in goes to logs.

@@ -105,6 +105,9 @@ impl HistoryError {
             Self::UnknownRun { .. } | Self::TooFewRuns { .. } => Some(
                 "rayonnage runs lists them; a run is named by its id, the beginning of it, latest, or latest~1 for the one before",
             ),
+            Self::NotInRun { .. } => {
+                Some("compare other runs: `rayonnage runs` says which ended ok")
+            }
             Self::AmbiguousRun { .. } => Some("write more of the id"),
             Self::Gone { .. } => Some(
                 "gc deletes what the last runs do not need: compare later runs, or call it with a larger --keep-runs from now on",

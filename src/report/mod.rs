@@ -25,4 +25,4 @@ mod write;
 pub use data::*;
 pub use error::ReportError;
 pub use language::Lang;
-pub use write::{Report, ReportFiles, latest, make};
+pub use write::{Report, ReportFiles, latest, lock, make};

@@ -20,7 +20,7 @@ use crate::checkpoint::{LATEST_REPORT_FILE, REPORTS_FOLDER};
 use crate::fingerprint::Digest;
 use crate::runner::{Pipeline, RunRecord};
 use crate::sql::Queries;
-use crate::store::{Store, StoreError};
+use crate::store::{LockGuard, Store, StoreError};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,16 @@ pub struct ReportFiles {
     pub shows: String,
 }
 
+/// Takes the checkpoints for a report that is to be written: from before it reads them, so that nobody deletes them meanwhile.
+///
+/// # Errors
+///
+/// [`ReportError::Locked`] where a run or a deletion goes on; those of the store.
+pub fn lock(pipeline: &Pipeline, record: &RunRecord) -> Result<LockGuard, ReportError> {
+    let lock = pipeline.lock(&format!("report of {}", record.run));
+    lock.map_err(|error| ReportError::Locked(Box::new(error)))
+}
+
 /// Makes the report of a run; `records` are the runs up to it, newest first, and those that made what it found fresh.
 ///
 /// # Errors
@@ -78,20 +88,19 @@ pub fn make(
 }
 
 impl Report {
-    /// Writes page, data and figures, and says last that they are there, unless the latest report is of a later run. It holds the
-    /// lock of the checkpoints meanwhile: whoever deletes does so, too.
+    /// Writes page, data and figures, and says last that they are there, unless the latest report is of a later run.
     ///
     /// # Errors
     ///
-    /// [`ReportError::Locked`] where a run or a deletion goes on; those of the store.
+    /// Those of the store.
     pub fn write(
         &self,
         pipeline: &Pipeline,
         record: &RunRecord,
         lang: Lang,
+        lock: &LockGuard,
     ) -> Result<ReportFiles, ReportError> {
-        let lock = pipeline.lock(&format!("report of {}", record.run));
-        let _lock = lock.map_err(|error| ReportError::Locked(Box::new(error)))?;
+        lock.check()?;
         let store = &*pipeline.environment.checkpoints;
         let folder = format!("{REPORTS_FOLDER}/{}", record.run);
         for (path, attachment) in self.attachments.files() {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// What the latest runs say of the checkpoints that they used.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    /// The fingerprint that the latest run with each stage used.
+    /// The fingerprint that the latest run with each stage made or found; of one that never got so far, what it failed at.
     pub(super) fingerprints: BTreeMap<StageId, Fingerprint>,
     /// The run that made a checkpoint, by stage and fingerprint.
     pub(super) makers: BTreeMap<CheckpointId, String>,
@@ -35,7 +35,12 @@ impl Recent {
                 if let Some(run) = made_by {
                     recent.makers.insert(id.clone(), run);
                 }
-                recent.fingerprints.insert(id.0, id.1);
+                // What a stage failed at has no complete checkpoint: the one before is what there is to look at.
+                if used.status == StageStatus::Failed {
+                    recent.fingerprints.entry(id.0).or_insert(id.1);
+                } else {
+                    recent.fingerprints.insert(id.0, id.1);
+                }
             }
         }
         Ok(recent)

@@ -59,8 +59,8 @@ pub struct CategoryScores {
     pub rows: u64,
     /// By model.
     pub f1: Vec<Option<f64>>,
-    /// Which of them is the best.
-    pub best: Option<usize>,
+    /// The best of them, where that is more than nothing: all that come to it have it.
+    pub best: Option<f64>,
 }
 
 /// A network: layers and training.

@@ -171,11 +171,7 @@ fn by_category(
                     .map(|(values, _)| values[2])
             })
             .collect();
-        let best = f1
-            .iter()
-            .enumerate()
-            .filter_map(|(place, f1)| Some((place, (*f1)?)));
-        let best = best.reduce(|best, other| if other.1 > best.1 { other } else { best });
+        let best = f1.iter().flatten().copied().reduce(f64::max);
         CategoryScores {
             name: sources.name(&label),
             rows: found
@@ -184,7 +180,7 @@ fn by_category(
                 .map(|(_, rows)| *rows)
                 .max()
                 .unwrap_or(0),
-            best: best.map(|(place, _)| place),
+            best: best.filter(|best| *best > 0.0),
             label,
             f1,
         }

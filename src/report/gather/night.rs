@@ -130,9 +130,11 @@ fn checks(sources: &Sources<'_>) -> Vec<CheckLine> {
             let mut summary = sources.stage(stage)?.manifest().summary.clone();
             Some(take_checks(&mut summary))
         };
+        let kept = || kept().filter(|checks| !checks.is_empty());
+        let when_made = || Some(sources.made(stage)?.checks.clone());
         let results = match record {
             Some(record) if !record.checks.is_empty() => record.checks.clone(),
-            _ => kept().unwrap_or_default(),
+            _ => kept().or_else(when_made).unwrap_or_default(),
         };
         lines.extend(results.into_iter().map(|result| CheckLine {
             check: result.check,
