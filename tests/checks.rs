@@ -98,8 +98,8 @@ fn what_no_parser_takes_is_said_before_anything_runs() {
             "sql/checks/mine.sql",
             "-- stage: predict\nSELECT id FROM predictions WHERE ORDER BY id\n",
         ),
-        ("sql/report/mine.sql", "SELECT id FROM WHERE\n"),
-        ("sql/export.sql", "SELECT FROM WHERE\n"),
+        ("sql/report/mine.sql", "SELECT id FORM split WHERE\n"),
+        ("sql/export.sql", "SELECT id FROM predictions WHERE ORDER BY id\n"),
     ] {
         let before = std::fs::read(space.path(file)).ok();
         space.write(file, text);
