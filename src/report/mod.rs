@@ -1,6 +1,6 @@
 //! The report: one self-contained page on a run, its figures beside it.
 //!
-//! [`gather`] reads checkpoints, records and source into [`ReportData`]; `figures` draws, `page` fills the templates in, and
+//! `gather` reads checkpoints, records and source into [`ReportData`]; `figures` draws, `page` fills the templates in, and
 //! [`write`] puts the files below `_report/<run>/` of the checkpoints. It is made after the run, and can be made again from what the
 //! run left.
 //!
