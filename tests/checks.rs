@@ -99,7 +99,10 @@ fn what_no_parser_takes_is_said_before_anything_runs() {
             "-- stage: predict\nSELECT id FROM predictions WHERE ORDER BY id\n",
         ),
         ("sql/report/mine.sql", "SELECT id FORM split WHERE\n"),
-        ("sql/export.sql", "SELECT id FROM predictions WHERE ORDER BY id\n"),
+        (
+            "sql/export.sql",
+            "SELECT id FROM predictions WHERE ORDER BY id\n",
+        ),
     ] {
         let before = std::fs::read(space.path(file)).ok();
         space.write(file, text);

@@ -5,14 +5,14 @@
 //! `status` and a `run` with nothing to do are timed, in turns, and each has to take no longer than [`BAR_S`]; a night that ran
 //! anything fails the bench. What the program takes to load `LibTorch` and to end again is measured by `--version`.
 //!
-//! Seven of each, on two quiet cores, with files in the page cache:
+//! Three rounds of seven of each, on two quiet cores, with files in the page cache:
 //!
-//! | command | median, s | least, s |
+//! | command | medians, s | least, s |
 //! |---|---|---|
-//! | `--version` | 0.37 | 0.33 |
-//! | `plan` | 0.58 | 0.51 |
-//! | `status` | 0.56 | 0.46 |
-//! | `run` with nothing to do | 0.66 | 0.58 |
+//! | `--version` | 0.28 to 0.35 | 0.26 |
+//! | `plan` | 0.51 to 0.56 | 0.44 |
+//! | `status` | 0.46 to 0.56 | 0.45 |
+//! | `run` with nothing to do | 0.45 to 0.58 | 0.44 |
 //!
 //! Of what is above `--version`, most is the kernel's: a look at each of the image files.
 
